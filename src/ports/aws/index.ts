@@ -1,0 +1,24 @@
+import type { Ec2Port } from './ec2.ts';
+import type { S3Port } from './s3.ts';
+import type { SecretsManagerPort, SsmPort } from './secrets.ts';
+import type { StsPort } from './sts.ts';
+
+export type { AuditPort, AuditRecord } from './audit.ts';
+export type * from './ec2.ts';
+export type { AwsError, AwsResult } from './errors.ts';
+export type { Caller, Grant, Subject } from './grant.ts';
+export type { ObjectLocation, S3Port } from './s3.ts';
+export type { SecretsManagerPort, SsmPort } from './secrets.ts';
+export type { StsPort } from './sts.ts';
+
+/**
+ * AWS as the controllers see it. One region. Each call is one attempt on the wire (no hidden retries) and leaves exactly one audit record,
+ * written by the adapter; the controllers' work queues do the retrying.
+ */
+export type AwsPort = {
+  readonly sts: StsPort;
+  readonly s3: S3Port;
+  readonly ec2: Ec2Port;
+  readonly ssm: SsmPort;
+  readonly secretsManager: SecretsManagerPort;
+};
