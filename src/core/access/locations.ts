@@ -1,0 +1,153 @@
+import { malformed, type Parsed, parsed, quoted } from '../quantity/outcome.ts';
+
+/**
+ * Where every object of a runtime lies. All keys are made here, so that nothing of one organization can lie below another's folder:
+ *
+ *     <staging.uri>/<organization>/<namespace>/<runtime>/cluster.json
+ *                                                       /jobs/<job>-<uid8>/deps/<dependency's path>
+ *                                                       /jobs/<job>-<uid8>/<attempt>/stage/
+ *     <logs.uri>/<organization>/<namespace>/<runtime>/jobs/<job>-<uid8>/<attempt>/{agent,master,worker}/
+ *                                                         /jobs/<job>-<uid8>/access.json
+ *
+ * What a person writes is parsed and answered with a reason; what the API server guarantees (object names, UIDs) throws where it does not hold.
+ */
+export type S3Location = { readonly bucket: string; readonly key: string };
+
+/** A folder: its key has no slash at the end (the bucket's own root is the empty key). Objects lie below `key + '/'`. */
+export type S3Folder = S3Location;
+
+export type LogKind = 'agent' | 'master' | 'worker';
+
+/** Whose objects: the parts of the path between the configured URI and the objects. */
+export type ObjectOwner = { readonly organization: string; readonly namespace: string; readonly runtime: string };
+
+export type JobObject = { readonly name: string; readonly uid: string };
+
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+const BUCKET = /^(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+// "Safe characters" of https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: no percent sign, so no encoded slash or dot.
+const SAFE_SEGMENT = /^[A-Za-z0-9!_.*'()=@+-]+$/;
+const MAX_KEY_BYTES = 1024;
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+// A control character, a separator or an escape: anything that some client reads as a slash or drops.
+const UNSAFE_IN_PATH = /[\p{C}\p{Z}%\\?#]/u;
+
+/** `s3://bucket/a/b/` -> bucket, `a/b`. One trailing slash is dropped, as in the examples; nothing else is mended. */
+export function parseS3Uri(uri: string): Parsed<S3Folder> {
+  const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(uri);
+  if (match === null) return malformed(`${quoted(uri)} is no S3 URI: write s3://bucket/prefix`);
+  const [, bucket = '', path = ''] = match;
+  if (!BUCKET.test(bucket)) return malformed(`${quoted(bucket)} is no bucket name: 3 to 63 of a-z, 0-9, '.', '-'`);
+  const key = path.endsWith('/') ? path.slice(0, -1) : path;
+  if (path !== '') {
+    const reason = key.split('/').map(wrongSegment).find(Boolean);
+    if (reason !== undefined) return malformed(`${quoted(uri)}: ${reason}`);
+  }
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return malformed(`${quoted(uri)} is longer than the ${MAX_KEY_BYTES} bytes of an S3 key`);
+  return parsed({ bucket, key });
+}
+
+export function formatS3Uri(location: S3Location): string {
+  return `s3://${location.bucket}/${location.key}`;
+}
+
+/** Everything that an organization may have below a configured URI; session policies and code guards are cut to it. */
+export function organizationPrefix(uri: string, organization: string): Parsed<S3Folder> {
+  const root = parseS3Uri(uri);
+  if (!root.ok) return root;
+  if (!DNS_LABEL.test(organization)) return malformed(`organization ${quoted(organization)} is no slug: a-z, 0-9, '-', at most 63`);
+  return parsed(append(root.value, organization));
+}
+
+/** The runtime's folder in its staging location (`spec.staging.uri`) or in its log location (`spec.logs.uri`). */
+export function runtimePrefix(uri: string, owner: ObjectOwner): Parsed<S3Folder> {
+  const organization = organizationPrefix(uri, owner.organization);
+  if (!organization.ok) return organization;
+  expectName('namespace', owner.namespace, DNS_LABEL);
+  expectName('runtime', owner.runtime, DNS_SUBDOMAIN);
+  return parsed(append(organization.value, owner.namespace, owner.runtime));
+}
+
+export function clusterInfoKey(staging: S3Folder): S3Location {
+  return append(staging, 'cluster.json');
+}
+
+/** `jobs/<job>-<uid8>` below a runtime's folder in staging or logs. The uid keeps a job apart from an earlier one of its name. */
+export function jobPrefix(runtime: S3Folder, job: JobObject): S3Folder {
+  expectName('job', job.name, DNS_SUBDOMAIN);
+  return append(runtime, 'jobs', `${job.name}-${uid8(job.uid)}`);
+}
+
+/** `path` is the dependency's own: relative, without `.`, `..`, empty segments, escapes, or characters that only look like those. */
+export function dependencyKey(job: S3Folder, path: string): Parsed<S3Location> {
+  return objectKey(append(job, 'deps'), path);
+}
+
+/** What the pods of one attempt write and read between them. `attempt` counts from 1. */
+export function stagePrefix(job: S3Folder, attempt: number): S3Folder {
+  return append(job, attemptFolder(attempt), 'stage');
+}
+
+export function logPrefix(job: S3Folder, attempt: number, kind: LogKind): S3Folder {
+  return append(job, attemptFolder(attempt), kind);
+}
+
+/** The audited accesses of a job, beside its logs; kept when the job is deleted. */
+export function accessRecordKey(job: S3Folder): S3Location {
+  return append(job, 'access.json');
+}
+
+/** An object below a folder, by a path that somebody else chose. */
+export function objectKey(folder: S3Folder, path: string): Parsed<S3Location> {
+  const reason = wrongPath(path);
+  if (reason !== undefined) return malformed(`path ${quoted(path)}: ${reason}`);
+  const location = append(folder, path);
+  return Buffer.byteLength(location.key) > MAX_KEY_BYTES
+    ? malformed(`path ${quoted(path)} makes a key longer than the ${MAX_KEY_BYTES} bytes that S3 allows`)
+    : parsed(location);
+}
+
+/** Whether an object lies below a folder; a folder named `acme2` does not lie below `acme`. */
+export function within(folder: S3Folder, location: S3Location): boolean {
+  return folder.bucket === location.bucket && (folder.key === '' || location.key.startsWith(`${folder.key}/`));
+}
+
+/** The first eight digits of a UID as Kubernetes makes them (RFC 9562), as they stand in keys and session names. */
+export function uid8(uid: string): string {
+  if (!/^[0-9a-f]{8}/.test(uid)) throw new TypeError(`no UID of Kubernetes: ${quoted(uid)}`);
+  return uid.slice(0, 8);
+}
+
+function wrongPath(path: string): string | undefined {
+  if (!path.isWellFormed()) return 'no valid Unicode';
+  // The compatibility form is judged too: a full-width dot or slash must not become a real one in some client.
+  for (const form of [path, path.normalize('NFKC')]) {
+    if (UNSAFE_IN_PATH.test(form)) return "holds a space, a control character or one of '%', '\\', '?', '#'";
+    const reason = form.split('/').map(wrongName).find(Boolean);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+function wrongSegment(segment: string): string | undefined {
+  return wrongName(segment) ?? (SAFE_SEGMENT.test(segment) ? undefined : `segment ${quoted(segment)} holds more than S3's safe characters`);
+}
+
+function wrongName(segment: string): string | undefined {
+  if (segment === '') return 'a segment is empty';
+  return segment === '.' || segment === '..' ? `a segment is ${quoted(segment)}` : undefined;
+}
+
+function attemptFolder(attempt: number): string {
+  if (!Number.isSafeInteger(attempt) || attempt < 1) throw new RangeError(`attempts count from 1, not ${attempt}`);
+  return String(attempt);
+}
+
+function expectName(what: string, name: string, pattern: RegExp): void {
+  if (!pattern.test(name)) throw new TypeError(`${what} ${quoted(name)} is no name of Kubernetes`);
+}
+
+function append(folder: S3Folder, ...segments: readonly string[]): S3Location {
+  return { bucket: folder.bucket, key: [...(folder.key === '' ? [] : [folder.key]), ...segments].join('/') };
+}
