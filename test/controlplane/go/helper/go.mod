@@ -1,0 +1,3 @@
+module elasticruntime.dev/controlplane/helper
+
+go 1.25.0

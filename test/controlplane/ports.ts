@@ -1,0 +1,23 @@
+import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+
+/**
+ * Different free TCP ports of an address. Taken from below the range that systems give to outgoing connections (32768 and up on Linux),
+ * so that none of those takes a port between this look and its use.
+ */
+export async function freePorts(count: number, address: string): Promise<readonly number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(20_000, 32_000);
+    if (await isFree(port, address)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number, address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, address, () => server.close(() => resolve(true)));
+  });
+}

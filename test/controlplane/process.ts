@@ -1,0 +1,83 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { once } from 'node:events';
+
+export interface ServerProcess {
+  readonly logFile: string;
+  readonly pid: number | undefined;
+  /** What ended it, where nobody asked for that. */
+  readonly failure: string | undefined;
+  start(): void;
+  /** Ends it by a signal and waits until it is gone; nothing where it does not run. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/**
+ * A long-lived child process that ends with this one, even where this one is killed (see go/helper/supervise; on systems other than
+ * Linux: not where it is killed). Its output is appended to `logFile`.
+ */
+export function serverProcess(supervise: string, command: readonly string[], logFile: string, home: string): ServerProcess {
+  let child: ChildProcess | undefined;
+  let failure: string | undefined;
+  const endWithUs = () => child?.kill('SIGKILL');
+  return {
+    logFile,
+    get pid() {
+      return child?.pid;
+    },
+    get failure() {
+      return failure;
+    },
+    start() {
+      if (child !== undefined) return;
+      const log = openSync(logFile, 'a');
+      // HOME: what they keep there (caches, configuration) is no business of the user's.
+      const started = spawn(supervise, [String(process.pid), ...command], {
+        env: { ...process.env, HOME: home },
+        stdio: ['ignore', log, log],
+      });
+      closeSync(log);
+      child = started;
+      failure = undefined;
+      process.once('exit', endWithUs);
+      started.once('error', (error) => (failure = error.message));
+      started.once('exit', (code, signal) => {
+        process.off('exit', endWithUs);
+        if (child !== started) return;
+        child = undefined;
+        failure = `ended with ${signal ?? code}; its log: ${logFile}`;
+      });
+    },
+    async kill(signal = 'SIGKILL') {
+      const running = child;
+      if (running === undefined) return;
+      child = undefined;
+      const gone = once(running, 'exit');
+      running.kill(signal);
+      await gone;
+    },
+  };
+}
+
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+/** Runs a program to its end. Never throws: a program that cannot be started has code 127. */
+export function runCommand(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  stdin = '',
+): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, ...env }, maxBuffer: 256 * 1024 * 1024 };
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 127;
+      resolve({ stdout, stderr: code === 127 ? `${stderr}${error?.message}` : stderr, code });
+    });
+    child.stdin?.on('error', () => {}).end(stdin);
+  });
+}

@@ -1,0 +1,55 @@
+import { Agent, request as httpsRequest } from 'node:https';
+
+export interface Credentials {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** The parsed JSON, else the text. */
+  readonly body: unknown;
+}
+
+/** Calls to one API server as one user, over connections that are kept. */
+export interface ApiClient {
+  /**
+   * @param path with its query
+   * @param body sent as JSON (PATCH: as a merge patch)
+   * @returns every answer, whatever its status
+   * @throws where no answer comes
+   */
+  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  close(): void;
+}
+
+export function apiClient(endpoint: string, credentials: Credentials): ApiClient {
+  const agent = new Agent({ ...credentials, keepAlive: true });
+  return {
+    call: (method, path, body) =>
+      new Promise((resolve, reject) => {
+        const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+        const headers = body === undefined ? {} : { 'content-type': type };
+        const request = httpsRequest(endpoint + path, { method, agent, headers, timeout: 30_000 }, (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk: string) => (text += chunk));
+          response.on('error', reject);
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(text) }));
+        });
+        request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer`)));
+        request.on('error', reject);
+        request.end(body === undefined ? undefined : JSON.stringify(body));
+      }),
+    close: () => agent.destroy(),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
