@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { malformed, type Parsed, parsed, quoted } from '../quantity/outcome.ts';
+import type { AccessRuntime } from './input.ts';
+import type { RuntimeIdentity } from './vocabulary.ts';
+
+/** The runtime's identities as roles, and how its agent proves who it is. */
+export type Principals = {
+  readonly roles: Readonly<Record<RuntimeIdentity, string>>;
+  /** Neither master nor worker role is given: both (and the node role) are made from the policies attached to the agent role. */
+  readonly defaultRoles: boolean;
+  /** What the agent shows: the cluster's token, or an X.509 certificate to the IoT credentials provider. */
+  readonly agentProof: 'webIdentity' | 'x509';
+  /** The operator role's trust policy asks for an external ID, which a Secret of the runtime's holds. */
+  readonly operatorExternalId: boolean;
+};
+
+export type RoleArn = { readonly partition: string; readonly account: string; readonly name: string };
+
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: name up to 64, path up to 512.
+const ROLE_ARN = /^arn:(aws(?:-[a-z]+)*):iam::(\d{12}):role\/((?:[!-.0-~]{1,128}\/)*)([\w+=,.@-]{1,64})$/;
+const MAX_ROLE_NAME = 64;
+
+export function parseRoleArn(text: string): Parsed<RoleArn> {
+  const match = ROLE_ARN.exec(text);
+  if (match === null) return malformed(`${quoted(text)} is no IAM role ARN: write arn:aws:iam::<account>:role/<name>`);
+  const [, partition = '', account = '', , name = ''] = match;
+  return parsed({ partition, account, name });
+}
+
+/**
+ * The role that the default-roles stack makes, in the account of the operator role (role names are unique in an account whatever their path is:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html). A namespace holds no dot, so the name is unambiguous; a name that
+ * is too long is cut and closed with a hash of the whole.
+ */
+export function defaultRoleArn(runtime: AccessRuntime, role: 'master' | 'worker' | 'node'): string {
+  const operator = parseRoleArn(runtime.spec.identities.operator.roleArn);
+  const { partition, account } = operator.ok ? operator.value : { partition: 'aws', account: '000000000000' };
+  const whole = `${runtime.metadata.namespace ?? 'default'}.${runtime.metadata.name ?? ''}`;
+  return `arn:${partition}:iam::${account}:role/elastic-runtime/${fitted(whole, MAX_ROLE_NAME - role.length - 1)}.${role}`;
+}
+
+export function principalsOf(runtime: AccessRuntime): Principals {
+  const { agent, operator, master, worker } = runtime.spec.identities;
+  return {
+    roles: {
+      agent: agent.roleArn,
+      operator: operator.roleArn,
+      master: master?.roleArn ?? defaultRoleArn(runtime, 'master'),
+      worker: worker?.roleArn ?? defaultRoleArn(runtime, 'worker'),
+    },
+    defaultRoles: master === undefined && worker === undefined,
+    agentProof: agent.x509 === undefined ? 'webIdentity' : 'x509',
+    operatorExternalId: operator.externalIdSecretRef !== undefined,
+  };
+}
+
+/** A text of at most `length` characters that still tells two long texts apart. */
+export function fitted(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 8);
+  return `${text.slice(0, length - digest.length - 1)}-${digest}`;
+}
