@@ -467,7 +467,7 @@ export type ConnectionRef = {
 };
 export type Connection = {
   /**
-   * Lower-case letters
+   * Lower-case letters, digits and hyphens.
    */
   readonly name: string;
   readonly usage: 'Source' | 'Target' | 'SourceAndTarget';
