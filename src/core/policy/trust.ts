@@ -1,0 +1,96 @@
+import type { Policy } from './document.ts';
+import { type Evaluation, type EvaluationRequest, evaluate, type RequestContext } from './evaluate.ts';
+import { accountOf, type Principal, type SessionTags } from './principal.ts';
+
+export type TrustEvaluation = Evaluation & {
+  /** The action that was judged last: the one refused, where one was. */
+  readonly action: 'sts:AssumeRole' | 'sts:AssumeRoleWithWebIdentity' | 'sts:TagSession' | 'sts:SetSourceIdentity';
+};
+
+export type AssumeRoleRequest = {
+  readonly roleArn: string;
+  /** The role's trust policy. */
+  readonly trust: Policy;
+  readonly caller: Principal;
+  readonly callerPolicies: Pick<EvaluationRequest, 'identityPolicies' | 'sessionPolicies' | 'permissionBoundary'>;
+  readonly sessionName: string;
+  readonly externalId?: string;
+  readonly tags?: SessionTags;
+  readonly transitiveTagKeys?: readonly string[];
+  readonly sourceIdentity?: string;
+};
+
+/**
+ * May `caller` assume the role? sts:AssumeRole must be allowed, and sts:TagSession and sts:SetSourceIdentity too where tags or a source identity
+ * are passed (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_permissions-required). A trust policy
+ * that names the caller's role suffices within one account; one that names the account needs the caller's own policy as well.
+ */
+export function evaluateAssumeRole(request: AssumeRoleRequest): TrustEvaluation {
+  const context: Record<string, string | readonly string[]> = { 'sts:RoleSessionName': request.sessionName };
+  if (request.externalId !== undefined) context['sts:ExternalId'] = request.externalId;
+  if (request.sourceIdentity !== undefined) context['sts:SourceIdentity'] = request.sourceIdentity;
+  Object.assign(context, tagContext(request.tags));
+  if (request.transitiveTagKeys !== undefined && request.transitiveTagKeys.length > 0) {
+    context['sts:TransitiveTagKeys'] = request.transitiveTagKeys;
+  }
+  const actions: TrustEvaluation['action'][] = ['sts:AssumeRole'];
+  if (Object.keys(request.tags ?? {}).length > 0) actions.push('sts:TagSession');
+  if (request.sourceIdentity !== undefined) actions.push('sts:SetSourceIdentity');
+  const caller = request.caller.kind === 'user' ? request.caller.arn : request.caller.kind === 'role' ? request.caller.roleArn : '';
+  return judge(actions, context, {
+    principal: request.caller,
+    resource: request.roleArn,
+    ...request.callerPolicies,
+    resourcePolicies: [request.trust],
+    sameAccount: caller === '' || accountOf(caller) === accountOf(request.roleArn),
+  });
+}
+
+export type WebIdentityRequest = {
+  readonly roleArn: string;
+  readonly trust: Policy;
+  readonly providerArn: string;
+  /** Issuer URL without `https://`, as condition keys and provider ARNs have it. */
+  readonly issuer: string;
+  readonly claims: { readonly sub: string; readonly aud: string };
+  readonly sessionName: string;
+};
+
+/** May the bearer of a (verified) token assume the role? Only the trust policy decides. */
+export function evaluateAssumeRoleWithWebIdentity(request: WebIdentityRequest): TrustEvaluation {
+  const { providerArn, issuer, claims } = request;
+  return judge(
+    ['sts:AssumeRoleWithWebIdentity'],
+    { 'sts:RoleSessionName': request.sessionName },
+    {
+      principal: { kind: 'webIdentity', providerArn, issuer, claims },
+      resource: request.roleArn,
+      identityPolicies: [],
+      resourcePolicies: [request.trust],
+    },
+  );
+}
+
+function judge(
+  actions: readonly TrustEvaluation['action'][],
+  context: RequestContext,
+  request: Omit<EvaluationRequest, 'action' | 'context' | 'resourcePolicyRequired'>,
+): TrustEvaluation {
+  let last: TrustEvaluation | undefined;
+  for (const action of actions) {
+    last = { ...evaluate({ ...request, action, context, resourcePolicyRequired: true }), action };
+    if (last.decision !== 'Allow') break;
+  }
+  if (last === undefined) throw new Error('no action to judge');
+  return last;
+}
+
+/** aws:RequestTag/KEY of each tag, and aws:TagKeys. Absent where there are no tags. */
+export function tagContext(tags: SessionTags | undefined): RequestContext {
+  const entries = Object.entries(tags ?? {});
+  if (entries.length === 0) return {};
+  return Object.fromEntries([
+    ...entries.map(([key, value]) => [`aws:RequestTag/${key}`, value]),
+    ['aws:TagKeys', entries.map(([key]) => key)],
+  ]);
+}
