@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isAlive } from './alive.ts';
 
 /**
  * The folder of what `build` makes, from the cache where it is there already. A part is made in a folder of its own and moved into
@@ -56,14 +57,4 @@ async function lockOwner(file: string): Promise<number | undefined> {
   if (text !== '') return text === undefined ? undefined : Number(text);
   const made = await stat(file).catch(() => undefined);
   return made !== undefined && Date.now() - made.mtimeMs > 5000 ? 0 : undefined;
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }

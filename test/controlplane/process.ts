@@ -1,9 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 
 export interface ServerProcess {
-  readonly logFile: string;
   readonly pid: number | undefined;
   /** What ended it, where nobody asked for that. */
   readonly failure: string | undefined;
@@ -19,9 +18,7 @@ export interface ServerProcess {
 export function serverProcess(supervise: string, command: readonly string[], logFile: string, home: string): ServerProcess {
   let child: ChildProcess | undefined;
   let failure: string | undefined;
-  const endWithUs = () => child?.kill('SIGKILL');
   return {
-    logFile,
     get pid() {
       return child?.pid;
     },
@@ -32,31 +29,39 @@ export function serverProcess(supervise: string, command: readonly string[], log
       if (child !== undefined) return;
       const log = openSync(logFile, 'a');
       // HOME: what they keep there (caches, configuration) is no business of the user's.
-      const started = spawn(supervise, [String(process.pid), ...command], {
-        env: { ...process.env, HOME: home },
-        stdio: ['ignore', log, log],
-      });
+      const env = { ...process.env, HOME: home };
+      const started = spawn(supervise, [String(process.pid), ...command], { env, stdio: ['ignore', log, log] });
       closeSync(log);
       child = started;
       failure = undefined;
-      process.once('exit', endWithUs);
-      started.once('error', (error) => (failure = error.message));
-      started.once('exit', (code, signal) => {
-        process.off('exit', endWithUs);
+      running.add(started);
+      const ended = (reason: string) => {
+        running.delete(started);
         if (child !== started) return;
         child = undefined;
-        failure = `ended with ${signal ?? code}; its log: ${logFile}`;
-      });
+        failure = reason;
+      };
+      started.once('error', (error) => ended(error.message));
+      started.once('exit', (code, signal) => ended(`ended with ${signal ?? code}; the end of its log ${logFile}:\n${tail(logFile)}`));
     },
     async kill(signal = 'SIGKILL') {
-      const running = child;
-      if (running === undefined) return;
+      const victim = child;
+      if (victim === undefined) return;
       child = undefined;
-      const gone = once(running, 'exit');
-      running.kill(signal);
+      const gone = once(victim, 'exit');
+      victim.kill(signal);
       await gone;
     },
   };
+}
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+function tail(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-10).join('\n');
 }
 
 export interface CommandResult {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Binaries, ensureBinaries } from './binaries.ts';
 import { type ComponentName, componentCommands, componentNames, componentUsers } from './components.ts';
+import { makeDirectory } from './directory.ts';
+import { makeCredentialFiles } from './kubeconfig.ts';
 import { type FakeNode, kwokConfiguration, kwokRoles, nodeManifest } from './kwok.ts';
 import { freePorts } from './ports.ts';
 import { type CommandResult, runCommand, type ServerProcess, serverProcess } from './process.ts';
@@ -31,7 +32,7 @@ export interface ControlPlaneOptions {
   readonly controllerManagerFlags?: readonly string[];
 }
 
-export interface TokenOptions {
+interface TokenOptions {
   /** Default: those of the API server. */
   readonly audiences?: readonly string[];
   /** At least 600; default 3600. */
@@ -40,7 +41,7 @@ export interface TokenOptions {
   readonly boundObjectRef?: { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly uid?: string };
 }
 
-export interface CommandOptions {
+interface CommandOptions {
   readonly stdin?: string;
   /** Default: the administrator. */
   readonly as?: Identity;
@@ -53,7 +54,7 @@ export interface ControlPlane {
   readonly issuer: string;
   /** The administrator's. */
   readonly kubeconfigPath: string;
-  /** Certificates, kubeconfigs, data and logs/; gone after stop. */
+  /** Certificates, kubeconfigs, data and `<component>.log`; gone after stop. */
   readonly directory: string;
   readonly binaries: Binaries;
   /** Writes a kubeconfig file (once for each identity) and returns its path. */
@@ -89,22 +90,17 @@ export interface ControlPlane {
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const binaries = await ensureBinaries();
-  const directory = await mkdtemp(join(tmpdir(), 'elastic-controlplane-'));
+  const directory = await makeDirectory();
   const address = options.address ?? '127.0.0.1';
   const issuer = options.issuer ?? 'https://kubernetes.default.svc.cluster.local';
   const [apiPort = 0, etcdPort = 0, etcdPeerPort = 0] = await freePorts(3, address);
   const endpoint = `https://${address}:${apiPort}`;
 
-  await certs('init', directory);
-  const caPem = await readFile(join(directory, 'ca.crt'), 'utf8');
-  const kubeconfigPath = await userKubeconfig('admin', 'admin', ['system:masters']);
-  for (const [component, user] of Object.entries(componentUsers)) await userKubeconfig(component, user, []);
+  const files = await makeCredentialFiles(binaries.certs, directory, endpoint);
+  const kubeconfigPath = await files.forUser('admin', 'admin', ['system:masters']);
+  for (const [component, user] of Object.entries(componentUsers)) await files.forUser(component, user, []);
   await writeFile(join(directory, 'kwok.yaml'), await kwokConfiguration(binaries.stages));
-  const api = apiClient(endpoint, {
-    ca: caPem,
-    cert: await readFile(join(directory, 'admin.crt'), 'utf8'),
-    key: await readFile(join(directory, 'admin.key'), 'utf8'),
-  });
+  const api = apiClient(endpoint, await files.credentialsOf('admin'));
 
   const commands = componentCommands({
     binaries,
@@ -122,35 +118,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const processes = Object.fromEntries(componentNames.map((name) => [name, processOf(name)])) as Record<ComponentName, ServerProcess>;
   const kubeconfigs = new Map<string, Promise<string>>();
 
-  async function certs(...args: readonly string[]): Promise<void> {
-    const { code, stderr } = await runCommand(binaries.certs, args, {});
-    if (code !== 0) throw new Error(stderr);
-  }
-
-  async function userKubeconfig(name: string, user: string, groups: readonly string[]): Promise<string> {
-    const file = join(directory, name);
-    await certs('client', directory, file, user, ...groups);
-    return writeKubeconfig(name, { 'client-certificate': `${file}.crt`, 'client-key': `${file}.key` });
-  }
-
-  async function writeKubeconfig(name: string, user: object): Promise<string> {
-    const file = join(directory, `${name}.kubeconfig`);
-    const kubeconfig = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: 'test', cluster: { server: endpoint, 'certificate-authority-data': Buffer.from(caPem).toString('base64') } }],
-      users: [{ name, user }],
-      contexts: [{ name: 'test', context: { cluster: 'test', user: name } }],
-      'current-context': 'test',
-    };
-    await writeFile(file, JSON.stringify(kubeconfig, undefined, 2), { mode: 0o600 });
-    return file;
-  }
-
   async function makeKubeconfig(key: string, identity: Identity): Promise<string> {
     const name = `identity-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`;
-    if ('user' in identity) return userKubeconfig(name, identity.user, identity.groups ?? []);
-    return writeKubeconfig(name, { token: await controlPlane.tokenFor(identity.serviceAccount) });
+    if ('user' in identity) return files.forUser(name, identity.user, identity.groups ?? []);
+    return files.forToken(name, await controlPlane.tokenFor(identity.serviceAccount));
   }
 
   async function command(program: string, args: readonly string[], { stdin, as }: CommandOptions = {}): Promise<CommandResult> {
@@ -190,7 +161,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 
   const controlPlane: ControlPlane = {
     endpoint,
-    caPem,
+    caPem: files.caPem,
     issuer,
     kubeconfigPath,
     directory,
