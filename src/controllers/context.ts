@@ -1,0 +1,66 @@
+import type { ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
+import type { DaemonSet, Job, Node, Pod, PriorityClass } from '../api/kubernetes.ts';
+import type { InstanceType, Offering } from '../core/packing/problem.ts';
+import type { EventRecorder } from '../machinery/event-recorder.ts';
+import type { Store } from '../machinery/store.ts';
+import type { AwsPort } from '../ports/aws/index.ts';
+import type { Clock, Random } from '../ports/clock.ts';
+import type { KubernetesPort } from '../ports/kubernetes.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { AuditLog } from './audit-log.ts';
+import type { GrantKeeper } from './identity/grants.ts';
+import type { CapacityMemory } from './node/capacity-memory.ts';
+import type { Explanations } from './node/explanations.ts';
+
+/** What the operator is told at its start; fixed for the life of the process. */
+export type OperatorSettings = {
+  /** Name of the cluster: the first of the stable tags. */
+  readonly clusterName: string;
+  /** Image of the init container and the node agent: the operator's own. */
+  readonly operatorImage: string;
+  /** What a new machine needs to join; empty where the machines know it by themselves. */
+  readonly join: { readonly endpoint: string; readonly certificateAuthority: string; readonly serviceCidr: string };
+  /** Prices and facts of instance types. */
+  readonly catalog: { readonly types: readonly InstanceType[]; readonly offerings: (region: string, zones: readonly string[]) => readonly Offering[] };
+  /** A launched instance that has not registered as a Node by then is ended. Milliseconds. */
+  readonly registrationTimeoutMs: number;
+  /** How long an attempt's pods are kept for the node agents to ship their logs. Milliseconds. */
+  readonly logFlushTimeoutMs: number;
+  /** How often instances are compared with ElasticNodes. Milliseconds. */
+  readonly garbagePeriodMs: number;
+  /** Whether node agents run: where none do, nothing waits for logs. */
+  readonly nodeAgents: boolean;
+};
+
+export type Stores = {
+  readonly runtimes: Store<ElasticRuntime>;
+  readonly jobs: Store<ElasticJob, 'runtime'>;
+  readonly elasticNodes: Store<ElasticNode, 'runtime' | 'providerID'>;
+  readonly nodes: Store<Node, 'providerID'>;
+  /** Pods of jobs only. */
+  readonly pods: Store<Pod, 'job' | 'node'>;
+  readonly childJobs: Store<Job, 'job'>;
+  readonly daemonSets: Store<DaemonSet>;
+  readonly priorityClasses: Store<PriorityClass>;
+};
+
+/** All that the controllers share. */
+export type OperatorContext = {
+  readonly kubernetes: KubernetesPort;
+  readonly aws: (region: string) => AwsPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+  readonly settings: OperatorSettings;
+  readonly stores: Stores;
+  readonly grants: GrantKeeper;
+  readonly events: EventRecorder;
+  readonly audit: AuditLog;
+  readonly capacity: CapacityMemory;
+  readonly explanations: Explanations;
+};
+
+/** `<namespace>/<name>`: the key of a runtime in every index. */
+export function runtimeKey(runtime: { readonly namespace?: string; readonly name: string }): string {
+  return `${runtime.namespace}/${runtime.name}`;
+}

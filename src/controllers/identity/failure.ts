@@ -1,0 +1,49 @@
+import type { AwsError } from '../../ports/aws/index.ts';
+import type { KubernetesError } from '../../ports/kubernetes.ts';
+
+/** Why an identity could not be had, or a call as it failed: what a condition says. Holds no secret. */
+export type AccessFailure = {
+  /** As in the access plan. */
+  readonly identity: string;
+  /** Role ARNs up to and with the one that failed. */
+  readonly chain: readonly string[];
+  /** sts:AssumeRole, s3:PutObject, or the Kubernetes call. */
+  readonly action: string;
+  readonly resource: string;
+  readonly code: string;
+  readonly message: string;
+  readonly requestId?: string;
+  /** Worth another try without a change by anybody: throttling, 5xx, no answer. */
+  readonly transient: boolean;
+};
+
+const transientKinds: ReadonlySet<AwsError['kind']> = new Set(['Throttled', 'Unavailable', 'Network', 'Expired']);
+
+export function awsFailure(
+  at: { readonly identity: string; readonly chain: readonly string[]; readonly action: string; readonly resource: string },
+  error: AwsError,
+): AccessFailure {
+  return {
+    ...at,
+    code: error.code,
+    message: error.message,
+    ...(error.requestId !== undefined && { requestId: error.requestId }),
+    transient: transientKinds.has(error.kind),
+  };
+}
+
+const transientKubernetes: ReadonlySet<KubernetesError['kind']> = new Set(['Conflict', 'Server', 'Network', 'TooManyRequests', 'Unauthorized']);
+
+export function kubernetesFailure(
+  at: { readonly identity: string; readonly chain: readonly string[]; readonly action: string; readonly resource: string },
+  error: KubernetesError,
+): AccessFailure {
+  return { ...at, code: error.kind, message: error.message, transient: transientKubernetes.has(error.kind) };
+}
+
+/** One sentence: which call failed, as whom, through which chain, with AWS's own words and request id. */
+export function describeFailure(failure: AccessFailure): string {
+  const chain = failure.chain.length === 0 ? '' : ` (chain ${failure.chain.join(' -> ')})`;
+  const request = failure.requestId === undefined ? '' : ` [request ${failure.requestId}]`;
+  return `${failure.action} on ${failure.resource} failed as ${failure.identity}${chain}: ${failure.code}: ${failure.message}${request}`;
+}

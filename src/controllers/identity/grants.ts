@@ -1,0 +1,197 @@
+/**
+ * Grants: who the operator pod becomes for one access. One grant per (chain, session names, tags, session policy), one call in flight per grant,
+ * refreshed at 80 % of its life, stale but valid kept while STS throttles or fails, dropped at once on AccessDenied or a change.
+ */
+import { createHash } from 'node:crypto';
+import { type ChainRequest, chainSteps, type SessionScope, type SessionStep } from '../../core/access/sessions.ts';
+import { principalsOf } from '../../core/access/roles.ts';
+import type { Identity } from '../../core/access/vocabulary.ts';
+import { createSingleFlight } from '../../machinery/single-flight.ts';
+import type { Caller, Grant, StsPort, Subject } from '../../ports/aws/index.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { KubernetesPort } from '../../ports/kubernetes.ts';
+import { secrets } from '../../ports/resources.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
+import type { Connection, ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { type AccessFailure, awsFailure, kubernetesFailure } from './failure.ts';
+import { readSecretKey } from './secret.ts';
+
+export type GrantRequest = {
+  readonly runtime: Stored<ElasticRuntime>;
+  readonly identity: Identity;
+  readonly caller?: ChainRequest['caller'];
+  readonly job?: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** For connectionRole identities: where the role and its external ID are found. */
+  readonly connections?: readonly Connection[];
+  /** Inline session policy of the last hop. */
+  readonly policy?: string;
+  readonly node?: string;
+};
+
+export type GrantKeeper = {
+  obtain(request: GrantRequest): Promise<Result<Caller, AccessFailure>>;
+  /** After AccessDenied or Expired: the next call starts from scratch. */
+  drop(grant: Grant): void;
+  /** When the runtime is changed or gone. */
+  dropRuntime(runtimeUid: string): void;
+  held(): number;
+};
+
+export type GrantKeeperOptions = {
+  readonly sts: (region: string) => StsPort;
+  readonly kubernetes: KubernetesPort;
+  readonly clock: Clock;
+  readonly clusterName: string;
+};
+
+type Held = { readonly grant: Grant; readonly runtimeUid: string; readonly obtainedAt: number; readonly monotonicAt: number; readonly region: string };
+
+const sessionSeconds = 3600;
+const refreshShare = 0.8;
+/** A grant that ends within this time is not used any more: the call must still arrive. */
+const marginMs = 30_000;
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html: the token is exchanged at once, so the shortest that TokenRequest allows. */
+const tokenSeconds = 600;
+
+export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
+  const held = new Map<string, Held>();
+  const flights = createSingleFlight<Result<Grant, AccessFailure>>();
+  const { clock } = options;
+
+  return {
+    async obtain(request) {
+      const steps = stepsOf(request);
+      const subject: Subject = {
+        runtime: `${request.runtime.metadata.namespace}/${request.runtime.metadata.name}`,
+        ...(request.job && { job: `${request.job.namespace}/${request.job.name}` }),
+        ...(request.node !== undefined && { node: request.node }),
+      };
+      const grant = await chain(request, subject, steps, request.policy);
+      return grant.ok ? ok({ grant: grant.value, subject }) : grant;
+    },
+    drop(grant) {
+      for (const [key, entry] of held) if (entry.grant.id === grant.id) forget(key, entry);
+    },
+    dropRuntime(runtimeUid) {
+      for (const [key, entry] of held) if (entry.runtimeUid === runtimeUid) forget(key, entry);
+    },
+    held: () => held.size,
+  };
+
+  function forget(key: string, entry: Held): void {
+    held.delete(key);
+    options.sts(entry.region).release(entry.grant);
+  }
+
+  function stepsOf(request: GrantRequest): readonly SessionStep[] {
+    const { runtime } = request;
+    return chainSteps({
+      scope: scopeOf(runtime, options.clusterName, request.job?.uid),
+      principals: principalsOf(runtime as Parameters<typeof principalsOf>[0]),
+      identity: request.identity,
+      caller: request.caller ?? 'operatorPod',
+      connectionRole: (name) => {
+        const authentication = request.connections?.find((connection) => connection.name === name)?.authentication;
+        if (authentication?.roleArn === undefined) return undefined;
+        return { roleArn: authentication.roleArn, externalId: authentication.externalIdSecretRef !== undefined };
+      },
+    });
+  }
+
+  /** The grant of the last of `steps`, from the cache where it is fresh; earlier hops are shared by everything behind them. */
+  async function chain(request: GrantRequest, subject: Subject, steps: readonly SessionStep[], policy: string | undefined): Promise<Result<Grant, AccessFailure>> {
+    const uid = request.runtime.metadata.uid;
+    const key = createHash('sha256').update(JSON.stringify([uid, steps, policy ?? null])).digest('base64url');
+    const cached = held.get(key);
+    if (cached !== undefined && age(cached) < refreshShare) return ok(cached.grant);
+    const region = request.runtime.spec.region;
+    const outcome = await flights.run(key, async () => {
+      const made = await take(request, subject, steps, policy);
+      if (!made.ok) return made;
+      const old = held.get(key);
+      held.set(key, { grant: made.value, runtimeUid: uid, obtainedAt: clock.now(), monotonicAt: clock.monotonic(), region });
+      if (old !== undefined) options.sts(region).release(old.grant);
+      return made;
+    });
+    if (outcome.ok) return outcome;
+    const stale = held.get(key);
+    if (stale === undefined) return outcome;
+    if (outcome.error.transient && usable(stale)) return ok(stale.grant);
+    if (!outcome.error.transient || !usable(stale)) forget(key, stale);
+    return outcome;
+  }
+
+  /** Share of its life that has passed, by the wall clock or the monotonic clock, whichever says more. */
+  function age(entry: Held): number {
+    const life = entry.grant.expiresAt - entry.obtainedAt;
+    if (!(life > 0)) return 1;
+    return Math.max(clock.now() - entry.obtainedAt, clock.monotonic() - entry.monotonicAt) / life;
+  }
+
+  function usable(entry: Held): boolean {
+    const life = entry.grant.expiresAt - entry.obtainedAt;
+    return Math.max(clock.now() - entry.obtainedAt, clock.monotonic() - entry.monotonicAt) < life - marginMs;
+  }
+
+  async function take(request: GrantRequest, subject: Subject, steps: readonly SessionStep[], policy: string | undefined): Promise<Result<Grant, AccessFailure>> {
+    const step = steps.at(-1);
+    if (step === undefined) throw new TypeError(`${request.identity} is not reached by assuming a role`);
+    const at = { identity: step.identity, chain: steps.map(({ roleArn }) => roleArn), resource: step.roleArn };
+    const sts = options.sts(request.runtime.spec.region);
+    const common = { identity: step.identity, roleArn: step.roleArn, durationSeconds: sessionSeconds, ...(policy !== undefined && { policy }) };
+    if (step.kind === 'webIdentity') {
+      const token = await options.kubernetes.requestToken(step.serviceAccount, { audiences: ['sts.amazonaws.com'], expirationSeconds: tokenSeconds });
+      if (!token.ok) {
+        const resource = `ServiceAccount ${step.serviceAccount.namespace}/${step.serviceAccount.name}`;
+        return err(kubernetesFailure({ ...at, action: 'TokenRequest', resource }, token.error));
+      }
+      const grant = await sts.assumeRoleWithWebIdentity(subject, { ...common, sessionName: step.sessionName, token: token.value.token });
+      return grant.ok ? grant : err(awsFailure({ ...at, action: 'sts:AssumeRoleWithWebIdentity' }, grant.error));
+    }
+    if (step.kind === 'x509') {
+      return err({ ...at, action: 'iot:AssumeRoleWithCertificate', code: 'Unsupported', message: 'an X.509 agent identity is not supported by this operator version', transient: false });
+    }
+    // The hop before carries no policy: only the last session is cut.
+    const before = await chain(request, subject, steps.slice(0, -1), undefined);
+    if (!before.ok) return before;
+    const externalId = step.externalId === undefined ? ok(undefined) : await openExternalId(request, step.externalId);
+    if (!externalId.ok) return err({ ...at, action: 'read external ID', code: 'ExternalIdMissing', message: externalId.error, transient: true });
+    const grant = await sts.assumeRole(
+      { grant: before.value, subject },
+      { ...common, sessionName: step.sessionName, tags: step.tags, ...(externalId.value !== undefined && { externalId: externalId.value }) },
+    );
+    if (grant.ok) return grant;
+    // What the hop before may no longer do must not be served from the cache.
+    if (grant.error.kind === 'AccessDenied' || grant.error.kind === 'Expired') {
+      for (const [key, entry] of held) if (entry.grant.id === before.value.id) forget(key, entry);
+    }
+    return err(awsFailure({ ...at, action: 'sts:AssumeRole' }, grant.error));
+  }
+
+  async function openExternalId(request: GrantRequest, reference: string): Promise<Result<string, string>> {
+    const namespace = request.runtime.metadata.namespace ?? '';
+    const connection = reference.startsWith('connection:') ? reference.slice('connection:'.length) : undefined;
+    const ref =
+      connection === undefined
+        ? request.runtime.spec.identities.operator.externalIdSecretRef
+        : request.connections?.find(({ name }) => name === connection)?.authentication?.externalIdSecretRef;
+    if (ref === undefined) return err('no Secret is named for the external ID');
+    const key = ref.key ?? 'externalId';
+    const secret = await options.kubernetes.get(secrets, { namespace, name: ref.name });
+    if (!secret.ok) return err(`Secret ${namespace}/${ref.name}: ${secret.error.kind}: ${secret.error.message}`);
+    const value = readSecretKey(secret.value, key);
+    return value === undefined ? err(`Secret ${namespace}/${ref.name} has no key "${key}": add it`) : ok(value);
+  }
+}
+
+export function scopeOf(runtime: Stored<ElasticRuntime>, cluster: string, jobUid: string | undefined): SessionScope {
+  return {
+    cluster,
+    organization: runtime.spec.organization,
+    namespace: runtime.metadata.namespace ?? '',
+    runtime: runtime.metadata.name,
+    runtimeUid: runtime.metadata.uid,
+    jobUid,
+  };
+}
