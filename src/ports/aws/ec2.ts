@@ -80,6 +80,8 @@ export type LaunchTemplateRequest = {
   readonly volume: { readonly deviceName: string; readonly type: string; readonly sizeGiB: number; readonly kmsKeyArn?: string };
   /** On the template itself. */
   readonly tags: Tags;
+  /** On the network interfaces of what is launched from it: CreateFleet's own tags reach instances and volumes only. */
+  readonly launchTags?: Tags;
 };
 
 export type LaunchTemplate = { readonly id: string; readonly name: string; readonly version: string; readonly tags: Tags };

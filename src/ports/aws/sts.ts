@@ -1,6 +1,9 @@
 import type { AwsResult } from './errors.ts';
 import type { Caller, Grant, Subject } from './grant.ts';
 
+/** WebCrypto opens a sealed grant asynchronously; an in-memory vault need not. Await it. */
+type MaybePromise<T> = T | Promise<T>;
+
 type AssumeCommon = {
   /** What the access plan calls the session's identity. */
   readonly identity: string;
@@ -35,7 +38,9 @@ export type StsPort = {
     },
   ): Grant;
   /** Hands the material out, to the broker only, for a session made for a node agent. */
-  exportGrant(grant: Grant): { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken: string } | undefined;
+  exportGrant(
+    grant: Grant,
+  ): MaybePromise<{ readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken: string } | undefined>;
   /** Drops the material. Idempotent. */
   release(grant: Grant): void;
 };

@@ -1,0 +1,84 @@
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { STSClient } from '@aws-sdk/client-sts';
+import type { Clock } from '../ports/clock.ts';
+import { callContext, placeholderIdentity, sealedAuthSchemes } from './signer.ts';
+import type { Vault } from './vault.ts';
+
+export type Clients = {
+  readonly ec2: EC2Client;
+  readonly s3: S3Client;
+  readonly secretsManager: SecretsManagerClient;
+  readonly ssm: SSMClient;
+  readonly sts: STSClient;
+};
+
+/**
+ * One client a service for all grants: who calls is decided at signing (signer.ts). The SDK's own retries, credential chain, clock correction and
+ * look at shared configuration files are off.
+ */
+export function createClients(options: {
+  readonly region: string;
+  readonly endpoint?: string;
+  readonly clock: Clock;
+  readonly vault: Vault;
+}): Clients {
+  const { region, endpoint, clock, vault } = options;
+  const common = {
+    region,
+    ...(endpoint !== undefined && { endpoint }),
+    maxAttempts: 1,
+    retryMode: 'standard',
+    defaultsMode: 'standard',
+    credentials: placeholderIdentity,
+    httpAuthSchemes: sealedAuthSchemes(vault, clock),
+    authSchemePreference: [] as string[],
+    useDualstackEndpoint: false,
+    useFipsEndpoint: false,
+    userAgentAppId: 'elastic-runtime-operator',
+    requestHandler: {
+      connectionTimeout: 5_000,
+      httpAgent: { keepAlive: true, maxSockets: 50 },
+      httpsAgent: { keepAlive: true, maxSockets: 50 },
+    },
+  } as const;
+  const clients = {
+    ec2: new EC2Client(common),
+    s3: new S3Client({
+      ...common,
+      forcePathStyle: endpoint !== undefined,
+      followRegionRedirects: false,
+      useArnRegion: false,
+      disableS3ExpressSessionAuth: true,
+      disableMultiregionAccessPoints: true,
+      requestChecksumCalculation: 'WHEN_SUPPORTED',
+      responseChecksumValidation: 'WHEN_SUPPORTED',
+    }),
+    secretsManager: new SecretsManagerClient(common),
+    ssm: new SSMClient(common),
+    sts: new STSClient(common),
+  } satisfies Clients;
+  noteSending(clients.ec2.middlewareStack);
+  noteSending(clients.s3.middlewareStack);
+  noteSending(clients.secretsManager.middlewareStack);
+  noteSending(clients.ssm.middlewareStack);
+  noteSending(clients.sts.middlewareStack);
+  return clients;
+}
+
+/** The last thing before the wire: from here on a call may have taken effect. */
+function noteSending(stack: unknown): void {
+  // The five clients' stacks differ only in their unions of inputs and outputs, which this step does not touch.
+  (stack as EC2Client['middlewareStack']).add(
+    (next) => (args) => {
+      const call = callContext.getStore();
+      if (call) {
+        call.sent = true;
+      }
+      return next(args);
+    },
+    { step: 'deserialize', priority: 'low', name: 'noteSending' },
+  );
+}

@@ -1,0 +1,184 @@
+import type { AwsError } from '../ports/aws/index.ts';
+
+type Kind = AwsError['kind'];
+
+/**
+ * Codes that say more than their status. Sources: the common errors of each service's API reference; EC2's are at
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, S3's at https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+ */
+const KINDS: Readonly<Record<string, Kind>> = {
+  ...all('AccessDenied', [
+    'AccessDenied',
+    'AccessDeniedException',
+    'UnauthorizedOperation',
+    'AuthorizationError',
+    'NotAuthorized',
+    'Forbidden',
+    'AllAccessDisabled',
+    'IDPRejectedClaim',
+    'InvalidIdentityToken',
+    'OptInRequired',
+  ]),
+  ...all('Expired', [
+    'ExpiredToken',
+    'ExpiredTokenException',
+    'InvalidClientTokenId',
+    'UnrecognizedClientException',
+    'InvalidAccessKeyId',
+    'InvalidToken',
+    'TokenRefreshRequired',
+    'AuthFailure',
+  ]),
+  ...all('Throttled', [
+    'Throttling',
+    'ThrottlingException',
+    'ThrottledException',
+    'RequestThrottled',
+    'RequestThrottledException',
+    'RequestLimitExceeded',
+    'EC2ThrottledException',
+    'TooManyRequestsException',
+    'SlowDown',
+    'BandwidthLimitExceeded',
+    'PriorRequestNotComplete',
+    'ConditionalRequestConflict',
+    'OperationAborted',
+    // Of one volume, for hours; the same "not now": https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modify-volume.html
+    'VolumeModificationRateExceeded',
+    'IncorrectModificationState',
+  ]),
+  ...all('InsufficientCapacity', [
+    'InsufficientInstanceCapacity',
+    'InsufficientCapacity',
+    'InsufficientHostCapacity',
+    'InsufficientReservedInstanceCapacity',
+    'InsufficientFreeAddressesInSubnet',
+    'InsufficientVolumeCapacity',
+    'UnfulfillableCapacity',
+    'Unsupported',
+    'SpotMaxPriceTooLow',
+    'MaxSpotInstanceCountExceeded',
+    'VcpuLimitExceeded',
+    'InstanceLimitExceeded',
+    'VolumeLimitExceeded',
+    'MaxIOPSLimitExceeded',
+    'NetworkInterfaceLimitExceeded',
+  ]),
+  ...all('NotFound', [
+    'NoSuchKey',
+    'NoSuchBucket',
+    'NoSuchEntity',
+    'NoSuchVersion',
+    'ParameterNotFound',
+    'ResourceNotFoundException',
+    'NotFound',
+    'NotFoundException',
+  ]),
+  ...all('AlreadyExists', [
+    'PreconditionFailed',
+    'BucketAlreadyExists',
+    'BucketAlreadyOwnedByYou',
+    'EntityAlreadyExists',
+    'ResourceExistsException',
+  ]),
+  ...all('IdempotentMismatch', ['IdempotentParameterMismatch', 'IdempotentInstanceTerminated']),
+  ...all('Unavailable', [
+    'InternalError',
+    'InternalFailure',
+    'InternalServerError',
+    'InternalServiceError',
+    'ServiceUnavailable',
+    'Unavailable',
+    'RequestTimeout',
+    'IDPCommunicationError',
+  ]),
+  ...all('Invalid', [
+    'PackedPolicyTooLarge',
+    'MalformedPolicyDocument',
+    'ValidationError',
+    'ValidationException',
+    'VolumeInUse',
+    'IncorrectState',
+    'IncorrectInstanceState',
+  ]),
+};
+
+function all(kind: Kind, codes: readonly string[]): Record<string, Kind> {
+  return Object.fromEntries(codes.map((code) => [code, kind]));
+}
+
+/** `status` is the HTTP status; undefined where there was no answer. */
+export function kindOf(code: string, status: number | undefined): Kind {
+  const known = KINDS[code];
+  if (known) {
+    return known;
+  }
+  if (status === undefined) {
+    return 'Network';
+  }
+  return (
+    (/\.NotFound$|NotFound(Exception|Fault)?$/.test(code) && 'NotFound') ||
+    (/AlreadyExists(Exception)?$|\.Duplicate$/.test(code) && 'AlreadyExists') ||
+    (/^(Invalid|Malformed|Missing|Unknown(Parameter|Operation)|Illegal)/.test(code) && status < 500 && 'Invalid') ||
+    ofStatus(status)
+  );
+}
+
+function ofStatus(status: number): Kind {
+  switch (status) {
+    case 401:
+    case 403:
+      return 'AccessDenied';
+    case 404:
+      return 'NotFound';
+    case 412:
+      return 'AlreadyExists';
+    case 429:
+      return 'Throttled';
+    case 400:
+    case 405:
+    case 409:
+      return 'Other';
+    default:
+      return status >= 500 ? 'Unavailable' : 'Other';
+  }
+}
+
+/** Fields of the SDK's exceptions that are read here; everything else in them (`$response`, the request) is left behind. */
+type Thrown = {
+  readonly name?: string;
+  readonly message?: string;
+  readonly code?: string;
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
+};
+
+/**
+ * AWS's own code, message and request id. A message keeps its first line only, since SignatureDoesNotMatch goes on with the canonical request, session token
+ * included; `secrets` of the call are cut out wherever AWS echoes them.
+ */
+export function toAwsError(thrown: unknown, secrets: readonly string[] = []): AwsError {
+  const error = (thrown ?? {}) as Thrown;
+  const status = error.$metadata?.httpStatusCode;
+  const requestId = error.$metadata?.requestId;
+  const code = codeOf(error, status);
+  return {
+    kind: kindOf(code, status),
+    code,
+    message: clean(error.message ?? String(thrown), secrets),
+    ...(requestId && { requestId }),
+  };
+}
+
+/** An answer without a body (HeadObject) has no code but its status: S3 documents 403 Forbidden, 404 Not Found there. */
+function codeOf(error: Thrown, status: number | undefined): string {
+  if (status === undefined) {
+    return error.code ?? error.name ?? 'NoAnswer';
+  }
+  const name = error.name ?? '';
+  return name === '' || name === 'Error' || name === 'Unknown' || name === 'UnknownError' ? String(status) : name;
+}
+
+function clean(message: string, secrets: readonly string[]): string {
+  const firstLine = message.split('\n', 1)[0] ?? '';
+  return secrets.filter((secret) => secret !== '').reduce((text, secret) => text.replaceAll(secret, '[removed]'), firstLine);
+}

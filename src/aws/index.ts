@@ -1,0 +1,48 @@
+import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
+import type { Clock } from '../ports/clock.ts';
+import { createClients } from './clients.ts';
+import { createFleets } from './ec2/fleet.ts';
+import { createInstances } from './ec2/instances.ts';
+import { createLaunchTemplates } from './ec2/launch-templates.ts';
+import { createVolumes } from './ec2/volumes.ts';
+import { createS3 } from './s3.ts';
+import { createSecretsManager, createSsm } from './secrets.ts';
+import { type AuditOf, createSend } from './send.ts';
+import { createSts } from './sts.ts';
+import { createThrottle, type Service, type ServiceLimit } from './throttle.ts';
+import { createVault } from './vault.ts';
+
+export type AwsOptions = {
+  readonly region: string;
+  /** Instead of AWS's own: one address for all services (an emulator, a VPC proxy). S3 is then addressed by path. */
+  readonly endpoint?: string;
+  readonly audit: AuditPort;
+  /** `auditOf` of src/core/policy. */
+  readonly auditOf: AuditOf;
+  readonly clock: Clock;
+  readonly limits?: Readonly<Partial<Record<Service, ServiceLimit>>>;
+};
+
+/** `close` ends the idle connections; grants die with the process or by `release`. */
+export type Aws = AwsPort & { close(): void };
+
+/** AWS over the SDK. Used by the operator, the node agent and the pods' init container alike. */
+export function createAws(options: AwsOptions): Aws {
+  const { region, audit, auditOf, clock } = options;
+  const vault = createVault({ clock });
+  const send = createSend({ region, audit, auditOf, clock, throttle: createThrottle(options.limits), vault });
+  const clients = createClients({ region, clock, vault, ...(options.endpoint !== undefined && { endpoint: options.endpoint }) });
+  const ec2 = { client: clients.ec2, send };
+  return {
+    sts: createSts({ client: clients.sts, send, vault }),
+    s3: createS3({ client: clients.s3, send }),
+    ec2: { ...createLaunchTemplates(ec2), ...createFleets(ec2), ...createInstances(ec2), ...createVolumes(ec2) },
+    ssm: createSsm({ client: clients.ssm, send }),
+    secretsManager: createSecretsManager({ client: clients.secretsManager, send }),
+    close: () => {
+      for (const client of Object.values(clients)) {
+        client.destroy();
+      }
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import PQueue from 'p-queue';
+
+export type Service = 'sts' | 's3' | 'ec2' | 'ssm' | 'secretsmanager';
+
+/** How many calls of one service are under way at once, and how many may start in a second. */
+export type ServiceLimit = { readonly concurrency: number; readonly perSecond: number };
+
+/**
+ * Below the account's own buckets, so that one operator leaves room for others: EC2 refills most actions at 20/s
+ * (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html), STS allows 600/s
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), S3 3,500 writes/s a prefix, SSM GetParameter 40/s.
+ */
+export const DEFAULT_LIMITS: Readonly<Record<Service, ServiceLimit>> = {
+  sts: { concurrency: 20, perSecond: 100 },
+  s3: { concurrency: 50, perSecond: 500 },
+  ec2: { concurrency: 20, perSecond: 20 },
+  ssm: { concurrency: 10, perSecond: 20 },
+  secretsmanager: { concurrency: 10, perSecond: 50 },
+};
+
+/** Ending what costs money goes before starting it, and both before looking. */
+const PRIORITY: Readonly<Record<string, number>> = { TerminateInstances: 2, CreateFleet: 1 };
+
+export type Throttle = {
+  run<T>(service: Service, operation: string, work: () => Promise<T>): Promise<T>;
+};
+
+export function createThrottle(limits: Readonly<Partial<Record<Service, ServiceLimit>>> = {}): Throttle {
+  const queues = new Map<Service, PQueue>();
+  for (const [service, standard] of Object.entries(DEFAULT_LIMITS) as [Service, ServiceLimit][]) {
+    const limit = limits[service] ?? standard;
+    queues.set(service, new PQueue({ concurrency: limit.concurrency, interval: 1000, intervalCap: limit.perSecond }));
+  }
+  return {
+    async run(service, operation, work) {
+      const queue = queues.get(service);
+      if (!queue) {
+        throw new TypeError(`No queue for ${service}`);
+      }
+      return await queue.add(work, { priority: PRIORITY[operation] ?? 0 });
+    },
+  };
+}
