@@ -74,6 +74,7 @@ async function ensureProgram({ name, module, path, pin, minutes }: Program): Pro
   const version = pinnedVersion(goMod, pin);
   const flags = linkerFlags(pin, version);
   const made = await cached(`${name}-${version}`, [goMod, await readFile(join(directory, 'go.sum'), 'utf8'), flags], async (out) => {
+    await checkGo();
     process.stderr.write(`controlplane: building ${name} ${version} (once; up to ${minutes} on two cores)\n`);
     await go(directory, ['build', '-trimpath', '-ldflags', flags, '-o', join(out, name), path]);
   });
@@ -147,16 +148,21 @@ function pinnedVersion(goMod: string, module: string): string {
   return line.slice(line.indexOf(module) + module.length + 1).split(' ')[0]!;
 }
 
-let goIsUsable: Promise<unknown> | undefined;
+const goAdvice = 'install Go 1.26 or newer: the test control plane is built with it';
 
 async function go(directory: string, args: readonly string[]): Promise<string> {
-  const advice = 'install Go 1.26 or newer: the test control plane is built with it';
+  await checkGo();
+  return run('go', args, directory, goAdvice);
+}
+
+let goIsUsable: Promise<unknown> | undefined;
+
+function checkGo(): Promise<unknown> {
   // In kwok's module, which asks for the newest Go: this is where an older one either fetches that toolchain or gives up.
   goIsUsable ??= promisify(execFile)('go', ['version'], { cwd: join(goDirectory, 'kwok') }).catch(() => {
-    throw new Error(advice);
+    throw new Error(goAdvice);
   });
-  await goIsUsable;
-  return run('go', args, directory, advice);
+  return goIsUsable;
 }
 
 /** Runs a program to its end and returns what it printed. What it says on the way is shown only where it fails. */

@@ -19,15 +19,16 @@ export async function cached(name: string, pins: readonly string[], build: (dire
   if (existsSync(target)) return target;
   await mkdir(root, { recursive: true });
   const unlock = await lock(`${target}.lock`, name);
+  const unfinished = `${target}.unfinished`;
   try {
     if (existsSync(target)) return target;
-    const unfinished = `${target}.unfinished`;
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished);
     await build(unfinished);
     await rename(unfinished, target);
     return target;
   } finally {
+    await rm(unfinished, { recursive: true, force: true });
     await unlock();
   }
 }

@@ -199,8 +199,12 @@ test('no process outlives a parent that is killed', { skip: process.platform !==
   const { pids, directory }: { pids: number[]; directory: string } = JSON.parse(text);
   assert.deepEqual(pids.filter(runs), pids);
   parent.kill('SIGKILL');
-  await waitFor('the end of every process', async () => (pids.some(runs) ? undefined : true), 5);
-  rmSync(directory, { recursive: true });
+  try {
+    await waitFor('the end of every process', async () => (pids.some(runs) ? undefined : true), 5);
+  } finally {
+    for (const pid of pids.filter(runs)) process.kill(pid, 'SIGKILL');
+    rmSync(directory, { recursive: true });
+  }
 });
 
 /** Whether a process is there and is more than a zombie that nobody has reaped yet. */
