@@ -14,13 +14,12 @@ export type Pattern = {
 /** Looks a context key up (lower case). undefined: not in the request, or multivalued, which no variable may be. */
 export type Lookup = (key: string) => string | undefined;
 
-// Wildcards are kept as control characters, so that literal and inserted `*` and `?` cannot be taken for them.
-const anyRun = '\u0001';
-const anyRunInSegment = '\u0002';
-const anyOne = '\u0003';
-const anyOneInSegment = '\u0004';
-// oxlint-disable-next-line no-control-regex
-const control = /[\u0001-\u0004]/g;
+// Wildcards are kept as Unicode noncharacters, so that literal and inserted `*` and `?` cannot be taken for them.
+const anyRun = '\uFDD0';
+const anyRunInSegment = '\uFDD1';
+const anyOne = '\uFDD2';
+const anyOneInSegment = '\uFDD3';
+const reserved = /[\uFDD0-\uFDD3]/g;
 
 /**
  * - literal: no wildcards (StringEquals and the like)
@@ -54,7 +53,7 @@ export function compilePattern(text: string, kind: PatternKind, variables = true
       const next = text[at + 1];
       literal += inSegment && next !== ':' && next !== undefined ? anyRunInSegment : anyRun;
     } else if (kind !== 'literal' && character === '?') literal += inSegment ? anyOneInSegment : anyOne;
-    else literal += character.replace(control, '');
+    else literal += character.replace(reserved, '');
   }
   if (literal !== '' || parts.length === 0) parts.push(literal);
   return { text, parts };
@@ -83,7 +82,7 @@ export function resolvePattern(pattern: Pattern, lookup: Lookup): string | undef
     }
     const value = lookup(part.variable) ?? part.fallback;
     if (value === undefined) return undefined;
-    resolved += value.replace(control, '');
+    resolved += value.replace(reserved, '');
   }
   return resolved;
 }
@@ -91,8 +90,8 @@ export function resolvePattern(pattern: Pattern, lookup: Lookup): string | undef
 /** Whether `text` matches a resolved pattern. */
 export function matchesResolved(resolved: string, text: string): boolean {
   if (resolved === anyRun) return true;
-  if (!/[\u0001-\u0004]/.test(resolved)) return resolved === text;
-  return /[\u0002\u0004]/.test(resolved) ? matchesInSegments(resolved, text) : matchesGlob(resolved, text);
+  if (!/[\uFDD0-\uFDD3]/.test(resolved)) return resolved === text;
+  return /[\uFDD1\uFDD3]/.test(resolved) ? matchesInSegments(resolved, text) : matchesGlob(resolved, text);
 }
 
 export function matchesPattern(pattern: Pattern, text: string, lookup: Lookup): boolean {
@@ -131,7 +130,9 @@ function matchesInSegments(pattern: string, text: string): boolean {
     for (const at of reachable) {
       if (symbol === anyRun || symbol === anyRunInSegment) {
         next.add(at);
-        for (let t = at; t < text.length && (symbol === anyRun || text[t] !== ':'); t += 1) next.add(t + 1);
+        const colon = symbol === anyRun ? -1 : text.indexOf(':', at);
+        const end = colon < 0 ? text.length : colon;
+        for (let t = at; t < end; t += 1) next.add(t + 1);
       } else if (at < text.length && (symbol === anyOne || (symbol === anyOneInSegment ? text[at] !== ':' : symbol === text[at]))) {
         next.add(at + 1);
       }

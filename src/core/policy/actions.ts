@@ -1,0 +1,223 @@
+import type { AwsCalls, AwsMethod, Tags } from './calls.ts';
+import type { RequestContext } from './evaluate.ts';
+import { tagContext } from './trust.ts';
+
+/** One thing that must be allowed for a call to be carried out. */
+export type Authorization = { readonly action: string; readonly resource: string; readonly context: RequestContext };
+
+/** What an authorization depends on besides the request: the account's state, as AWS itself sees it. */
+export type AccountFacts = {
+  readonly accountId: string;
+  readonly region: string;
+  /** Default `aws`. */
+  readonly partition?: string;
+  /** Milliseconds since the epoch */
+  readonly now: number;
+  /** Of an instance, volume or launch template, by id. */
+  tagsOf(id: string): Tags | undefined;
+  launchTemplate(id: string):
+    | {
+        readonly imageId: string;
+        readonly securityGroupIds: readonly string[];
+        readonly instanceProfileArn?: string;
+        readonly kmsKeyArn?: string;
+      }
+    | undefined;
+  roleOfProfile(instanceProfileArn: string): string | undefined;
+  /** KMS key that an object is encrypted with. */
+  keyOfObject(bucket: string, key: string): string | undefined;
+  /** KMS key of a bucket's default encryption. */
+  keyOfBucket(bucket: string): string | undefined;
+  /** KMS key of a SecureString parameter, by name, or of a secret, by ARN. */
+  keyOfSecret(nameOrArn: string): string | undefined;
+  /** ARN of a secret by its name or ARN. */
+  secretArn(secretId: string): string | undefined;
+};
+
+/** Authorizations of one call, in the order in which AWS would refuse. STS is judged by trust.ts. */
+export function authorizationsOf<M extends AwsMethod>(method: M, request: AwsCalls[M], facts: AccountFacts): readonly Authorization[] {
+  const make: Maker<M> = makers[method];
+  return make(request, facts).map((item) => ({ ...item, context: { ...requestContext(facts), ...item.context } }));
+}
+
+type Maker<M extends AwsMethod> = (request: AwsCalls[M], facts: AccountFacts) => readonly Authorization[];
+
+const none: readonly Authorization[] = [];
+
+const makers: { readonly [M in AwsMethod]: Maker<M> } = {
+  'sts.assumeRoleWithWebIdentity': () => none,
+  'sts.assumeRole': () => none,
+  // Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+  'sts.getCallerIdentity': () => none,
+  's3.putObject': putObject,
+  's3.getObject': (request, facts) => [
+    onObject('s3:GetObject', request, facts),
+    ...viaKms('kms:Decrypt', facts.keyOfObject(request.bucket, request.key), 's3', facts, objectArn(request, facts)),
+  ],
+  's3.headObject': (request, facts) => [onObject('s3:GetObject', request, facts)],
+  's3.listObjects': ({ bucket, prefix, maxKeys }, facts) => [
+    {
+      action: 's3:ListBucket',
+      resource: bucketArn(bucket, facts),
+      context: { 's3:prefix': prefix, ...(maxKeys === undefined ? {} : { 's3:max-keys': String(maxKeys) }) },
+    },
+  ],
+  's3.deleteObject': (request, facts) => [onObject('s3:DeleteObject', request, facts)],
+  'ec2.createLaunchTemplate': ({ tags }, facts) => {
+    const resource = ec2Arn('launch-template/*', facts);
+    return [
+      { action: 'ec2:CreateLaunchTemplate', resource, context: tagContext(tags) },
+      ...tagging([resource], 'CreateLaunchTemplate', tags),
+    ];
+  },
+  'ec2.describeLaunchTemplates': describing('ec2:DescribeLaunchTemplates'),
+  'ec2.deleteLaunchTemplate': ({ id }, facts) => [onTagged('ec2:DeleteLaunchTemplate', 'launch-template', id, facts)],
+  'ec2.createFleet': createFleet,
+  'ec2.describeInstances': describing('ec2:DescribeInstances'),
+  'ec2.terminateInstances': ({ instanceIds }, facts) => instanceIds.map((id) => onTagged('ec2:TerminateInstances', 'instance', id, facts)),
+  'ec2.describeVolumes': describing('ec2:DescribeVolumes'),
+  'ec2.modifyVolume': ({ volumeId }, facts) => [onTagged('ec2:ModifyVolume', 'volume', volumeId, facts)],
+  'ec2.describeVolumesModifications': describing('ec2:DescribeVolumesModifications'),
+  'ec2.deleteVolume': ({ volumeId }, facts) => [onTagged('ec2:DeleteVolume', 'volume', volumeId, facts)],
+  'ec2.describeSubnets': describing('ec2:DescribeSubnets'),
+  'ssm.getParameter': ({ name }, facts) => [
+    { action: 'ssm:GetParameter', resource: parameterArn(name, facts), context: {} },
+    ...viaKms('kms:Decrypt', facts.keyOfSecret(name), 'ssm', facts),
+  ],
+  'secretsManager.getSecretValue': ({ secretId }, facts) => {
+    const resource = facts.secretArn(secretId) ?? (secretId.startsWith('arn:') ? secretId : secretArnOf(secretId, facts));
+    return [
+      { action: 'secretsmanager:GetSecretValue', resource, context: { 'secretsmanager:SecretId': secretId } },
+      ...viaKms('kms:Decrypt', facts.keyOfSecret(resource), 'secretsmanager', facts),
+    ];
+  },
+};
+
+function describing(action: string): () => readonly Authorization[] {
+  // Describe actions of EC2 have no resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+  return () => [{ action, resource: '*', context: {} }];
+}
+
+function putObject(request: AwsCalls['s3.putObject'], facts: AccountFacts): readonly Authorization[] {
+  const encryption: Record<string, string> =
+    request.kmsKeyArn === undefined
+      ? {}
+      : { 's3:x-amz-server-side-encryption': 'aws:kms', 's3:x-amz-server-side-encryption-aws-kms-key-id': request.kmsKeyArn };
+  return [
+    { ...onObject('s3:PutObject', request, facts), context: encryption },
+    ...viaKms('kms:GenerateDataKey', request.kmsKeyArn ?? facts.keyOfBucket(request.bucket), 's3', facts, objectArn(request, facts)),
+  ];
+}
+
+/**
+ * An instant fleet launches with the caller's own permissions: ec2:RunInstances, ec2:CreateTags for the tags at creation, iam:PassRole for the template's
+ * instance profile (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-fleet-prerequisites.html).
+ */
+function createFleet({ launchTemplate, offerings, tags }: AwsCalls['ec2.createFleet'], facts: AccountFacts): readonly Authorization[] {
+  const template = facts.launchTemplate(launchTemplate.id);
+  const templateArn = ec2Arn(`launch-template/${launchTemplate.id}`, facts);
+  const { instanceProfileArn, kmsKeyArn } = template ?? {};
+  const used: RequestContext = {
+    'ec2:LaunchTemplate': templateArn,
+    ...(instanceProfileArn === undefined ? {} : { 'ec2:InstanceProfile': instanceProfileArn }),
+  };
+  const spot = offerings.some((offering) => offering.capacityType === 'spot');
+  const existing: Authorization[] = [];
+  const created: Authorization[] = [];
+  for (const action of ['ec2:CreateFleet', 'ec2:RunInstances']) {
+    existing.push(onTagged(action, 'launch-template', launchTemplate.id, facts));
+    const ids = [
+      ...(template === undefined ? [] : [`image/${template.imageId}`, ...template.securityGroupIds.map((id) => `security-group/${id}`)]),
+      ...new Set(offerings.map((offering) => `subnet/${offering.subnetId}`)),
+    ];
+    for (const id of ids)
+      existing.push({ action, resource: id.startsWith('image/') ? imageArn(id, facts) : ec2Arn(id, facts), context: used });
+    for (const kind of ['instance', 'volume', 'network-interface']) {
+      created.push({ action, resource: ec2Arn(`${kind}/*`, facts), context: { ...used, ...tagContext(tags) } });
+    }
+  }
+  created.push({ action: 'ec2:CreateFleet', resource: ec2Arn('fleet/*', facts), context: {} });
+  if (spot) created.push({ action: 'ec2:RunInstances', resource: ec2Arn('spot-instances-request/*', facts), context: used });
+  const tagged = ['instance', 'volume', 'network-interface'].map((kind) => ec2Arn(`${kind}/*`, facts));
+  const role = instanceProfileArn === undefined ? undefined : facts.roleOfProfile(instanceProfileArn);
+  return [
+    ...existing,
+    ...created,
+    ...tagging(tagged, 'CreateFleet', tags),
+    ...(role === undefined ? [] : [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'ec2.amazonaws.com' } }]),
+    ...viaKms('kms:CreateGrant', kmsKeyArn, 'ec2', facts),
+  ];
+}
+
+function tagging(resources: readonly string[], createAction: string, tags: Tags): readonly Authorization[] {
+  if (Object.keys(tags).length === 0) return none;
+  const context = { ...tagContext(tags), 'ec2:CreateAction': createAction };
+  return resources.map((resource) => ({ action: 'ec2:CreateTags', resource, context }));
+}
+
+function onTagged(action: string, kind: string, id: string, facts: AccountFacts): Authorization {
+  const context: Record<string, string> = {};
+  for (const [key, value] of Object.entries(facts.tagsOf(id) ?? {})) {
+    context[`aws:ResourceTag/${key}`] = value;
+    context[`ec2:ResourceTag/${key}`] = value;
+  }
+  return { action, resource: ec2Arn(`${kind}/${id}`, facts), context };
+}
+
+function onObject(action: string, request: { readonly bucket: string; readonly key: string }, facts: AccountFacts): Authorization {
+  return { action, resource: objectArn(request, facts), context: {} };
+}
+
+/** What the service does with the key on the caller's behalf: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service */
+function viaKms(
+  action: string,
+  keyArn: string | undefined,
+  service: 's3' | 'ssm' | 'secretsmanager' | 'ec2',
+  facts: AccountFacts,
+  encrypted?: string,
+): readonly Authorization[] {
+  if (keyArn === undefined) return none;
+  const context: Record<string, string> = {
+    'kms:ViaService': `${service}.${facts.region}.amazonaws.com`,
+    'kms:CallerAccount': facts.accountId,
+  };
+  if (encrypted !== undefined) context['kms:EncryptionContext:aws:s3:arn'] = encrypted;
+  if (action === 'kms:CreateGrant') context['kms:GrantIsForAWSResource'] = 'true';
+  return [{ action, resource: keyArn, context }];
+}
+
+function requestContext(facts: AccountFacts): RequestContext {
+  return {
+    'aws:CurrentTime': new Date(facts.now).toISOString(),
+    'aws:EpochTime': String(Math.floor(facts.now / 1000)),
+    'aws:SecureTransport': 'true',
+    'aws:RequestedRegion': facts.region,
+    'ec2:Region': facts.region,
+  };
+}
+
+function bucketArn(bucket: string, { partition = 'aws' }: AccountFacts): string {
+  return `arn:${partition}:s3:::${bucket}`;
+}
+
+function objectArn({ bucket, key }: { readonly bucket: string; readonly key: string }, facts: AccountFacts): string {
+  return `${bucketArn(bucket, facts)}/${key}`;
+}
+
+function ec2Arn(resource: string, { partition = 'aws', region, accountId }: AccountFacts): string {
+  return `arn:${partition}:ec2:${region}:${accountId}:${resource}`;
+}
+
+/** An image's ARN has no account. */
+function imageArn(resource: string, { partition = 'aws', region }: AccountFacts): string {
+  return `arn:${partition}:ec2:${region}::${resource}`;
+}
+
+/** AWS's public parameters belong to no account. */
+function parameterArn(name: string, { partition = 'aws', region, accountId }: AccountFacts): string {
+  return `arn:${partition}:ssm:${region}:${name.startsWith('/aws/') ? '' : accountId}:parameter/${name.replace(/^\//, '')}`;
+}
+
+function secretArnOf(name: string, { partition = 'aws', region, accountId }: AccountFacts): string {
+  return `arn:${partition}:secretsmanager:${region}:${accountId}:secret:${name}`;
+}

@@ -1,0 +1,48 @@
+import type { AwsCalls, AwsMethod } from './calls.ts';
+
+export type Audited = { readonly action: string; readonly resource: string };
+
+type Row<M extends AwsMethod> = readonly [action: string, resource: (request: AwsCalls[M]) => string];
+
+const everything = (): string => '*';
+const objectOf = ({ bucket, key }: { readonly bucket: string; readonly key: string }): string => `arn:aws:s3:::${bucket}/${key}`;
+
+const table: { readonly [M in AwsMethod]: Row<M> } = {
+  'sts.assumeRoleWithWebIdentity': ['sts:AssumeRoleWithWebIdentity', ({ roleArn }) => roleArn],
+  'sts.assumeRole': ['sts:AssumeRole', ({ roleArn }) => roleArn],
+  'sts.getCallerIdentity': ['sts:GetCallerIdentity', everything],
+  's3.putObject': ['s3:PutObject', objectOf],
+  's3.getObject': ['s3:GetObject', objectOf],
+  // A HEAD is authorized, and shown, as what it needs: s3:GetObject.
+  's3.headObject': ['s3:GetObject', objectOf],
+  // The bucket alone would not say which organization's objects were listed.
+  's3.listObjects': [
+    's3:ListBucket',
+    ({ bucket, prefix }) => (prefix === '' ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/${prefix}*`),
+  ],
+  's3.deleteObject': ['s3:DeleteObject', objectOf],
+  'ec2.createLaunchTemplate': ['ec2:CreateLaunchTemplate', ({ name }) => name],
+  'ec2.describeLaunchTemplates': ['ec2:DescribeLaunchTemplates', everything],
+  'ec2.deleteLaunchTemplate': ['ec2:DeleteLaunchTemplate', ({ id }) => id],
+  'ec2.createFleet': ['ec2:CreateFleet', ({ launchTemplate }) => launchTemplate.id],
+  'ec2.describeInstances': ['ec2:DescribeInstances', everything],
+  'ec2.terminateInstances': ['ec2:TerminateInstances', ({ instanceIds }) => [...instanceIds].sort().join(',')],
+  'ec2.describeVolumes': ['ec2:DescribeVolumes', everything],
+  'ec2.modifyVolume': ['ec2:ModifyVolume', ({ volumeId }) => volumeId],
+  'ec2.describeVolumesModifications': ['ec2:DescribeVolumesModifications', everything],
+  'ec2.deleteVolume': ['ec2:DeleteVolume', ({ volumeId }) => volumeId],
+  'ec2.describeSubnets': ['ec2:DescribeSubnets', everything],
+  'ssm.getParameter': ['ssm:GetParameter', ({ name }) => name],
+  'secretsManager.getSecretValue': ['secretsmanager:GetSecretValue', ({ secretId }) => secretId],
+};
+
+/**
+ * The one action and the one resource that the audit record of a call shows: an ARN where the request alone makes one, else the id or name in
+ * the request, else `*`. The adapter, the simulator and the wire gate all use this table, so that their records compare line for line.
+ */
+export function auditOf<M extends AwsMethod>(method: M, request: AwsCalls[M]): Audited {
+  const [action, resource] = table[method];
+  return { action, resource: resource(request) };
+}
+
+export const awsMethods = Object.keys(table) as readonly AwsMethod[];

@@ -1,0 +1,43 @@
+/**
+ * The AWS calls that this product makes, as the methods of the AWS port name them and with what a policy can see of their requests. Structural: the port's
+ * own request types satisfy them, and the wire gate builds them from HTTP.
+ */
+export type Tags = Readonly<Record<string, string>>;
+
+type AssumeCommon = { readonly roleArn: string; readonly sessionName: string };
+type ObjectRequest = { readonly bucket: string; readonly key: string };
+type Filter = { readonly tags?: Tags };
+
+export type AwsCalls = {
+  'sts.assumeRoleWithWebIdentity': AssumeCommon;
+  'sts.assumeRole': AssumeCommon & { readonly tags?: Tags };
+  'sts.getCallerIdentity': object;
+  's3.putObject': ObjectRequest & { readonly kmsKeyArn?: string };
+  's3.getObject': ObjectRequest;
+  's3.headObject': ObjectRequest;
+  's3.listObjects': { readonly bucket: string; readonly prefix: string; readonly maxKeys?: number };
+  's3.deleteObject': ObjectRequest;
+  'ec2.createLaunchTemplate': { readonly name: string; readonly tags: Tags };
+  'ec2.describeLaunchTemplates': Filter;
+  'ec2.deleteLaunchTemplate': { readonly id: string };
+  'ec2.createFleet': {
+    readonly launchTemplate: { readonly id: string };
+    readonly offerings: readonly {
+      readonly subnetId: string;
+      readonly instanceType: string;
+      readonly capacityType: 'on-demand' | 'spot';
+    }[];
+    readonly tags: Tags;
+  };
+  'ec2.describeInstances': Filter;
+  'ec2.terminateInstances': { readonly instanceIds: readonly string[] };
+  'ec2.describeVolumes': Filter;
+  'ec2.modifyVolume': { readonly volumeId: string; readonly sizeGiB: number };
+  'ec2.describeVolumesModifications': object;
+  'ec2.deleteVolume': { readonly volumeId: string };
+  'ec2.describeSubnets': Filter;
+  'ssm.getParameter': { readonly name: string };
+  'secretsManager.getSecretValue': { readonly secretId: string };
+};
+
+export type AwsMethod = keyof AwsCalls;
