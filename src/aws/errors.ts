@@ -28,6 +28,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     'InvalidToken',
     'TokenRefreshRequired',
     'AuthFailure',
+    'RequestExpired',
   ]),
   ...all('Throttled', [
     'Throttling',

@@ -30,7 +30,7 @@ export type Aws = AwsPort & { close(): void };
 export function createAws(options: AwsOptions): Aws {
   const { region, audit, auditOf, clock } = options;
   const vault = createVault({ clock });
-  const send = createSend({ region, audit, auditOf, clock, throttle: createThrottle(options.limits), vault });
+  const send = createSend({ audit, auditOf, clock, throttle: createThrottle(options.limits), vault });
   const clients = createClients({ region, clock, vault, ...(options.endpoint !== undefined && { endpoint: options.endpoint }) });
   const ec2 = { client: clients.ec2, send };
   return {

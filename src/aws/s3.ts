@@ -18,8 +18,8 @@ const BODY_TIMEOUT_MS = 120_000;
 export function createS3(parts: { readonly client: S3Client; readonly send: Send }): S3Port {
   const { client, send } = parts;
 
-  function call(caller: Caller, operation: string, input: object): Call {
-    return { service: 's3', operation, input, actor: actorOf(caller) };
+  function call(caller: Caller, method: Call['method'], request: object): Call {
+    return { method, request, actor: actorOf(caller) };
   }
 
   return {
@@ -34,7 +34,7 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
         ...(request.contentType !== undefined && { ContentType: request.contentType }),
         ...(request.ifNoneMatch && { IfNoneMatch: '*' }),
       };
-      const answer = await send({ ...call(caller, 'PutObject', where), timeoutMs: BODY_TIMEOUT_MS }, (abortSignal) =>
+      const answer = await send({ ...call(caller, 's3.putObject', request), timeoutMs: BODY_TIMEOUT_MS }, (abortSignal) =>
         client.send(new PutObjectCommand({ ...where, Body: request.body, ContentLength: request.body.byteLength }), { abortSignal }),
       );
       return answer.ok ? ok({ eTag: answer.value.ETag ?? '' }) : answer;
@@ -43,7 +43,7 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
     async getObject(caller, request) {
       const input = location(request);
       // The body is read under the call's timeout; that it breaks off is a value, since AWS has answered and the record says so.
-      const answer = await send({ ...call(caller, 'GetObject', input), timeoutMs: BODY_TIMEOUT_MS }, async (abortSignal) => {
+      const answer = await send({ ...call(caller, 's3.getObject', request), timeoutMs: BODY_TIMEOUT_MS }, async (abortSignal) => {
         const { Body, ContentLength, ETag, $metadata } = await client.send(new GetObjectCommand(input), { abortSignal });
         const read = await readAtMost(Body as Readable | undefined, ContentLength, request.maxBytes, $metadata.requestId);
         return { read, eTag: ETag ?? '', $metadata };
@@ -57,7 +57,7 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
 
     async headObject(caller, request) {
       const input = location(request);
-      const answer = await send(call(caller, 'HeadObject', input), (abortSignal) =>
+      const answer = await send(call(caller, 's3.headObject', request), (abortSignal) =>
         client.send(new HeadObjectCommand(input), { abortSignal }),
       );
       if (!answer.ok) {
@@ -75,7 +75,7 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
         ...(request.continuationToken !== undefined && { ContinuationToken: request.continuationToken }),
         ...(request.expectedBucketOwner !== undefined && { ExpectedBucketOwner: request.expectedBucketOwner }),
       };
-      const answer = await send(call(caller, 'ListObjectsV2', input), (abortSignal) =>
+      const answer = await send(call(caller, 's3.listObjects', request), (abortSignal) =>
         client.send(new ListObjectsV2Command(input), { abortSignal }),
       );
       if (!answer.ok) {
@@ -90,7 +90,7 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
 
     async deleteObject(caller, request) {
       const input = location(request);
-      const answer = await send(call(caller, 'DeleteObject', input), (abortSignal) =>
+      const answer = await send(call(caller, 's3.deleteObject', request), (abortSignal) =>
         client.send(new DeleteObjectCommand(input), { abortSignal }),
       );
       return answer.ok ? ok(undefined) : answer;

@@ -9,7 +9,7 @@ export function createSsm(parts: { readonly client: SSMClient; readonly send: Se
   return {
     async getParameter(caller, request) {
       const input = { Name: request.name, WithDecryption: true };
-      const answer = await send({ service: 'ssm', operation: 'GetParameter', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'ssm.getParameter', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new GetParameterCommand(input), { abortSignal }),
       );
       return answer.ok ? valueOf(answer.value.Parameter?.Value, answer.value.$metadata.requestId) : answer;
@@ -22,7 +22,7 @@ export function createSecretsManager(parts: { readonly client: SecretsManagerCli
   return {
     async getSecretValue(caller, request) {
       const input = { SecretId: request.secretId, ...(request.versionStage !== undefined && { VersionStage: request.versionStage }) };
-      const answer = await send({ service: 'secretsmanager', operation: 'GetSecretValue', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'secretsManager.getSecretValue', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new GetSecretValueCommand(input), { abortSignal }),
       );
       if (!answer.ok) {

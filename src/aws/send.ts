@@ -1,23 +1,19 @@
-import type { AuditPort, AwsResult, Grant, Subject } from '../ports/aws/index.ts';
+import type { AuditPort, AwsPort, AwsResult, Grant, Subject } from '../ports/aws/index.ts';
 import type { Clock } from '../ports/clock.ts';
 import { err, ok } from '../ports/result.ts';
 import { toAwsError } from './errors.ts';
 import { type CallContext, callContext, GrantGone } from './signer.ts';
-import type { Service, Throttle } from './throttle.ts';
+import type { Throttle } from './throttle.ts';
 import type { Vault } from './vault.ts';
 
-/** What a call is in IAM's words, from its SDK input: the shared table of src/core/policy, handed in by the composition root. */
-export type AuditOf = (call: {
-  readonly service: Service;
-  readonly operation: string;
-  readonly input: object;
-  readonly region: string;
-}) => {
-  /** e.g. s3:PutObject */
-  readonly action: string;
-  /** ARN where there is one, else the id or `*` */
-  readonly resource: string;
-};
+/** A method of the port that makes a call, e.g. `ec2.createFleet`. */
+export type Method = Exclude<
+  { [Room in keyof AwsPort]: `${Room}.${keyof AwsPort[Room] & string}` }[keyof AwsPort],
+  'sts.staticGrant' | 'sts.exportGrant' | 'sts.release'
+>;
+
+/** What a call is in IAM's words: `auditOf` of src/core/policy, handed in by the composition root. `request` is the method's own request. */
+export type AuditOf = (method: Method, request: never) => { readonly action: string; readonly resource: string };
 
 /** Who a record names. `grant` is undefined for the one unsigned call. */
 export type Actor = {
@@ -29,11 +25,9 @@ export type Actor = {
 };
 
 export type Call = {
-  readonly service: Service;
-  /** AWS's name of it, e.g. CreateFleet */
-  readonly operation: string;
-  /** As given to the SDK; only names and ids of it reach the audit. */
-  readonly input: object;
+  readonly method: Method;
+  /** The port's request; only names and ids of it reach the audit. */
+  readonly request: object;
   readonly actor: Actor;
   /** Values that must not come back in an error message. */
   readonly secrets?: readonly string[];
@@ -59,14 +53,13 @@ const GRANT_ENDED = err({
  * One that did leaves exactly one, also when the answer was lost.
  */
 export function createSend(parts: {
-  readonly region: string;
   readonly audit: AuditPort;
   readonly auditOf: AuditOf;
   readonly clock: Clock;
   readonly throttle: Throttle;
   readonly vault: Vault;
 }): Send {
-  const { region, audit, auditOf, clock, throttle, vault } = parts;
+  const { audit, auditOf, clock, throttle, vault } = parts;
 
   function record(call: Call, outcome: string, requestId: string | undefined): void {
     const { actor } = call;
@@ -78,7 +71,7 @@ export function createSend(parts: {
       identity: actor.identity,
       chain: actor.chain,
       sessionName: actor.sessionName,
-      ...auditOf({ service: call.service, operation: call.operation, input: call.input, region }),
+      ...auditOf(call.method, call.request as never),
       outcome,
       ...(requestId !== undefined && { requestId }),
     });
@@ -111,7 +104,7 @@ export function createSend(parts: {
     if (call.actor.grant && !vault.holds(call.actor.grant)) {
       return GRANT_ENDED;
     }
-    return await throttle.run(call.service, call.operation, () => attempt(call, run));
+    return await throttle.run(call.method, () => attempt(call, run));
   };
 }
 

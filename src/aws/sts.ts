@@ -39,9 +39,8 @@ export function createSts(parts: { readonly client: STSClient; readonly send: Se
       };
       const answer = await send(
         {
-          service: 'sts',
-          operation: 'AssumeRoleWithWebIdentity',
-          input,
+          method: 'sts.assumeRoleWithWebIdentity',
+          request,
           actor: { grant: undefined, identity, chain: [], sessionName, subject },
           secrets: [request.token],
         },
@@ -62,9 +61,8 @@ export function createSts(parts: { readonly client: STSClient; readonly send: Se
       };
       const answer = await send(
         {
-          service: 'sts',
-          operation: 'AssumeRole',
-          input,
+          method: 'sts.assumeRole',
+          request,
           actor: actorOf(caller),
           ...(externalId !== undefined && { secrets: [externalId] }),
         },
@@ -75,7 +73,7 @@ export function createSts(parts: { readonly client: STSClient; readonly send: Se
     },
 
     async getCallerIdentity(caller) {
-      const answer = await send({ service: 'sts', operation: 'GetCallerIdentity', input: {}, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'sts.getCallerIdentity', request: {}, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new GetCallerIdentityCommand({}), { abortSignal }),
       );
       return answer.ok ? ok({ account: answer.value.Account ?? '', arn: answer.value.Arn ?? '' }) : answer;

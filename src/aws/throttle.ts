@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 
-export type Service = 'sts' | 's3' | 'ec2' | 'ssm' | 'secretsmanager';
+export type Service = 'sts' | 's3' | 'ec2' | 'ssm' | 'secretsManager';
 
 /** How many calls of one service are under way at once, and how many may start in a second. */
 export type ServiceLimit = { readonly concurrency: number; readonly perSecond: number };
@@ -15,14 +15,14 @@ export const DEFAULT_LIMITS: Readonly<Record<Service, ServiceLimit>> = {
   s3: { concurrency: 50, perSecond: 500 },
   ec2: { concurrency: 20, perSecond: 20 },
   ssm: { concurrency: 10, perSecond: 20 },
-  secretsmanager: { concurrency: 10, perSecond: 50 },
+  secretsManager: { concurrency: 10, perSecond: 50 },
 };
 
 /** Ending what costs money goes before starting it, and both before looking. */
-const PRIORITY: Readonly<Record<string, number>> = { TerminateInstances: 2, CreateFleet: 1 };
+const PRIORITY: Readonly<Record<string, number>> = { 'ec2.terminateInstances': 2, 'ec2.createFleet': 1 };
 
 export type Throttle = {
-  run<T>(service: Service, operation: string, work: () => Promise<T>): Promise<T>;
+  run<T>(method: `${Service}.${string}`, work: () => Promise<T>): Promise<T>;
 };
 
 export function createThrottle(limits: Readonly<Partial<Record<Service, ServiceLimit>>> = {}): Throttle {
@@ -32,12 +32,13 @@ export function createThrottle(limits: Readonly<Partial<Record<Service, ServiceL
     queues.set(service, new PQueue({ concurrency: limit.concurrency, interval: 1000, intervalCap: limit.perSecond }));
   }
   return {
-    async run(service, operation, work) {
+    async run(method, work) {
+      const service = method.slice(0, method.indexOf('.')) as Service;
       const queue = queues.get(service);
       if (!queue) {
         throw new TypeError(`No queue for ${service}`);
       }
-      return await queue.add(work, { priority: PRIORITY[operation] ?? 0 });
+      return await queue.add(work, { priority: PRIORITY[method] ?? 0 });
     },
   };
 }

@@ -24,7 +24,7 @@ export function createFleets(parts: { readonly client: EC2Client; readonly send:
         return err({ kind: 'Invalid', code: 'MixedOfferings', message: 'a fleet takes one or more offerings, all of one capacity type' });
       }
       const input = toInput(request, capacityType);
-      const answer = await send({ service: 'ec2', operation: 'CreateFleet', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'ec2.createFleet', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new CreateFleetCommand(input), { abortSignal }),
       );
       return answer.ok ? ok(toAnswer(answer.value, request)) : answer;

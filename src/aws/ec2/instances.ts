@@ -23,7 +23,7 @@ export function createInstances(parts: { readonly client: EC2Client; readonly se
           const select =
             'tags' in filter ? { Filters: tagFilters(filter.tags), MaxResults: 1000 } : { InstanceIds: [...filter.instanceIds] };
           const input = { ...select, ...nextToken };
-          return send({ service: 'ec2', operation: 'DescribeInstances', input, actor: actorOf(caller) }, (abortSignal) =>
+          return send({ method: 'ec2.describeInstances', request: filter, actor: actorOf(caller) }, (abortSignal) =>
             client.send(new DescribeInstancesCommand(input), { abortSignal }),
           );
         },
@@ -32,7 +32,7 @@ export function createInstances(parts: { readonly client: EC2Client; readonly se
 
     async terminateInstances(caller, request) {
       const input = { InstanceIds: [...request.instanceIds] };
-      const answer = await send({ service: 'ec2', operation: 'TerminateInstances', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'ec2.terminateInstances', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new TerminateInstancesCommand(input), { abortSignal }),
       );
       return answer.ok ? ok(undefined) : answer;
@@ -43,7 +43,7 @@ export function createInstances(parts: { readonly client: EC2Client; readonly se
         (nextToken) => {
           const select = 'tags' in filter ? { Filters: tagFilters(filter.tags) } : { SubnetIds: [...filter.subnetIds] };
           const input = { ...select, ...nextToken };
-          return send({ service: 'ec2', operation: 'DescribeSubnets', input, actor: actorOf(caller) }, (abortSignal) =>
+          return send({ method: 'ec2.describeSubnets', request: filter, actor: actorOf(caller) }, (abortSignal) =>
             client.send(new DescribeSubnetsCommand(input), { abortSignal }),
           );
         },

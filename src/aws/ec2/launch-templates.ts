@@ -20,7 +20,7 @@ export function createLaunchTemplates(parts: { readonly client: EC2Client; reado
   return {
     async createLaunchTemplate(caller, request) {
       const input = toInput(request);
-      const answer = await send({ service: 'ec2', operation: 'CreateLaunchTemplate', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'ec2.createLaunchTemplate', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new CreateLaunchTemplateCommand(input), { abortSignal }),
       );
       if (!answer.ok) {
@@ -35,7 +35,7 @@ export function createLaunchTemplates(parts: { readonly client: EC2Client; reado
       allPages(
         (nextToken) => {
           const input = { Filters: tagFilters(filter.tags), ...nextToken };
-          return send({ service: 'ec2', operation: 'DescribeLaunchTemplates', input, actor: actorOf(caller) }, (abortSignal) =>
+          return send({ method: 'ec2.describeLaunchTemplates', request: filter, actor: actorOf(caller) }, (abortSignal) =>
             client.send(new DescribeLaunchTemplatesCommand(input), { abortSignal }),
           );
         },
@@ -44,7 +44,7 @@ export function createLaunchTemplates(parts: { readonly client: EC2Client; reado
 
     async deleteLaunchTemplate(caller, request) {
       const input = { LaunchTemplateId: request.id };
-      const answer = await send({ service: 'ec2', operation: 'DeleteLaunchTemplate', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'ec2.deleteLaunchTemplate', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new DeleteLaunchTemplateCommand(input), { abortSignal }),
       );
       return answer.ok ? ok(undefined) : answer;

@@ -23,7 +23,7 @@ export function createVolumes(parts: { readonly client: EC2Client; readonly send
         (nextToken) => {
           const select = 'tags' in filter ? { Filters: tagFilters(filter.tags), MaxResults: 500 } : { VolumeIds: [...filter.volumeIds] };
           const input = { ...select, ...nextToken };
-          return send({ service: 'ec2', operation: 'DescribeVolumes', input, actor: actorOf(caller) }, (abortSignal) =>
+          return send({ method: 'ec2.describeVolumes', request: filter, actor: actorOf(caller) }, (abortSignal) =>
             client.send(new DescribeVolumesCommand(input), { abortSignal }),
           );
         },
@@ -32,7 +32,7 @@ export function createVolumes(parts: { readonly client: EC2Client; readonly send
 
     async modifyVolume(caller, request) {
       const input = { VolumeId: request.volumeId, Size: request.sizeGiB };
-      const answer = await send({ service: 'ec2', operation: 'ModifyVolume', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'ec2.modifyVolume', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new ModifyVolumeCommand(input), { abortSignal }),
       );
       if (!answer.ok) {
@@ -47,7 +47,7 @@ export function createVolumes(parts: { readonly client: EC2Client; readonly send
       allPages(
         (nextToken) => {
           const input = { VolumeIds: [...filter.volumeIds], ...nextToken };
-          return send({ service: 'ec2', operation: 'DescribeVolumesModifications', input, actor: actorOf(caller) }, (abortSignal) =>
+          return send({ method: 'ec2.describeVolumesModifications', request: filter, actor: actorOf(caller) }, (abortSignal) =>
             client.send(new DescribeVolumesModificationsCommand(input), { abortSignal }),
           );
         },
@@ -56,7 +56,7 @@ export function createVolumes(parts: { readonly client: EC2Client; readonly send
 
     async deleteVolume(caller, request) {
       const input = { VolumeId: request.volumeId };
-      const answer = await send({ service: 'ec2', operation: 'DeleteVolume', input, actor: actorOf(caller) }, (abortSignal) =>
+      const answer = await send({ method: 'ec2.deleteVolume', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new DeleteVolumeCommand(input), { abortSignal }),
       );
       return answer.ok ? ok(undefined) : answer;
