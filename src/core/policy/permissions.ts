@@ -1,0 +1,310 @@
+import { tags as tagKeys } from '../../api/labels.ts';
+import { parseS3Uri } from '../access/locations.ts';
+import type { ConditionBlock, PolicyStatement } from './document.ts';
+import type { DocumentsInput, PolicyConnection } from './runtime-input.ts';
+import {
+  type Folder,
+  folderStatements,
+  keyStatement,
+  literal,
+  merge,
+  type ObjectAction,
+  sidPart,
+  tagsEqual,
+  withCondition,
+} from './statements.ts';
+
+/** What every generated document is made from. */
+export type DocumentContext = {
+  readonly input: DocumentsInput;
+  readonly namespace: string;
+  readonly name: string;
+  readonly partition: string;
+  readonly accountId: string;
+  readonly region: string;
+  /** Without scheme */
+  readonly issuer: string;
+  /** cluster, organization, namespace, runtime */
+  readonly stableTags: Readonly<Record<string, string>>;
+  readonly instanceProfileArn: string;
+  readonly roles: Readonly<Record<'agent' | 'operator' | 'master' | 'worker' | 'node', string>>;
+  /** The runtime's own folders: `<uri>/<organization>/<namespace>/<runtime>` */
+  readonly staging: { readonly folder: Folder; readonly kmsKeyArn: string };
+  readonly logs: { readonly folder: Folder; readonly kmsKeyArn: string };
+  readonly connections: readonly PolicyConnection[];
+};
+
+const everything: readonly ObjectAction[] = ['read', 'write', 'delete', 'list'];
+
+export function agentStatements(context: DocumentContext): readonly PolicyStatement[] {
+  return [
+    assume('BecomeOperator', [context.roles.operator], true),
+    ...assumeConnectionRoles(context, 'ReachConnectionsAtDesignTime'),
+    ...directData(context, 'DesignTimeData', ['read', 'list']),
+    // Uploads the agent job log, polls all logs.
+    ...folder(context, 'Logs', context.logs, ['read', 'write', 'list']),
+  ];
+}
+
+/** The role may be shared between runtimes: every statement asks for a session of this one. */
+export function operatorStatements(context: DocumentContext): readonly PolicyStatement[] {
+  const session = tagsEqual('aws:PrincipalTag', { [tagKeys.namespace]: context.namespace, [tagKeys.runtime]: context.name });
+  return [
+    { ...assume('BecomeMasterOrWorker', [context.roles.master, context.roles.worker], true), Condition: session },
+    ...folder(context, 'ClusterInfoAndDependencies', context.staging, everything, session),
+    ...launchTemplates(context, session),
+    ...describe(['ec2:DescribeLaunchTemplates', 'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups'], session),
+    images(context, session),
+  ];
+}
+
+export function masterStatements(context: DocumentContext): readonly PolicyStatement[] {
+  const script = context.input.runtime.spec.initScript?.uri;
+  return [
+    ...launches(context),
+    {
+      Sid: 'EndOnlyWhatCarriesOurTags',
+      Effect: 'Allow',
+      Action: ['ec2:TerminateInstances', 'ec2:DeleteVolume'],
+      Resource: [ec2(context, 'instance/*'), ec2(context, 'volume/*')],
+      ...withCondition(merge(actor, tagsEqual('aws:ResourceTag', context.stableTags))),
+    },
+    ...describe(['ec2:DescribeInstances', 'ec2:DescribeInstanceStatus', 'ec2:DescribeVolumes', 'ec2:DescribeSubnets'], actor),
+    images(context, actor),
+    ...folder(context, 'MasterLogs', context.logs, everything),
+    ...(script === undefined ? [] : [...objects('InitScript', script, ['read'], context)]),
+  ];
+}
+
+export function workerStatements(context: DocumentContext): readonly PolicyStatement[] {
+  const { partition, region, accountId } = context;
+  const owned = `${context.stableTags[tagKeys.organization] ?? ''}/${context.namespace}/*`;
+  return [
+    ...folder(context, 'Staging', context.staging, everything),
+    ...folder(context, 'WorkerLogs', context.logs, everything),
+    ...directData(context, 'Data', everything),
+    ...assumeConnectionRoles(context, 'BecomeConnectionRoles'),
+    {
+      Sid: 'ConnectionParametersOfThisNamespace',
+      Effect: 'Allow',
+      Action: 'ssm:GetParameter',
+      Resource: `arn:${partition}:ssm:${region}:${accountId}:parameter/${owned}`,
+    },
+    {
+      Sid: 'ConnectionSecretsOfThisNamespace',
+      Effect: 'Allow',
+      Action: 'secretsmanager:GetSecretValue',
+      Resource: [owned, `/${owned}`].map((name) => `arn:${partition}:secretsmanager:${region}:${accountId}:secret:${name}`),
+    },
+    {
+      Sid: 'GrowOnlyVolumesWithOurTags',
+      Effect: 'Allow',
+      Action: 'ec2:ModifyVolume',
+      Resource: ec2(context, 'volume/*'),
+      ...withCondition(merge(actor, tagsEqual('aws:ResourceTag', context.stableTags))),
+    },
+    ...describe(['ec2:DescribeVolumes', 'ec2:DescribeVolumesModifications'], actor),
+  ];
+}
+
+/** Join the cluster and pull images (AWS's AmazonEKSWorkerNodeMinimalPolicy and AmazonEC2ContainerRegistryPullOnly), nothing else. */
+export function nodeStatements({ partition, region, accountId }: DocumentContext): readonly PolicyStatement[] {
+  return [
+    { Sid: 'FindOwnInstance', Effect: 'Allow', Action: 'ec2:DescribeInstances', Resource: '*' },
+    { Sid: 'LogInToRegistries', Effect: 'Allow', Action: 'ecr:GetAuthorizationToken', Resource: '*' },
+    {
+      Sid: 'PullImages',
+      Effect: 'Allow',
+      Action: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
+      Resource: `arn:${partition}:ecr:${region}:${accountId}:repository/*`,
+    },
+  ];
+}
+
+/** The connections that share a role: their data, and staging, which such a role reaches by precedence. */
+export function connectionStatements(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
+  return [
+    ...connections.flatMap((connection) => connectionData(context, `Data${sidPart(connection.name)}`, connection, everything)),
+    ...folder(context, 'StagingByPrecedence', context.staging, everything),
+  ];
+}
+
+/** What a web identity session cannot carry: user code in a pod can launch, end or change nothing. */
+const actor: ConditionBlock = { StringEquals: { [`aws:PrincipalTag/${tagKeys.actor}`]: 'operator' } };
+
+function launches(context: DocumentContext): readonly PolicyStatement[] {
+  const { partition, region, stableTags } = context;
+  const { network } = context.input.runtime.spec;
+  const ids = (kind: string, given: readonly string[] | undefined): readonly string[] =>
+    (given ?? ['*']).map((id) => ec2(context, `${kind}/${id}`));
+  const created = ['instance', 'volume', 'network-interface'].map((kind) => ec2(context, `${kind}/*`));
+  const launch = ['ec2:CreateFleet', 'ec2:RunInstances'];
+  return [
+    {
+      Sid: 'LaunchFromImagesAndNetworks',
+      Effect: 'Allow',
+      Action: launch,
+      Resource: [
+        `arn:${partition}:ec2:${region}::image/*`,
+        `arn:${partition}:ec2:${region}::snapshot/*`,
+        ...ids('subnet', network?.subnetIds),
+        ...ids('security-group', network?.securityGroupIds),
+        ec2(context, 'fleet/*'),
+        ec2(context, 'spot-instances-request/*'),
+      ],
+      ...withCondition(actor),
+    },
+    {
+      Sid: 'LaunchFromOurTemplatesOnly',
+      Effect: 'Allow',
+      Action: launch,
+      Resource: ec2(context, 'launch-template/*'),
+      ...withCondition(merge(actor, tagsEqual('aws:ResourceTag', stableTags))),
+    },
+    {
+      Sid: 'LaunchOnlyWithOurTags',
+      Effect: 'Allow',
+      Action: launch,
+      Resource: created,
+      ...withCondition(merge(actor, tagsEqual('aws:RequestTag', stableTags))),
+    },
+    {
+      Sid: 'TagOnlyAtLaunch',
+      Effect: 'Allow',
+      Action: 'ec2:CreateTags',
+      Resource: created,
+      ...withCondition(
+        merge(actor, tagsEqual('aws:RequestTag', stableTags), { StringEquals: { 'ec2:CreateAction': ['CreateFleet', 'RunInstances'] } }),
+      ),
+    },
+    {
+      Sid: 'GiveNodesTheNodeRole',
+      Effect: 'Allow',
+      Action: 'iam:PassRole',
+      Resource: context.roles.node,
+      ...withCondition(merge(actor, { StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' } })),
+    },
+  ];
+}
+
+function launchTemplates(context: DocumentContext, session: ConditionBlock): readonly PolicyStatement[] {
+  const resource = ec2(context, 'launch-template/*');
+  const requested = tagsEqual('aws:RequestTag', context.stableTags);
+  return [
+    {
+      Sid: 'CreateTemplatesOnlyWithOurTags',
+      Effect: 'Allow',
+      Action: 'ec2:CreateLaunchTemplate',
+      Resource: resource,
+      ...withCondition(merge(session, requested)),
+    },
+    {
+      Sid: 'TagTemplatesOnlyAtCreation',
+      Effect: 'Allow',
+      Action: 'ec2:CreateTags',
+      Resource: resource,
+      ...withCondition(merge(session, requested, { StringEquals: { 'ec2:CreateAction': 'CreateLaunchTemplate' } })),
+    },
+    {
+      Sid: 'DeleteOnlyTemplatesWithOurTags',
+      Effect: 'Allow',
+      Action: 'ec2:DeleteLaunchTemplate',
+      Resource: resource,
+      ...withCondition(merge(session, tagsEqual('aws:ResourceTag', context.stableTags))),
+    },
+  ];
+}
+
+/** Describe actions of EC2 know no resources. */
+function describe(actions: readonly string[], condition: ConditionBlock): readonly PolicyStatement[] {
+  return [{ Sid: 'DescribeKnowsNoResources', Effect: 'Allow', Action: actions, Resource: '*', Condition: condition }];
+}
+
+function images({ partition, region }: DocumentContext, condition: ConditionBlock): PolicyStatement {
+  return {
+    Sid: 'FindMachineImages',
+    Effect: 'Allow',
+    Action: 'ssm:GetParameter',
+    Resource: `arn:${partition}:ssm:${region}::parameter/aws/service/*`,
+    Condition: condition,
+  };
+}
+
+function assume(sid: string, roles: readonly string[], tagged: boolean): PolicyStatement {
+  return {
+    Sid: sid,
+    Effect: 'Allow',
+    Action: tagged ? ['sts:AssumeRole', 'sts:TagSession'] : 'sts:AssumeRole',
+    Resource: [...new Set(roles)],
+  };
+}
+
+function assumeConnectionRoles({ connections }: DocumentContext, sid: string): readonly PolicyStatement[] {
+  const roles = connections.flatMap((connection) => connection.authentication?.roleArn ?? []);
+  return roles.length === 0 ? [] : [assume(sid, roles, false)];
+}
+
+/** Data of the connections that nobody else authenticates, and dependencies without a connection. */
+function directData(context: DocumentContext, sid: string, allowed: readonly ObjectAction[]): readonly PolicyStatement[] {
+  const open = context.connections.filter(({ authentication: by }) => (by?.roleArn ?? by?.credentials ?? by?.properties) === undefined);
+  const sources = (context.input.jobs ?? [])
+    .flatMap((job) => job.spec.dependencies ?? [])
+    .filter((dependency) => dependency.connection === undefined);
+  const uris = [...new Set(sources.flatMap((dependency) => dependency.uri ?? []))];
+  return [
+    ...open.flatMap((connection, index) => connectionData(context, `${sid}${sidPart(connection.name)}${index + 1}`, connection, allowed)),
+    ...uris.flatMap((uri, index) => objects(`${sid}Dependency${index + 1}`, uri, ['read'], context)),
+  ];
+}
+
+function connectionData(
+  context: DocumentContext,
+  sid: string,
+  connection: PolicyConnection,
+  allowed: readonly ObjectAction[],
+): readonly PolicyStatement[] {
+  const location = parseS3Uri(connection.location ?? '');
+  if (!location.ok) return [];
+  const wanted: readonly ObjectAction[] = connection.usage === 'Source' ? ['read', 'list'] : everything;
+  const actions = wanted.filter((action) => allowed.includes(action));
+  const { partition, region } = context;
+  return [
+    ...folderStatements(sid, location.value, actions, { partition }),
+    ...(connection.kmsKeyArn === undefined
+      ? []
+      : [keyStatement(`${sid}Key`, connection.kmsKeyArn, [location.value], actions, region, { partition })]),
+  ];
+}
+
+function folder(
+  context: DocumentContext,
+  sid: string,
+  location: DocumentContext['staging'],
+  actions: readonly ObjectAction[],
+  condition?: ConditionBlock,
+): readonly PolicyStatement[] {
+  const { partition, region } = context;
+  return [
+    ...folderStatements(sid, location.folder, actions, { partition, condition }),
+    keyStatement(`${sid}Key`, location.kmsKeyArn, [location.folder], actions, region, { partition, condition }),
+  ];
+}
+
+/** One object by its URI. */
+function objects(sid: string, uri: string, actions: readonly ObjectAction[], { partition }: DocumentContext): readonly PolicyStatement[] {
+  const location = parseS3Uri(uri);
+  if (!location.ok) return [];
+  const action = actions.includes('write') ? ['s3:GetObject', 's3:PutObject'] : 's3:GetObject';
+  return [
+    {
+      Sid: sid,
+      Effect: 'Allow',
+      Action: action,
+      Resource: `arn:${partition}:s3:::${location.value.bucket}/${literal(location.value.key)}`,
+    },
+  ];
+}
+
+function ec2({ partition, region, accountId }: DocumentContext, resource: string): string {
+  return `arn:${partition}:ec2:${region}:${accountId}:${resource}`;
+}

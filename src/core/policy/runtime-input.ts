@@ -1,0 +1,76 @@
+/** What the generated IAM depends on: structural, so that the generated API types satisfy it. */
+type Maybe<T> = T | undefined;
+type SecretName = { readonly name: string };
+type Location = { readonly uri: string; readonly kmsKeyArn: string };
+
+export type PolicyRuntime = {
+  readonly metadata: { readonly name?: Maybe<string>; readonly namespace?: Maybe<string> };
+  readonly spec: {
+    readonly organization: string;
+    readonly region: string;
+    readonly identities: {
+      readonly agent: { readonly roleArn: string };
+      readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretName> };
+      readonly master?: Maybe<{ readonly roleArn: string }>;
+      readonly worker?: Maybe<{ readonly roleArn: string }>;
+      readonly node?: Maybe<{ readonly instanceProfileArn: string }>;
+    };
+    readonly staging: Location;
+    readonly logs: Location;
+    readonly network?: Maybe<{ readonly subnetIds?: Maybe<readonly string[]>; readonly securityGroupIds?: Maybe<readonly string[]> }>;
+    readonly initScript?: Maybe<{ readonly uri: string }>;
+  };
+};
+
+export type PolicyConnection = {
+  readonly name: string;
+  readonly usage?: Maybe<string>;
+  readonly location?: Maybe<string>;
+  readonly kmsKeyArn?: Maybe<string>;
+  readonly authentication?: Maybe<{
+    readonly roleArn?: Maybe<string>;
+    readonly externalIdSecretRef?: Maybe<SecretName>;
+    readonly credentials?: Maybe<object>;
+    readonly properties?: Maybe<object>;
+  }>;
+};
+
+export type PolicyJob = {
+  readonly metadata: { readonly name?: Maybe<string>; readonly namespace?: Maybe<string> };
+  readonly spec: {
+    readonly runtime: string;
+    readonly connections?: Maybe<readonly PolicyConnection[]>;
+    readonly dependencies?: Maybe<readonly { readonly path: string; readonly uri?: Maybe<string>; readonly connection?: Maybe<string> }[]>;
+  };
+};
+
+export type DocumentsInput = {
+  readonly runtime: PolicyRuntime;
+  /** Jobs of this runtime, `connectionRef`s replaced by what they name. */
+  readonly jobs?: Maybe<readonly PolicyJob[]>;
+  /** Value of the tag `elasticruntime.dev/cluster`. */
+  readonly clusterName: string;
+  readonly accountId: string;
+  /** `arn:aws:iam::<account>:oidc-provider/<issuer>` */
+  readonly oidcProviderArn: string;
+  /** Issuer of the cluster's tokens, with or without `https://`. */
+  readonly issuer: string;
+  /** Values of external IDs by the Secret's name; a Secret without one gets a value that no caller can send. */
+  readonly externalIds?: Maybe<Readonly<Record<string, string>>>;
+};
+
+export type RoleDocuments = {
+  readonly roleArn: string;
+  readonly trust: import('./document.ts').PolicyDocument;
+  readonly permissions: import('./document.ts').PolicyDocument;
+};
+
+export type RuntimeDocuments = {
+  readonly agent: RoleDocuments;
+  readonly operator: RoleDocuments;
+  readonly master: RoleDocuments;
+  readonly worker: RoleDocuments;
+  readonly node: RoleDocuments & { readonly instanceProfileArn: string };
+  /** By connection name; several connections may share a role. */
+  readonly connectionRoles: Readonly<Record<string, RoleDocuments>>;
+};

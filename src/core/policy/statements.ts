@@ -1,0 +1,96 @@
+import type { ConditionBlock, PolicyStatement } from './document.ts';
+
+/** Bricks of the generated documents. */
+
+export type Folder = { readonly bucket: string; readonly key: string };
+export type ObjectAction = 'read' | 'write' | 'list' | 'delete';
+
+const objectActions: { readonly [action in Exclude<ObjectAction, 'list'>]: readonly string[] } = {
+  read: ['s3:GetObject'],
+  write: ['s3:PutObject', 's3:AbortMultipartUpload'],
+  delete: ['s3:DeleteObject'],
+};
+
+type Options = { readonly partition: string; readonly condition?: ConditionBlock | undefined };
+
+/** Objects below a folder, and its listing. `name` makes the Sids. */
+export function folderStatements(
+  name: string,
+  folder: Folder,
+  actions: readonly ObjectAction[],
+  options: Options,
+): readonly PolicyStatement[] {
+  const { partition, condition } = options;
+  const bucket = `arn:${partition}:s3:::${folder.bucket}`;
+  const key = literal(folder.key);
+  const below = key === '' ? '*' : `${key}/*`;
+  const onObjects = actions.flatMap((action) => (action === 'list' ? [] : objectActions[action]));
+  const statements: PolicyStatement[] = [];
+  if (onObjects.length > 0)
+    statements.push({ Sid: name, Effect: 'Allow', Action: onObjects, Resource: `${bucket}/${below}`, ...withCondition(condition) });
+  if (actions.includes('list')) {
+    const prefixes = folder.key === '' ? undefined : { StringLike: { 's3:prefix': [key, below] } };
+    statements.push({
+      Sid: `${name}List`,
+      Effect: 'Allow',
+      Action: 's3:ListBucket',
+      Resource: bucket,
+      ...withCondition(merge(condition, prefixes)),
+    });
+  }
+  return statements;
+}
+
+/** One key, only through S3, and only for what lies in the buckets named (the encryption context of S3 is the object's or bucket's ARN). */
+export function keyStatement(
+  name: string,
+  keyArn: string,
+  folders: readonly Folder[],
+  actions: readonly ObjectAction[],
+  region: string,
+  options: Options,
+): PolicyStatement {
+  const { partition, condition } = options;
+  const arns = folders.flatMap(({ bucket, key }) => [
+    `arn:${partition}:s3:::${bucket}${key === '' ? '' : `/${literal(key)}`}/*`,
+    `arn:${partition}:s3:::${bucket}`,
+  ]);
+  const through: ConditionBlock = {
+    StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` },
+    StringLike: { 'kms:EncryptionContext:aws:s3:arn': [...new Set(arns)] },
+  };
+  // A multipart upload decrypts its parts: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+  const kms = actions.includes('write') ? ['kms:GenerateDataKey', 'kms:Decrypt'] : ['kms:Decrypt'];
+  return { Sid: name, Effect: 'Allow', Action: kms, Resource: keyArn, ...withCondition(merge(condition, through)) };
+}
+
+/** A text in which `*`, `?` and `$` mean themselves: S3 keys may hold them. */
+export function literal(text: string): string {
+  return text.replaceAll(/[*?$]/g, (character) => `\${${character}}`);
+}
+
+/** Both blocks must hold; keys of the same operator are put together (no key is in both). */
+export function merge(...blocks: readonly (ConditionBlock | undefined)[]): ConditionBlock | undefined {
+  const merged: Record<string, ConditionBlock[string]> = {};
+  for (const block of blocks) {
+    for (const [operator, keys] of Object.entries(block ?? {})) merged[operator] = { ...merged[operator], ...keys };
+  }
+  return Object.keys(merged).length === 0 ? undefined : merged;
+}
+
+export function withCondition(condition: ConditionBlock | undefined): { readonly Condition?: ConditionBlock } {
+  return condition === undefined ? {} : { Condition: condition };
+}
+
+/** Values of `tags` under a tag condition key: `aws:ResourceTag`, `aws:RequestTag`, `aws:PrincipalTag`. */
+export function tagsEqual(key: string, tags: Readonly<Record<string, string>>): ConditionBlock {
+  return { StringEquals: Object.fromEntries(Object.entries(tags).map(([tag, value]) => [`${key}/${tag}`, value])) };
+}
+
+/** A name of ours as part of a Sid: letters and digits only. */
+export function sidPart(text: string): string {
+  return text
+    .split(/[^A-Za-z0-9]+/)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
+}

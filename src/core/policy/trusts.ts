@@ -1,0 +1,92 @@
+import { agentNamespace, tags as tagKeys } from '../../api/labels.ts';
+import { sessionTagKeys } from '../access/sessions.ts';
+import type { ConditionBlock, PolicyStatement } from './document.ts';
+import type { DocumentContext } from './permissions.ts';
+import type { PolicyConnection } from './runtime-input.ts';
+import { merge, tagsEqual, withCondition } from './statements.ts';
+
+/** Who may assume each role (DESIGN.md, "The identities"). */
+
+export function agentTrust(context: DocumentContext): readonly PolicyStatement[] {
+  return [
+    webIdentity(context, 'AgentServiceAccountOfThisRuntime', [
+      `system:serviceaccount:${agentNamespace}:${context.namespace}.${context.name}`,
+    ]),
+  ];
+}
+
+/** Tags are demanded, so that a session of this role always says whose it is: the trust of master and worker asks for it. */
+export function operatorTrust(context: DocumentContext): readonly PolicyStatement[] {
+  const { spec } = context.input.runtime;
+  return [
+    {
+      Sid: 'AgentWithExternalIdAndOurTags',
+      Effect: 'Allow',
+      Principal: { AWS: context.roles.agent },
+      Action: ['sts:AssumeRole', 'sts:TagSession'],
+      ...withCondition(
+        merge(externalId(context, spec.identities.operator.externalIdSecretRef?.name), ownTags('aws:RequestTag', context), onlyOurKeys),
+      ),
+    },
+  ];
+}
+
+/** Master and worker: the operator role as this runtime's session, and the pods of this runtime. A driver (master pod) reads data as worker too. */
+export function ownRoleTrust(context: DocumentContext, role: 'master' | 'worker'): readonly PolicyStatement[] {
+  const accounts = role === 'master' ? ['master'] : ['worker', 'master'];
+  return [
+    {
+      Sid: 'OperatorForThisRuntimeOnly',
+      Effect: 'Allow',
+      Principal: { AWS: context.roles.operator },
+      Action: ['sts:AssumeRole', 'sts:TagSession'],
+      ...withCondition(merge(ownTags('aws:PrincipalTag', context), ownTags('aws:RequestTag', context), onlyOurKeys)),
+    },
+    webIdentity(
+      context,
+      'PodsOfThisRuntime',
+      accounts.map((account) => `system:serviceaccount:${context.namespace}:${context.name}-${account}`),
+    ),
+  ];
+}
+
+export function nodeTrust(): readonly PolicyStatement[] {
+  return [{ Sid: 'InstancesOnly', Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }];
+}
+
+/** sts:AssumeRole and nothing else: towards connection roles we pass neither tags nor a source identity. */
+export function connectionTrust(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
+  const secret = connections.map((connection) => connection.authentication?.externalIdSecretRef?.name).find((name) => name !== undefined);
+  return [
+    {
+      Sid: 'WorkerAtRunAgentAtDesign',
+      Effect: 'Allow',
+      Principal: { AWS: [context.roles.worker, context.roles.agent] },
+      Action: 'sts:AssumeRole',
+      ...withCondition(externalId(context, secret)),
+    },
+  ];
+}
+
+const onlyOurKeys: ConditionBlock = { 'ForAllValues:StringEquals': { 'aws:TagKeys': sessionTagKeys } };
+
+function ownTags(key: string, { stableTags }: DocumentContext): ConditionBlock {
+  const keys = [tagKeys.organization, tagKeys.namespace, tagKeys.runtime];
+  return tagsEqual(key, Object.fromEntries(keys.map((tag) => [tag, stableTags[tag] ?? ''])));
+}
+
+function webIdentity(context: DocumentContext, sid: string, subjects: readonly string[]): PolicyStatement {
+  return {
+    Sid: sid,
+    Effect: 'Allow',
+    Principal: { Federated: context.input.oidcProviderArn },
+    Action: 'sts:AssumeRoleWithWebIdentity',
+    Condition: { StringEquals: { [`${context.issuer}:aud`]: 'sts.amazonaws.com', [`${context.issuer}:sub`]: subjects } },
+  };
+}
+
+function externalId(context: DocumentContext, secret: string | undefined): ConditionBlock | undefined {
+  if (secret === undefined) return undefined;
+  // An external ID holds no space (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), so this matches nobody until it is filled in.
+  return { StringEquals: { 'sts:ExternalId': context.input.externalIds?.[secret] ?? `external ID of Secret ${secret}` } };
+}
