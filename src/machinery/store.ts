@@ -16,6 +16,7 @@ export type ChangeHandler<T extends KubernetesObject> = (change: StoreChange<T>)
 /** What controllers read. Reads cost no call; what they give is as old as the watch. */
 export type Store<T extends KubernetesObject, I extends string = string> = {
   readonly type: ResourceType<T>;
+  readonly indexes: Readonly<Record<I, IndexFunction<T>>>;
   get(key: string): Stored<T> | undefined;
   list(): readonly Stored<T>[];
   /** The objects for which the index function `index` gave `value`, in the order of their arrival. */
@@ -62,8 +63,9 @@ export function createStore<T extends KubernetesObject, I extends string = never
     keys: new Map<string, Set<string>>(),
   }));
   const byName = new Map(indexes.map((index) => [index.name, index]));
-  const changeHandlers = new Set<ChangeHandler<T>>();
-  const progressHandlers = new Set<() => void>();
+  // Replaced, never changed: a handler that comes or goes during a change does not disturb its delivery.
+  let changeHandlers: readonly ChangeHandler<T>[] = [];
+  let progressHandlers: readonly (() => void)[] = [];
   let version: string | undefined;
   let markSynced: () => void = () => {};
   const synced = new Promise<void>((resolve) => {
@@ -108,16 +110,17 @@ export function createStore<T extends KubernetesObject, I extends string = never
     if (current === undefined) objects.delete(key);
     else objects.set(key, current);
     reindex(key, previous, current);
-    for (const handler of [...changeHandlers]) guarded(() => handler({ previous, current, initial }));
+    for (const handler of changeHandlers) guarded(() => handler({ previous, current, initial }));
   }
 
   function progress(resourceVersion: string): void {
     version = resourceVersion;
-    for (const handler of [...progressHandlers]) guarded(handler);
+    for (const handler of progressHandlers) guarded(handler);
   }
 
   return {
     type,
+    indexes: options.indexes ?? ({} as Readonly<Record<I, IndexFunction<T>>>),
     get: (key) => objects.get(key),
     list: () => [...objects.values()],
     byIndex(name, value) {
@@ -135,13 +138,17 @@ export function createStore<T extends KubernetesObject, I extends string = never
       return order === undefined ? undefined : order >= 0;
     },
     onChange(handler) {
-      for (const current of [...objects.values()]) guarded(() => handler({ previous: undefined, current, initial: true }));
-      changeHandlers.add(handler);
-      return () => void changeHandlers.delete(handler);
+      for (const current of objects.values()) guarded(() => handler({ previous: undefined, current, initial: true }));
+      changeHandlers = [...changeHandlers, handler];
+      return () => {
+        changeHandlers = changeHandlers.filter((other) => other !== handler);
+      };
     },
     onProgress(handler) {
-      progressHandlers.add(handler);
-      return () => void progressHandlers.delete(handler);
+      progressHandlers = [...progressHandlers, handler];
+      return () => {
+        progressHandlers = progressHandlers.filter((other) => other !== handler);
+      };
     },
     set(object) {
       const key = keyOf(object);
@@ -162,7 +169,7 @@ export function createStore<T extends KubernetesObject, I extends string = never
       const initial = version === undefined;
       const present = new Set(list.map(keyOf));
       // Deletions first: what they free (names, capacity) may be taken by what is new.
-      for (const [key, previous] of [...objects]) {
+      for (const [key, previous] of objects) {
         if (!present.has(key)) commit(key, previous, undefined, initial);
       }
       for (const object of list) {

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { BackoffPolicy } from './backoff.ts';
+import { type BackoffPolicy, backoffDelay } from './backoff.ts';
 
 /** Higher first. What nobody waits for (first lists, resyncs) comes after what just happened. */
 export const priorities = { background: -10, normal: 0, urgent: 10 } as const;
@@ -42,4 +42,183 @@ export type WorkQueue = {
   idle(): Promise<void>;
 };
 
-export declare function createWorkQueue(options: WorkQueueOptions): WorkQueue;
+/** One in so many keys is the one that has waited longest, whatever its priority: background work goes on under a storm of events. */
+const fairEvery = 8;
+
+export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
+  const { name, clock, random, telemetry } = options;
+  const backoff = options.backoff ?? { baseMs: 200, maxMs: 300_000 };
+  const bucket = createTokenBucket(clock, options.retryRate ?? { perSecond: 10, burst: 100 });
+  const labels = { name };
+
+  const waiting = createWaitingKeys();
+  /** Keys being worked on, with when that began, and the priority with which they came up again meanwhile. */
+  const processing = new Map<string, { readonly since: number; again: number | undefined }>();
+  const delayed = new Map<string, { readonly at: number; readonly priority: number; readonly cancel: () => void }>();
+  const failures = new Map<string, number>();
+  const takers: ((key: string | undefined) => void)[] = [];
+  const idlers: (() => void)[] = [];
+  let closed = false;
+
+  function add(key: string, priority: number = priorities.normal): void {
+    if (closed) return;
+    const underWay = processing.get(key);
+    if (underWay !== undefined) {
+      underWay.again = Math.max(underWay.again ?? priority, priority);
+      return;
+    }
+    if (waiting.add(key, priority, clock.monotonic())) telemetry.count('workqueue_adds_total', labels);
+    const taker = takers.shift();
+    if (taker !== undefined) taker(hand());
+    telemetry.gauge('workqueue_depth', waiting.size(), labels);
+  }
+
+  function addAfter(key: string, delayMs: number, priority: number = priorities.normal): void {
+    if (closed) return;
+    if (delayMs <= 0) {
+      add(key, priority);
+      return;
+    }
+    const at = clock.monotonic() + delayMs;
+    const existing = delayed.get(key);
+    if (existing !== undefined && existing.at <= at && existing.priority >= priority) return;
+    existing?.cancel();
+    const earliest = Math.min(existing?.at ?? at, at);
+    const highest = Math.max(existing?.priority ?? priority, priority);
+    const cancel = clock.after(Math.max(earliest - clock.monotonic(), 0), () => {
+      delayed.delete(key);
+      add(key, highest);
+    });
+    delayed.set(key, { at: earliest, priority: highest, cancel });
+  }
+
+  function hand(): string | undefined {
+    const next = waiting.take();
+    if (next === undefined) return undefined;
+    const now = clock.monotonic();
+    processing.set(next.key, { since: now, again: undefined });
+    telemetry.observeSeconds('workqueue_queue_duration_seconds', (now - next.since) / 1000, labels);
+    return next.key;
+  }
+
+  return {
+    add,
+    addAfter,
+    retry(key, minimumMs = 0) {
+      if (closed) return;
+      const count = (failures.get(key) ?? 0) + 1;
+      failures.set(key, count);
+      telemetry.count('workqueue_retries_total', labels);
+      addAfter(key, Math.max(backoffDelay(backoff, count, random), bucket.reserve(), minimumMs));
+    },
+    forget(key) {
+      failures.delete(key);
+    },
+    failures: (key) => failures.get(key) ?? 0,
+    take() {
+      if (closed) return Promise.resolve(undefined);
+      const key = hand();
+      if (key === undefined) return new Promise((resolve) => takers.push(resolve));
+      telemetry.gauge('workqueue_depth', waiting.size(), labels);
+      return Promise.resolve(key);
+    },
+    done(key) {
+      const ended = processing.get(key);
+      if (ended === undefined) throw new Error(`${name}: done(${key}), which nobody works on`);
+      processing.delete(key);
+      telemetry.observeSeconds('workqueue_work_duration_seconds', (clock.monotonic() - ended.since) / 1000, labels);
+      if (ended.again !== undefined) add(key, ended.again);
+      if (processing.size === 0) for (const idler of idlers.splice(0)) idler();
+    },
+    length: () => waiting.size(),
+    shutDown() {
+      closed = true;
+      for (const { cancel } of delayed.values()) cancel();
+      delayed.clear();
+      waiting.clear();
+      for (const taker of takers.splice(0)) taker(undefined);
+      telemetry.gauge('workqueue_depth', 0, labels);
+    },
+    idle: () => (processing.size === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve))),
+  };
+}
+
+type Waiting = { readonly key: string; readonly since: number };
+
+/** First in, first out per priority. */
+function createWaitingKeys() {
+  const lanes = new Map<number, Map<string, { readonly since: number; readonly order: number }>>();
+  const laneOf = new Map<string, number>();
+  let added = 0;
+  let taken = 0;
+
+  function lane(priority: number) {
+    const existing = lanes.get(priority);
+    if (existing !== undefined) return existing;
+    const fresh = new Map<string, { readonly since: number; readonly order: number }>();
+    lanes.set(priority, fresh);
+    return fresh;
+  }
+
+  function leave(key: string, priority: number): void {
+    const keys = lane(priority);
+    keys.delete(key);
+    if (keys.size === 0) lanes.delete(priority);
+    laneOf.delete(key);
+  }
+
+  /** Of the heads of the lanes, the one that goes first by `better`. */
+  function head(better: (a: { priority: number; order: number }, b: { priority: number; order: number }) => boolean) {
+    let best: (Waiting & { readonly priority: number; readonly order: number }) | undefined;
+    for (const [priority, keys] of lanes) {
+      for (const [key, entry] of keys) {
+        const candidate = { key, priority, ...entry };
+        if (best === undefined || better(candidate, best)) best = candidate;
+        break;
+      }
+    }
+    return best;
+  }
+
+  return {
+    size: () => laneOf.size,
+    clear() {
+      lanes.clear();
+      laneOf.clear();
+    },
+    /** Whether the key is new here. */
+    add(key: string, priority: number, now: number): boolean {
+      const current = laneOf.get(key);
+      if (current !== undefined && current >= priority) return false;
+      const since = current === undefined ? now : (lane(current).get(key)?.since ?? now);
+      if (current !== undefined) leave(key, current);
+      added += 1;
+      lane(priority).set(key, { since, order: added });
+      laneOf.set(key, priority);
+      return current === undefined;
+    },
+    take(): Waiting | undefined {
+      if (laneOf.size === 0) return undefined;
+      taken += 1;
+      const next = taken % fairEvery === 0 ? head((a, b) => a.order < b.order) : head((a, b) => a.priority > b.priority);
+      if (next !== undefined) leave(next.key, next.priority);
+      return next;
+    },
+  };
+}
+
+/** Tokens may be taken in advance: the answer is how long to wait for the one that was reserved. */
+function createTokenBucket(clock: Clock, rate: { readonly perSecond: number; readonly burst: number }) {
+  let tokens = rate.burst;
+  let refilledAt = clock.monotonic();
+  return {
+    /** Milliseconds until the reserved token is there. */
+    reserve(): number {
+      const now = clock.monotonic();
+      tokens = Math.min(rate.burst, tokens + ((now - refilledAt) / 1000) * rate.perSecond);
+      refilledAt = now;
+      tokens -= 1;
+      return tokens >= 0 ? 0 : (-tokens / rate.perSecond) * 1000;
+    },
+  };
+}
