@@ -18,9 +18,48 @@ export type Rule = {
   readonly check: (self: unknown, oldSelf: unknown) => boolean;
 };
 
-/** A row whose check is written for the type that the schema guarantees at its paths. */
-export type RuleOf<Self> = Omit<Rule, 'check'> & { readonly check: (self: Self, oldSelf: Self) => boolean };
+type Row<Self> = Omit<Rule, 'check' | 'kind' | 'paths'> & { readonly check: (self: Self, oldSelf: Self) => boolean };
 
-export function rule<Self>(row: RuleOf<Self>): Rule {
-  return { ...row, check: (self, oldSelf) => row.check(self as Self, oldSelf as Self) };
+/** A row whose check is written for the type that the schema guarantees at its paths. */
+export function rule<Self>(kind: ElasticKind, paths: string | readonly string[], row: Row<Self>): Rule {
+  return {
+    ...row,
+    kind,
+    paths: typeof paths === 'string' ? [paths] : paths,
+    check: (self, oldSelf) => row.check(self as Self, oldSelf as Self),
+  };
+}
+
+/** The text must match; the pattern is one of patterns.ts. */
+export function textRule(kind: ElasticKind, paths: string | readonly string[], pattern: string, message: string): Rule {
+  const expression = new RegExp(pattern, 'u');
+  return rule<string>(kind, paths, { cel: `self.matches(r"${pattern}")`, message, check: (self) => expression.test(self) });
+}
+
+/** A required field that keeps its value for the life of the object. */
+export function immutableRule(kind: ElasticKind, paths: string | readonly string[], message: string): Rule {
+  return rule<unknown>(kind, paths, { cel: 'self == oldSelf', message, check: equal });
+}
+
+/** A field below `path` that is neither changed nor added nor removed. */
+export function frozenFieldRule(kind: ElasticKind, path: string, field: string, message: string): Rule {
+  return rule<Readonly<Record<string, unknown>>>(kind, path, {
+    cel: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+    message,
+    fieldPath: `.${field}`,
+    check: (self, oldSelf) => equal(self[field], oldSelf[field]),
+  });
+}
+
+/** JSON equality: the order of keys does not count; null and absent are the same. */
+export function equal(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (left === null || right === null || typeof left !== 'object' || typeof right !== 'object')
+    return (left ?? undefined) === (right ?? undefined);
+  if (Array.isArray(left) || Array.isArray(right)) {
+    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
+    return left.every((item, index) => equal(item, right[index]));
+  }
+  const [one, other] = [left as Record<string, unknown>, right as Record<string, unknown>];
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((key) => equal(one[key], other[key]));
 }
