@@ -19,9 +19,14 @@ export type OperatorSettings = {
   /** Image of the init container and the node agent: the operator's own. */
   readonly operatorImage: string;
   /** What a new machine needs to join; empty where the machines know it by themselves. */
+  /** Minor version of the cluster, e.g. 1.35: names the machine image. */
+  readonly kubernetesVersion: string;
   readonly join: { readonly endpoint: string; readonly certificateAuthority: string; readonly serviceCidr: string };
   /** Prices and facts of instance types. */
-  readonly catalog: { readonly types: readonly InstanceType[]; readonly offerings: (region: string, zones: readonly string[]) => readonly Offering[] };
+  readonly catalog: {
+    readonly types: readonly InstanceType[];
+    readonly offerings: (region: string, zones: readonly string[]) => readonly Offering[];
+  };
   /** A launched instance that has not registered as a Node by then is ended. Milliseconds. */
   readonly registrationTimeoutMs: number;
   /** How long an attempt's pods are kept for the node agents to ship their logs. Milliseconds. */

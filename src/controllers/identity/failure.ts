@@ -32,7 +32,13 @@ export function awsFailure(
   };
 }
 
-const transientKubernetes: ReadonlySet<KubernetesError['kind']> = new Set(['Conflict', 'Server', 'Network', 'TooManyRequests', 'Unauthorized']);
+const transientKubernetes: ReadonlySet<KubernetesError['kind']> = new Set([
+  'Conflict',
+  'Server',
+  'Network',
+  'TooManyRequests',
+  'Unauthorized',
+]);
 
 export function kubernetesFailure(
   at: { readonly identity: string; readonly chain: readonly string[]; readonly action: string; readonly resource: string },

@@ -3,8 +3,10 @@
  * refreshed at 80 % of its life, stale but valid kept while STS throttles or fails, dropped at once on AccessDenied or a change.
  */
 import { createHash } from 'node:crypto';
-import { type ChainRequest, chainSteps, type SessionScope, type SessionStep } from '../../core/access/sessions.ts';
+import type { Connection, ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
 import { principalsOf } from '../../core/access/roles.ts';
+import { type ChainRequest, chainSteps, type SessionScope, type SessionStep } from '../../core/access/sessions.ts';
 import type { Identity } from '../../core/access/vocabulary.ts';
 import { createSingleFlight } from '../../machinery/single-flight.ts';
 import type { Caller, Grant, StsPort, Subject } from '../../ports/aws/index.ts';
@@ -12,8 +14,6 @@ import type { Clock } from '../../ports/clock.ts';
 import type { KubernetesPort } from '../../ports/kubernetes.ts';
 import { secrets } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
-import type { Connection, ElasticRuntime } from '../../api/generated/types.ts';
-import type { Stored } from '../../api/kubernetes.ts';
 import { type AccessFailure, awsFailure, kubernetesFailure } from './failure.ts';
 import { readSecretKey } from './secret.ts';
 
@@ -45,7 +45,13 @@ export type GrantKeeperOptions = {
   readonly clusterName: string;
 };
 
-type Held = { readonly grant: Grant; readonly runtimeUid: string; readonly obtainedAt: number; readonly monotonicAt: number; readonly region: string };
+type Held = {
+  readonly grant: Grant;
+  readonly runtimeUid: string;
+  readonly obtainedAt: number;
+  readonly monotonicAt: number;
+  readonly region: string;
+};
 
 const sessionSeconds = 3600;
 const refreshShare = 0.8;
@@ -100,9 +106,16 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   }
 
   /** The grant of the last of `steps`, from the cache where it is fresh; earlier hops are shared by everything behind them. */
-  async function chain(request: GrantRequest, subject: Subject, steps: readonly SessionStep[], policy: string | undefined): Promise<Result<Grant, AccessFailure>> {
+  async function chain(
+    request: GrantRequest,
+    subject: Subject,
+    steps: readonly SessionStep[],
+    policy: string | undefined,
+  ): Promise<Result<Grant, AccessFailure>> {
     const uid = request.runtime.metadata.uid;
-    const key = createHash('sha256').update(JSON.stringify([uid, steps, policy ?? null])).digest('base64url');
+    const key = createHash('sha256')
+      .update(JSON.stringify([uid, steps, policy ?? null]))
+      .digest('base64url');
     const cached = held.get(key);
     if (cached !== undefined && age(cached) < refreshShare) return ok(cached.grant);
     const region = request.runtime.spec.region;
@@ -134,14 +147,27 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     return Math.max(clock.now() - entry.obtainedAt, clock.monotonic() - entry.monotonicAt) < life - marginMs;
   }
 
-  async function take(request: GrantRequest, subject: Subject, steps: readonly SessionStep[], policy: string | undefined): Promise<Result<Grant, AccessFailure>> {
+  async function take(
+    request: GrantRequest,
+    subject: Subject,
+    steps: readonly SessionStep[],
+    policy: string | undefined,
+  ): Promise<Result<Grant, AccessFailure>> {
     const step = steps.at(-1);
     if (step === undefined) throw new TypeError(`${request.identity} is not reached by assuming a role`);
     const at = { identity: step.identity, chain: steps.map(({ roleArn }) => roleArn), resource: step.roleArn };
     const sts = options.sts(request.runtime.spec.region);
-    const common = { identity: step.identity, roleArn: step.roleArn, durationSeconds: sessionSeconds, ...(policy !== undefined && { policy }) };
+    const common = {
+      identity: step.identity,
+      roleArn: step.roleArn,
+      durationSeconds: sessionSeconds,
+      ...(policy !== undefined && { policy }),
+    };
     if (step.kind === 'webIdentity') {
-      const token = await options.kubernetes.requestToken(step.serviceAccount, { audiences: ['sts.amazonaws.com'], expirationSeconds: tokenSeconds });
+      const token = await options.kubernetes.requestToken(step.serviceAccount, {
+        audiences: ['sts.amazonaws.com'],
+        expirationSeconds: tokenSeconds,
+      });
       if (!token.ok) {
         const resource = `ServiceAccount ${step.serviceAccount.namespace}/${step.serviceAccount.name}`;
         return err(kubernetesFailure({ ...at, action: 'TokenRequest', resource }, token.error));
@@ -150,16 +176,28 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       return grant.ok ? grant : err(awsFailure({ ...at, action: 'sts:AssumeRoleWithWebIdentity' }, grant.error));
     }
     if (step.kind === 'x509') {
-      return err({ ...at, action: 'iot:AssumeRoleWithCertificate', code: 'Unsupported', message: 'an X.509 agent identity is not supported by this operator version', transient: false });
+      return err({
+        ...at,
+        action: 'iot:AssumeRoleWithCertificate',
+        code: 'Unsupported',
+        message: 'an X.509 agent identity is not supported by this operator version',
+        transient: false,
+      });
     }
     // The hop before carries no policy: only the last session is cut.
     const before = await chain(request, subject, steps.slice(0, -1), undefined);
     if (!before.ok) return before;
     const externalId = step.externalId === undefined ? ok(undefined) : await openExternalId(request, step.externalId);
-    if (!externalId.ok) return err({ ...at, action: 'read external ID', code: 'ExternalIdMissing', message: externalId.error, transient: true });
+    if (!externalId.ok)
+      return err({ ...at, action: 'read external ID', code: 'ExternalIdMissing', message: externalId.error, transient: true });
     const grant = await sts.assumeRole(
       { grant: before.value, subject },
-      { ...common, sessionName: step.sessionName, tags: step.tags, ...(externalId.value !== undefined && { externalId: externalId.value }) },
+      {
+        ...common,
+        sessionName: step.sessionName,
+        tags: step.tags,
+        ...(externalId.value !== undefined && { externalId: externalId.value }),
+      },
     );
     if (grant.ok) return grant;
     // What the hop before may no longer do must not be served from the cache.

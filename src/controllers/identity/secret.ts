@@ -4,6 +4,8 @@ import type { Secret } from '../../api/kubernetes.ts';
 export function readSecretKey(secret: Secret, key: string): string | undefined {
   const encoded = secret.data?.[key];
   if (encoded === undefined) return undefined;
-  const text = Buffer.from(encoded, 'base64').toString('utf8').replace(/\r?\n$/, '');
+  const text = Buffer.from(encoded, 'base64')
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
   return text === '' ? undefined : text;
 }

@@ -39,7 +39,10 @@ export function createCapacityMemory(clock: Clock): CapacityMemory {
   return {
     failed({ instanceType, zone, capacityType }) {
       remember(`${instanceType} ${zone} ${capacityType}`, { instanceType, zone, capacityType });
-      const inZone = current().filter((entry) => entry.offering.instanceType !== undefined && entry.offering.zone === zone && entry.offering.capacityType === capacityType);
+      const inZone = current().filter(
+        (entry) =>
+          entry.offering.instanceType !== undefined && entry.offering.zone === zone && entry.offering.capacityType === capacityType,
+      );
       if (inZone.length >= zoneThreshold) remember(`* ${zone} ${capacityType}`, { zone, capacityType });
     },
     unavailable: () => current().map(({ offering }) => offering),

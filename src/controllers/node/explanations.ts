@@ -21,7 +21,9 @@ export function createExplanations(): Explanations {
       const before = byRuntime.get(runtimeUid) ?? new Map<string, Explanation>();
       if (byJob.size === 0) byRuntime.delete(runtimeUid);
       else byRuntime.set(runtimeUid, byJob);
-      return [...new Set([...before.keys(), ...byJob.keys()])].filter((uid) => JSON.stringify(before.get(uid)) !== JSON.stringify(byJob.get(uid)));
+      return [...new Set([...before.keys(), ...byJob.keys()])].filter(
+        (uid) => JSON.stringify(before.get(uid)) !== JSON.stringify(byJob.get(uid)),
+      );
     },
   };
 }

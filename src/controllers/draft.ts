@@ -1,0 +1,68 @@
+import type { Condition, KubernetesObject, Stored } from '../api/kubernetes.ts';
+import type { Applier } from '../machinery/applier.ts';
+import { type Kstatus, removeCondition, setCondition, setKstatus } from '../machinery/conditions.ts';
+import type { KubernetesResult, ResourceType } from '../ports/kubernetes.ts';
+
+type StatusLike = { readonly conditions?: readonly Condition[]; readonly observedGeneration?: number };
+
+/** The status that one reconcile is writing: collected in steps, sent once at the end, and only where it differs. */
+export type StatusDraft<S extends StatusLike> = {
+  readonly value: () => S;
+  set(fields: Partial<S>): void;
+  unset(...fields: readonly (keyof S)[]): void;
+  condition(type: string, status: boolean, reason: string, message: string): void;
+  dropCondition(type: string): void;
+  summary(status: Kstatus): void;
+};
+
+export function draftStatus<S extends StatusLike>(current: S | undefined, generation: number | undefined, nowMs: number): StatusDraft<S> {
+  let status = { ...current, ...(generation !== undefined && { observedGeneration: generation }) } as S;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  return {
+    value: () => status,
+    set(fields) {
+      status = { ...status, ...fields };
+    },
+    unset(...fields) {
+      const rest = { ...status };
+      for (const field of fields) delete rest[field];
+      status = rest;
+    },
+    condition(type, isTrue, reason, message) {
+      const conditions = setCondition(
+        status.conditions,
+        { type, status: isTrue ? 'True' : 'False', reason, message: clip(message), ...observed },
+        nowMs,
+      );
+      status = { ...status, conditions };
+    },
+    dropCondition(type) {
+      status = { ...status, conditions: removeCondition(status.conditions, type) };
+    },
+    summary(kstatus) {
+      status = { ...status, conditions: setKstatus(status.conditions, { ...kstatus, message: clip(kstatus.message) }, generation, nowMs) };
+    },
+  };
+}
+
+/** Conditions hold at most 32,768 characters; the first thousand say it. */
+function clip(message: string): string {
+  return message.length <= 1024 ? message : `${message.slice(0, 1023)}…`;
+}
+
+/** Sends the draft by server-side apply. The uid is a precondition: the status of an object that was replaced is not written onto its successor. */
+export function applyStatus<T extends KubernetesObject & { readonly status?: StatusLike }>(
+  applier: Applier,
+  type: ResourceType<T>,
+  object: Stored<T>,
+  status: NonNullable<T['status']>,
+): Promise<KubernetesResult<{ readonly object: Stored<T>; readonly changed: boolean }>> {
+  const { name, namespace, uid } = object.metadata;
+  const desired = {
+    apiVersion: `${type.group}/${type.version}`,
+    kind: type.kind,
+    metadata: { name, uid, ...(namespace !== undefined && { namespace }) },
+    status,
+  } as unknown as T;
+  return applier.apply({ type, desired, current: object, subresource: 'status', exact: ['status'] });
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import type { ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { clusterInfoKey } from '../../core/access/locations.ts';
+import { principalsOf } from '../../core/access/roles.ts';
+import type { Result } from '../../ports/result.ts';
+import { actAs } from '../identity/act.ts';
+import type { AccessFailure } from '../identity/failure.ts';
+import type { RuntimeTools } from './tools.ts';
+import { folderOf } from './verify.ts';
+
+/** What jobs and people find in staging about their cluster. No secret in it; the same runtime gives the same bytes. */
+export function clusterInfo(runtime: Stored<ElasticRuntime>, clusterName: string): string {
+  const { organization, region, staging, logs } = runtime.spec;
+  const { namespace, name, uid } = runtime.metadata;
+  const info = {
+    cluster: clusterName,
+    organization,
+    namespace,
+    runtime: name,
+    uid,
+    region,
+    identities: principalsOf(runtime).roles,
+    staging,
+    logs,
+  };
+  return `${JSON.stringify(info, null, 2)}\n`;
+}
+
+/** Stores it as operator, encrypted with the organization's key. */
+export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
+  const location = clusterInfoKey(folderOf(runtime, 'staging'));
+  const body = new TextEncoder().encode(clusterInfo(runtime, tools.context.settings.clusterName));
+  const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  return actAs(tools.context, { runtime, identity: 'operator' }, at, (aws, caller) =>
+    aws.s3.putObject(caller, { ...location, body, contentType: 'application/json', kmsKeyArn: runtime.spec.staging.kmsKeyArn }),
+  );
+}
+
+export function deleteClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
+  const location = clusterInfoKey(folderOf(runtime, 'staging'));
+  const at = { action: 's3:DeleteObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  return actAs(tools.context, { runtime, identity: 'operator' }, at, (aws, caller) => aws.s3.deleteObject(caller, location));
+}
+
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

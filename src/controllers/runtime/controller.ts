@@ -1,0 +1,166 @@
+import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { finalizers } from '../../api/labels.ts';
+import { initScriptProblem } from '../../core/nodes/user-data.ts';
+import { createApplier } from '../../machinery/applier.ts';
+import { done, type ReconcileResult } from '../../machinery/controller.ts';
+import { ensureFinalizer } from '../../machinery/finalizers.ts';
+import { elasticRuntimes } from '../../ports/resources.ts';
+import type { OperatorContext } from '../context.ts';
+import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
+import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { ensureAccounts } from './accounts.ts';
+import { idleSince, nodesOf, summarizeNodes } from './activity.ts';
+import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
+import { ensureLaunchTemplates } from './launch-templates.ts';
+import { resolveSubnets } from './network.ts';
+import { holdSecrets } from './secrets.ts';
+import { notesOf, type RuntimeNotes, tearDown } from './teardown.ts';
+import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
+import { readInitScript, verifyAccess } from './verify.ts';
+
+type Draft = StatusDraft<ElasticRuntimeStatus>;
+
+/** Blocked by somebody's mistake: looked at again this often, so that a repaired policy is noticed without an event. */
+const stalledRetryMs = 60_000;
+
+export function createRuntimeReconciler(context: OperatorContext): (key: string) => Promise<ReconcileResult> {
+  const tools: RuntimeTools = {
+    context,
+    applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-runtime-controller' }),
+  };
+  return async (key) => {
+    const runtime = context.stores.runtimes.get(key);
+    return runtime === undefined ? done : reconcileRuntime(tools, runtime);
+  };
+}
+
+async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRuntime>): Promise<ReconcileResult> {
+  const { context } = tools;
+  const deleting = observed.metadata.deletionTimestamp !== undefined;
+  if (deleting && !observed.metadata.finalizers?.includes(finalizers.runtime)) return done;
+  const held = deleting
+    ? { ok: true as const, value: observed }
+    : await ensureFinalizer(context.kubernetes, elasticRuntimes, observed, finalizers.runtime);
+  if (!held.ok) return { retry: held.error.message };
+  const runtime = held.value;
+  const draft = draftStatus(runtime.status, runtime.metadata.generation, context.clock.now());
+  const verdict = deleting ? await tearDown(tools, runtime) : await bringUp(tools, runtime, draft);
+  if (deleting && 'go' in verdict) return done;
+  summarize(context, runtime, draft, verdict, deleting);
+  const written = await applyStatus(tools.applier, elasticRuntimes, runtime, draft.value());
+  if (!written.ok) return written.error.kind === 'NotFound' ? done : { retry: written.error.message };
+  if ('again' in verdict) return { retry: verdict.message };
+  if ('stalled' in verdict) return { requeueAfterMs: stalledRetryMs };
+  return done;
+}
+
+/** Each step says why it stops; the reason becomes the condition, the event and the log line. */
+async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
+  const problem = initScriptProblem(runtime.spec.machineImage, runtime.spec.initScript);
+  if (problem !== undefined) return { stalled: 'InvalidSpec', message: problem };
+  const secrets = await holdSecrets(tools, runtime);
+  if (!('go' in secrets)) return secrets;
+  const accounts = await ensureAccounts(tools, runtime);
+  if (!accounts.ok) return { again: 'AccountsNotMade', message: accounts.error.message };
+  const intent = await noteIntent(tools, runtime);
+  if (!('go' in intent)) return intent;
+  const verified = await verify(tools, runtime, draft);
+  if (!('go' in verified)) return verified;
+  const script = await readInitScript(tools, runtime, sha256);
+  if (!script.ok) return denied(draft, 'AccessVerified', 'InitScriptUnreadable', script.error);
+  const subnets = await resolveSubnetsOnce(tools, runtime, draft);
+  if (!('go' in subnets)) return subnets;
+  const templates = await ensureLaunchTemplates(tools, runtime, script.value);
+  if (!templates.ok) return denied(draft, 'ClusterStored', 'LaunchTemplatesNotMade', templates.error);
+  draft.set({ launchTemplates: templates.value });
+  return storeInfo(tools, runtime, draft);
+}
+
+/** Before the first thing is made in AWS, the status says that there may be some: a teardown then sweeps. */
+async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  if (notesOf(runtime).awsUsed === true) return go;
+  const noted = await tools.context.kubernetes.mergePatch(
+    elasticRuntimes,
+    { namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name },
+    { metadata: { uid: runtime.metadata.uid }, status: { internal: { awsUsed: true } } },
+    'status',
+  );
+  return noted.ok ? go : { again: 'IntentNotNoted', message: noted.error.message };
+}
+
+function note(draft: Draft, notes: RuntimeNotes): void {
+  draft.set({ internal: { ...draft.value().internal, awsUsed: true, ...notes } });
+}
+
+async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
+  const digest = sha256(JSON.stringify([runtime.spec.identities, runtime.spec.staging, runtime.spec.logs]));
+  if (notesOf(runtime).verified === digest) return go;
+  const outcome = await verifyAccess(tools, runtime);
+  if (!outcome.ok) {
+    const [first] = outcome.error;
+    return first === undefined ? go : denied(draft, 'AccessVerified', 'AccessDenied', first, outcome.error);
+  }
+  draft.condition(
+    'AccessVerified',
+    true,
+    'Verified',
+    'every identity can be had; staging and logs can be written, read, listed and deleted as worker',
+  );
+  note(draft, { verified: digest });
+  tools.context.events.record(elasticRuntimes, runtime, 'Normal', 'AccessVerified', 'agent, operator, master and worker verified');
+  return go;
+}
+
+async function resolveSubnetsOnce(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
+  if (notesOf(runtime).subnets !== undefined && runtime.status?.observedGeneration === runtime.metadata.generation) {
+    note(draft, { subnets: notesOf(runtime).subnets ?? [] });
+    return go;
+  }
+  const subnets = await resolveSubnets(tools, runtime);
+  if (!subnets.ok) return denied(draft, 'ClusterStored', 'SubnetsUnknown', subnets.error);
+  note(draft, { subnets: subnets.value });
+  return go;
+}
+
+async function storeInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
+  const digest = sha256(clusterInfo(runtime, tools.context.settings.clusterName));
+  if (notesOf(runtime).stored === digest) return go;
+  const stored = await storeClusterInfo(tools, runtime);
+  if (!stored.ok) return denied(draft, 'ClusterStored', 'ClusterInfoNotStored', stored.error);
+  draft.condition('ClusterStored', true, 'Stored', 'cluster information stored, launch templates made, as operator');
+  note(draft, { stored: digest });
+  return go;
+}
+
+function denied(
+  draft: Draft,
+  condition: string,
+  reason: string,
+  failure: AccessFailure,
+  all: readonly AccessFailure[] = [failure],
+): StepVerdict {
+  const message = all.map(describeFailure).join('; ');
+  draft.condition(condition, false, reason, message);
+  return failure.transient ? { again: reason, message } : { stalled: reason, message };
+}
+
+function summarize(context: OperatorContext, runtime: Stored<ElasticRuntime>, draft: Draft, verdict: StepVerdict, deleting: boolean): void {
+  const { nodes, usdPerHour } = summarizeNodes(nodesOf(context, runtime));
+  draft.set({ nodes, cost: { ...runtime.status?.cost, usdPerHour } });
+  const since = idleSince(context, runtime);
+  if (since === undefined) draft.unset('idleSince');
+  else draft.set({ idleSince: since });
+  draft.condition(
+    'Idle',
+    since !== undefined,
+    since === undefined ? 'Working' : 'NoJobs',
+    since === undefined ? 'there are jobs' : `no job since ${since}`,
+  );
+  if (deleting && 'stalled' in verdict) draft.condition('CleanupBlocked', true, 'CleanupBlocked', verdict.message);
+  else draft.dropCondition('CleanupBlocked');
+  if ('go' in verdict) draft.summary({ state: 'Ready', reason: 'Ready', message: 'jobs can run' });
+  else if ('stalled' in verdict) draft.summary({ state: 'Stalled', reason: verdict.stalled, message: verdict.message });
+  else draft.summary({ state: 'Reconciling', reason: verdict.again, message: verdict.message });
+  if ('stalled' in verdict) context.events.record(elasticRuntimes, runtime, 'Warning', verdict.stalled, verdict.message);
+}

@@ -1,0 +1,118 @@
+import type { ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { agentNamespace, finalizers } from '../../api/labels.ts';
+import { agentServiceAccountName } from '../../core/jobs/names.ts';
+import { runtimeTags } from '../../core/nodes/tags.ts';
+import { removeFinalizer } from '../../machinery/finalizers.ts';
+import { elasticNodes, elasticRuntimes, serviceAccounts } from '../../ports/resources.ts';
+import { actAs } from '../identity/act.ts';
+import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { hasEnded, jobsOf, nodesOf } from './activity.ts';
+import { deleteClusterInfo } from './cluster-info.ts';
+import { deleteLaunchTemplates, tagOwnerOf } from './launch-templates.ts';
+import { releaseSecrets } from './secrets.ts';
+import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
+
+/** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */
+export type RuntimeNotes = {
+  readonly awsUsed?: boolean;
+  readonly verified?: string;
+  readonly stored?: string;
+  readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];
+};
+
+export function notesOf(runtime: ElasticRuntime): RuntimeNotes {
+  return (runtime.status?.internal ?? {}) as RuntimeNotes;
+}
+
+/**
+ * The end of a runtime, in an order in which each step still has what it needs: jobs end, nodes go, AWS is swept by tags, the agent's account
+ * and the Secrets are let go, then the finalizer. Nothing in it depends on the tenant's namespace.
+ */
+export async function tearDown(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  for (const step of [endJobs, endNodes, sweepAws, letGo]) {
+    const verdict = await step(tools, runtime);
+    if (!('go' in verdict)) return verdict;
+  }
+  return go;
+}
+
+/** The job controller ends the jobs of a runtime that is being deleted, and clears their staged data while there are still identities to do so. */
+async function endJobs(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  const waiting = jobsOf(tools.context, runtime).filter((job) => {
+    if (job.metadata.deletionTimestamp !== undefined) return job.metadata.finalizers?.includes(finalizers.job) ?? false;
+    const notes = (job.status?.internal ?? {}) as { readonly cleaned?: boolean };
+    return !hasEnded(job) || (job.metadata.finalizers?.includes(finalizers.job) === true && notes.cleaned !== true);
+  });
+  return waiting.length === 0
+    ? go
+    : {
+        again: 'JobsEnding',
+        message: `waiting for ${waiting.length} job(s) to end: ${waiting
+          .slice(0, 5)
+          .map((job) => job.metadata.name)
+          .join(', ')}`,
+      };
+}
+
+async function endNodes(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  const nodes = nodesOf(tools.context, runtime);
+  for (const node of nodes) {
+    if (node.metadata.deletionTimestamp !== undefined) continue;
+    const deleted = await tools.context.kubernetes.delete(elasticNodes, { name: node.metadata.name }, { uid: node.metadata.uid });
+    if (!deleted.ok && deleted.error.kind !== 'NotFound')
+      return { again: 'NodesEnding', message: `ElasticNode ${node.metadata.name}: ${deleted.error.message}` };
+  }
+  if (nodes.length > 0) return { again: 'NodesEnding', message: `waiting for ${nodes.length} node(s) to end` };
+  // The cache may be behind: ask the server before anything is given up that a node would need.
+  const listed = await tools.context.kubernetes.list(elasticNodes);
+  if (!listed.ok) return { again: 'NodesEnding', message: listed.error.message };
+  const left = listed.value.items.filter((node) => node.spec.runtimeRef.uid === runtime.metadata.uid).length;
+  return left === 0 ? go : { again: 'NodesEnding', message: `waiting for ${left} node(s) to end` };
+}
+
+async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  if (notesOf(runtime).awsUsed !== true) return go;
+  const { context } = tools;
+  const tags = runtimeTags(tagOwnerOf(runtime, context.settings.clusterName));
+  const request = { runtime, identity: 'master' } as const;
+  const found = await actAs(context, request, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
+    aws.ec2.describeInstances(caller, { tags }),
+  );
+  if (!found.ok) return blocked(found.error);
+  const alive = found.value.filter(({ state }) => state !== 'terminated' && state !== 'shutting-down').map(({ instanceId }) => instanceId);
+  if (alive.length > 0) {
+    const ended = await actAs(context, request, { action: 'ec2:TerminateInstances', resource: alive.join(',') }, (aws, caller) =>
+      aws.ec2.terminateInstances(caller, { instanceIds: alive }),
+    );
+    return ended.ok
+      ? { again: 'InstancesEnding', message: `ending ${alive.length} instance(s) that no ElasticNode stands for` }
+      : blocked(ended.error);
+  }
+  const templates = await deleteLaunchTemplates(tools, runtime);
+  if (!templates.ok) return blocked(templates.error);
+  const info = await deleteClusterInfo(tools, runtime);
+  return info.ok ? go : blocked(info.error);
+}
+
+function blocked(failure: AccessFailure): StepVerdict {
+  return {
+    stalled: 'CleanupBlocked',
+    message: `${describeFailure(failure)}. Give the identity back what it needs; cleaning up goes on by itself`,
+  };
+}
+
+async function letGo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  const { context } = tools;
+  const { name, namespace = '', uid } = runtime.metadata;
+  const account = await context.kubernetes.delete(serviceAccounts, {
+    namespace: agentNamespace,
+    name: agentServiceAccountName(namespace, name),
+  });
+  if (!account.ok && account.error.kind !== 'NotFound') return { again: 'AccountLeft', message: account.error.message };
+  const released = await releaseSecrets(tools, runtime);
+  if (!released.ok) return { again: 'SecretsHeld', message: released.error.message };
+  context.grants.dropRuntime(uid);
+  const removed = await removeFinalizer(context.kubernetes, elasticRuntimes, runtime, finalizers.runtime);
+  return removed.ok ? go : { again: 'FinalizerLeft', message: removed.error.message };
+}

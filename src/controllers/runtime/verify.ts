@@ -1,0 +1,83 @@
+import type { ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { type ObjectOwner, runtimePrefix, type S3Folder } from '../../core/access/locations.ts';
+import { principalsOf } from '../../core/access/roles.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
+import { actAs } from '../identity/act.ts';
+import type { AccessFailure } from '../identity/failure.ts';
+import { probe } from '../identity/probe.ts';
+import type { RuntimeTools } from './tools.ts';
+
+export function ownerOf(runtime: Stored<ElasticRuntime>): ObjectOwner {
+  return { organization: runtime.spec.organization, namespace: runtime.metadata.namespace ?? '', runtime: runtime.metadata.name };
+}
+
+/** The runtime's own folder; the URI was checked at admission, so a wrong one is a programming error here. */
+export function folderOf(runtime: Stored<ElasticRuntime>, location: 'staging' | 'logs'): S3Folder {
+  const folder = runtimePrefix(runtime.spec[location].uri, ownerOf(runtime));
+  if (!folder.ok) throw new TypeError(`spec.${location}.uri: ${folder.reason}`);
+  return folder.value;
+}
+
+/**
+ * The Create phase's proof, before a node starts: every identity can be had, and the worker can write, read, list and delete below the
+ * runtime's folders in staging and logs. Default roles are made with these rights, so they are not probed.
+ */
+export async function verifyAccess(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, readonly AccessFailure[]>> {
+  const { context } = tools;
+  const { defaultRoles } = principalsOf(runtime);
+  if (defaultRoles) return firstFailures([await context.grants.obtain({ runtime, identity: 'operator' })]);
+  const checks: Promise<Result<unknown, AccessFailure>>[] = [context.grants.obtain({ runtime, identity: 'master' })];
+  for (const location of ['staging', 'logs'] as const) {
+    const folder = folderOf(runtime, location);
+    checks.push(
+      probe(
+        context,
+        { runtime, identity: 'worker' },
+        {
+          folder,
+          kmsKeyArn: runtime.spec[location].kmsKeyArn,
+          name: `probe-${runtime.metadata.uid}`,
+          actions: ['write', 'read', 'list', 'delete'],
+        },
+      ),
+    );
+  }
+  return firstFailures(await Promise.all(checks));
+}
+
+function firstFailures(outcomes: readonly Result<unknown, AccessFailure>[]): Result<void, readonly AccessFailure[]> {
+  const failures = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+  return failures.length === 0 ? ok(undefined) : err(failures);
+}
+
+/** EC2 takes 16 KiB of user data; the rest of it needs some too. */
+const initScriptBytes = 12 * 1024;
+
+/** The init script, read as master; its digest must be the pinned one where one is given. */
+export async function readInitScript(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  digestOf: (bytes: Uint8Array) => string,
+): Promise<Result<string | undefined, AccessFailure>> {
+  const { initScript } = runtime.spec;
+  if (initScript === undefined) return ok(undefined);
+  const [, , bucket = '', ...key] = initScript.uri.split('/');
+  const at = { action: 's3:GetObject', resource: `arn:aws:s3:::${bucket}/${key.join('/')}` };
+  const object = await actAs(tools.context, { runtime, identity: 'master' }, at, (aws, caller) =>
+    aws.s3.getObject(caller, { bucket, key: key.join('/'), maxBytes: initScriptBytes }),
+  );
+  if (!object.ok) return object;
+  const digest = digestOf(object.value.body);
+  if (initScript.sha256 !== undefined && initScript.sha256 !== digest) {
+    return err({
+      identity: 'master',
+      chain: [],
+      ...at,
+      code: 'DigestMismatch',
+      message: `the object's SHA-256 is ${digest}, spec.initScript.sha256 is ${initScript.sha256}: put the right object there or pin the new digest`,
+      transient: false,
+    });
+  }
+  return ok(new TextDecoder().decode(object.value.body));
+}
