@@ -1,0 +1,136 @@
+import type { ElasticNodeStatus } from '../../api/generated/types.ts';
+import { launchRequest } from '../../core/nodes/launch-request.ts';
+import { nodeTags } from '../../core/nodes/tags.ts';
+import { formatTime } from '../../machinery/time.ts';
+import type { CreateFleetAnswer, Instance } from '../../ports/aws/index.ts';
+import { elasticNodes } from '../../ports/resources.ts';
+import { actAs } from '../identity/act.ts';
+import { describeFailure } from '../identity/failure.ts';
+import { tagOwnerOf } from '../runtime/launch-templates.ts';
+import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
+
+/** Answers after which an attempt is known to have made no instance. Everything else may have made one. */
+const definitive: ReadonlySet<string> = new Set(['InsufficientCapacity', 'Invalid', 'AccessDenied', 'NotFound']);
+
+/**
+ * Launches exactly one instance for an intent. The attempt number is persisted before each call and is part of the client token, so a repeated
+ * call (a crash, a lost reply, a stale cache) is answered with the same instance; it moves on only after a definitive answer without one.
+ */
+export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerdict> {
+  const { node, draft } = view;
+  if (node.status?.instanceId !== undefined) return go;
+  if (node.spec.launchTemplate?.id === undefined) return { abandon: 'NoLaunchTemplate', message: 'the intent names no launch template' };
+  if (node.spec.attempt === 0) return beginAttempt(tools, view);
+  const owner = tagOwnerOf(view.runtime, tools.context.settings.clusterName);
+  const request = launchRequest(node, owner, view.runtime.spec.tags ?? {});
+  if (request.offerings.length === 0) return { abandon: 'NoOffering', message: "none of the intent's offerings has a subnet" };
+  draft.set({ phase: 'Launching' });
+  const answer = await actAs(
+    tools.context,
+    { runtime: view.runtime, identity: 'master', node: node.metadata.name },
+    { action: 'ec2:CreateFleet', resource: node.metadata.name },
+    (aws, caller) => aws.ec2.createFleet(caller, request),
+  );
+  if (answer.ok) return answered(tools, view, answer.value);
+  const { code } = answer.error;
+  const message = describeFailure(answer.error);
+  recordLaunch(draft, node.spec.attempt, code, message, tools.context.clock.now(), answer.error.requestId);
+  draft.condition('Launched', false, reasonOf(code), message);
+  // The same token is used again: whatever the call did, it will have been done once.
+  return { again: message };
+}
+
+async function beginAttempt(tools: NodeTools, { node }: NodeView): Promise<NodeVerdict> {
+  const { name, resourceVersion } = node.metadata;
+  const noted = await tools.context.kubernetes.mergePatch(
+    elasticNodes,
+    { name },
+    { metadata: { resourceVersion }, spec: { attempt: node.spec.attempt + 1 } },
+  );
+  if (!noted.ok) return { again: `attempt not persisted: ${noted.error.message}` };
+  return { wait: 'attempt persisted', afterMs: 0 };
+}
+
+function answered(tools: NodeTools, view: NodeView, answer: CreateFleetAnswer): NodeVerdict {
+  const { node, draft } = view;
+  const now = tools.context.clock.now();
+  if (answer.instance !== undefined) {
+    recordLaunch(draft, node.spec.attempt, 'Launched', answer.fleetId, now);
+    adoptInstance(view, answer.instance, now);
+    return go;
+  }
+  const failed = answer.errors.filter((error) => error.offering !== undefined);
+  for (const { offering } of failed) if (offering !== undefined) tools.context.capacity.failed(offering);
+  if (failed.length === 0) {
+    for (const { instanceType, zone, capacityType } of node.spec.offerings) {
+      if (capacityType !== 'reserved') tools.context.capacity.failed({ instanceType, zone, capacityType });
+    }
+  }
+  const message =
+    answer.errors
+      .map((error) => `${error.code}: ${error.message}`)
+      .join('; ')
+      .slice(0, 1024) || 'the fleet has no instance and gave no reason';
+  recordLaunch(draft, node.spec.attempt, 'InsufficientCapacity', message, now);
+  return { abandon: 'InsufficientCapacity', message };
+}
+
+export function adoptInstance(
+  view: NodeView,
+  instance: Pick<Instance, 'instanceId' | 'instanceType' | 'zone' | 'capacityType'>,
+  nowMs: number,
+): void {
+  const { node, draft } = view;
+  const { instanceId, instanceType, zone, capacityType } = instance;
+  const offering = node.spec.offerings.find(
+    (one) => one.instanceType === instanceType && one.zone === zone && one.capacityType === capacityType,
+  );
+  draft.set({
+    phase: 'Launched',
+    instanceId,
+    providerID: `aws:///${zone}/${instanceId}`,
+    launchTime: draft.value().launchTime ?? formatTime(nowMs),
+    offering: offering ?? { instanceType, zone, capacityType },
+  });
+  draft.condition('Launched', true, 'Launched', `${capacityType} ${instanceType} in ${zone} is ${instanceId}`);
+}
+
+/** What EC2 has for this intent, found by its tags; for a launch whose answer was never seen. */
+export async function findInstance(tools: NodeTools, view: NodeView) {
+  const tags = nodeTags(tagOwnerOf(view.runtime, tools.context.settings.clusterName), view.node.metadata.uid);
+  return actAs(
+    tools.context,
+    { runtime: view.runtime, identity: 'master', node: view.node.metadata.name },
+    { action: 'ec2:DescribeInstances', resource: '*' },
+    (aws, caller) => aws.ec2.describeInstances(caller, { tags }),
+  );
+}
+
+function recordLaunch(
+  draft: NodeView['draft'],
+  attempt: number,
+  outcome: string,
+  message: string,
+  nowMs: number,
+  requestId?: string,
+): void {
+  const last: NonNullable<ElasticNodeStatus['lastLaunch']> = {
+    attempt,
+    outcome: outcome.slice(0, 64),
+    message: message.slice(0, 1024),
+    time: formatTime(nowMs),
+  };
+  draft.set({ lastLaunch: requestId === undefined ? last : { ...last, requestId } });
+}
+
+/** A condition's reason is CamelCase of letters and digits; AWS codes may hold dots. */
+function reasonOf(code: string): string {
+  const reason = code.replaceAll(/[^A-Za-z0-9]/g, '');
+  return /^[A-Za-z]/.test(reason) ? reason : 'LaunchFailed';
+}
+
+export function mayHaveInstance(status: ElasticNodeStatus | undefined, attempt: number): boolean {
+  if (attempt === 0) return false;
+  const last = status?.lastLaunch;
+  return last?.attempt !== attempt || !definitive.has(last.outcome ?? '');
+}

@@ -1,0 +1,84 @@
+import type { Node, Stored } from '../../api/kubernetes.ts';
+import { labels, taints } from '../../api/labels.ts';
+import { reservationLabel } from '../../core/jobs/children.ts';
+import { nodeLabels, resolvePools } from '../../core/nodes/pools.ts';
+import { parseTime } from '../../machinery/time.ts';
+import { nodes } from '../../ports/resources.ts';
+import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
+
+/** Matches the Node that appeared to the intent by provider id, labels it, and takes the startup taint off. */
+export async function register(tools: NodeTools, view: NodeView): Promise<NodeVerdict> {
+  const { draft } = view;
+  const providerID = draft.value().providerID;
+  const machine = providerID === undefined ? undefined : tools.context.stores.nodes.byIndex('providerID', providerID)[0];
+  if (machine === undefined) return unregistered(tools, view);
+  const patched = await labelNode(tools, view, machine);
+  if (!('go' in patched)) return patched;
+  draft.set({ nodeName: machine.metadata.name, ...(draft.value().phase === 'Launched' && { phase: 'Registered' as const }) });
+  draft.condition('Registered', true, 'Registered', `node ${machine.metadata.name} has provider id ${providerID}`);
+  return go;
+}
+
+function unregistered(tools: NodeTools, view: NodeView): NodeVerdict {
+  const { draft } = view;
+  const registeredBefore = draft.value().nodeName !== undefined;
+  if (registeredBefore) return { abandon: 'NodeGone', message: `node ${draft.value().nodeName} was deleted from the cluster` };
+  const launched = parseTime(draft.value().launchTime) ?? tools.context.clock.now();
+  const left = launched + tools.context.settings.registrationTimeoutMs - tools.context.clock.now();
+  if (left <= 0)
+    return {
+      abandon: 'NotRegistered',
+      message: `instance ${draft.value().instanceId} did not join the cluster in time: its user data, subnet, security groups and node role decide that`,
+    };
+  draft.condition('Registered', false, 'Waiting', 'the instance has not joined the cluster yet');
+  return { wait: 'registration', afterMs: left };
+}
+
+/** One merge patch, conditional on what was seen: a taint list is one value to the API server. */
+async function labelNode(tools: NodeTools, view: NodeView, machine: Stored<Node>): Promise<NodeVerdict> {
+  const { node, runtime } = view;
+  const { name, namespace = '', uid } = runtime.metadata;
+  const pool = resolvePools(runtime).find((candidate) => candidate.name === node.spec.pool);
+  const wanted: Record<string, string> = {
+    ...(pool === undefined ? {} : nodeLabels({ name, namespace }, pool)),
+    [labels.runtimeUid]: uid,
+    [labels.capacityType]: view.draft.value().offering?.capacityType ?? 'on-demand',
+  };
+  const held = new Map((node.spec.reservedFor ?? []).map((entry) => [reservationLabel(entry.jobUid), String(entry.attempt)]));
+  const current = machine.metadata.labels ?? {};
+  const changes: Record<string, string | null> = {};
+  for (const [key, value] of [...Object.entries(wanted), ...held]) if (current[key] !== value) changes[key] = value;
+  for (const key of Object.keys(current)) if (key.startsWith(reservationLabel('')) && !held.has(key)) changes[key] = null;
+  const kept = (machine.spec?.taints ?? []).filter(({ key }) => key !== taints.unregistered);
+  const ours = kept.some(({ key, value }) => key === taints.runtime && value === uid)
+    ? kept
+    : [...kept, { key: taints.runtime, value: uid, effect: 'NoSchedule' }];
+  const taintsChange = ours.length !== (machine.spec?.taints ?? []).length;
+  if (Object.keys(changes).length === 0 && !taintsChange) return go;
+  const patched = await tools.context.kubernetes.mergePatch(
+    nodes,
+    { name: machine.metadata.name },
+    {
+      metadata: { resourceVersion: machine.metadata.resourceVersion, labels: changes },
+      ...(taintsChange && { spec: { taints: ours } }),
+    },
+  );
+  return patched.ok ? go : { again: `node ${machine.metadata.name} not labelled: ${patched.error.message}` };
+}
+
+/** Ready to take pods: the node says so, and stays so. */
+export function initialize(tools: NodeTools, view: NodeView): NodeVerdict {
+  const { draft } = view;
+  const machine = tools.context.stores.nodes.get(draft.value().nodeName ?? '');
+  const ready = machine?.status?.conditions?.find(({ type }) => type === 'Ready');
+  const isReady = ready?.status === 'True';
+  if (isReady) {
+    draft.condition('Initialized', true, 'Initialized', 'the node is ready and has its labels');
+    draft.condition('Ready', true, 'Ready', 'pods can run');
+    draft.set({ phase: 'Ready' });
+    return go;
+  }
+  draft.condition('Ready', false, ready?.reason ?? 'NotReady', ready?.message ?? 'the node has not reported itself ready yet');
+  if (draft.value().phase === 'Ready') draft.set({ phase: 'Initialized' });
+  return { wait: 'readiness', afterMs: 60_000 };
+}
