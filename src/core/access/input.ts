@@ -6,18 +6,19 @@
 type Maybe<T> = T | undefined;
 
 export type SecretName = { readonly name: string };
+export type SecretKey = { readonly name: string; readonly key?: Maybe<string> };
 
 /** Exactly one is given. */
 export type SecretSource = {
   readonly secretRef?: Maybe<SecretName>;
   readonly parameterStore?: Maybe<{ readonly name: string }>;
-  readonly secretsManager?: Maybe<{ readonly arn: string }>;
+  readonly secretsManager?: Maybe<{ readonly arn: string; readonly versionStage?: Maybe<string> }>;
 };
 
 /** At most one of role, credentials and properties is given; none = the worker role (the agent at design time). */
 export type Authentication = {
   readonly roleArn?: Maybe<string>;
-  readonly externalIdSecretRef?: Maybe<SecretName>;
+  readonly externalIdSecretRef?: Maybe<SecretKey>;
   readonly credentials?: Maybe<SecretSource>;
   readonly properties?: Maybe<SecretSource>;
 };
@@ -50,7 +51,7 @@ export type AccessRuntime = {
     readonly organization: string;
     readonly identities: {
       readonly agent: { readonly roleArn: string; readonly x509?: Maybe<{ readonly certificateSecretRef?: Maybe<SecretName> }> };
-      readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretName> };
+      readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretKey> };
       readonly master?: Maybe<{ readonly roleArn: string }>;
       readonly worker?: Maybe<{ readonly roleArn: string }>;
     };

@@ -48,6 +48,19 @@ export function parseS3Uri(uri: string): Parsed<S3Folder> {
   return parsed({ bucket, key });
 }
 
+/** `s3://bucket/key` of one object that somebody else wrote, to be read only: any key that no HTTP client would rewrite. */
+export function parseS3ObjectUri(uri: string): Parsed<S3Location> {
+  const match = /^s3:\/\/([^/]*)\/(.+)$/s.exec(uri);
+  if (match === null) return malformed(`${quoted(uri)} names no object in S3: write s3://bucket/key`);
+  const [, bucket = '', key = ''] = match;
+  if (!BUCKET.test(bucket)) return malformed(`${quoted(bucket)} is no bucket name: 3 to 63 of a-z, 0-9, '.', '-'`);
+  if (!key.isWellFormed() || /\p{Cc}/u.test(key)) return malformed(`${quoted(uri)} holds a control character`);
+  const reason = key.split('/').map(wrongName).find(Boolean);
+  if (reason !== undefined) return malformed(`${quoted(uri)}: ${reason}`);
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return malformed(`${quoted(uri)} is longer than the ${MAX_KEY_BYTES} bytes of an S3 key`);
+  return parsed({ bucket, key });
+}
+
 export function formatS3Uri(location: S3Location): string {
   return `s3://${location.bucket}/${location.key}`;
 }
@@ -56,8 +69,12 @@ export function formatS3Uri(location: S3Location): string {
 export function organizationPrefix(uri: string, organization: string): Parsed<S3Folder> {
   const root = parseS3Uri(uri);
   if (!root.ok) return root;
-  if (!DNS_LABEL.test(organization)) return malformed(`organization ${quoted(organization)} is no slug: a-z, 0-9, '-', at most 63`);
+  if (!isOrganization(organization)) return malformed(`organization ${quoted(organization)} is no slug: a-z, 0-9, '-', at most 63`);
   return parsed(append(root.value, organization));
+}
+
+export function isOrganization(text: string): boolean {
+  return DNS_LABEL.test(text);
 }
 
 /** The runtime's folder in its staging location (`spec.staging.uri`) or in its log location (`spec.logs.uri`). */

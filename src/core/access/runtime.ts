@@ -1,0 +1,52 @@
+import type { FieldProblem } from './connection-checks.ts';
+import type { AccessRuntime } from './input.ts';
+import { isOrganization } from './locations.ts';
+import { parseRoleArn } from './roles.ts';
+
+/** What is wrong with a runtime's identities; the field is relative to its spec. */
+export function wrongRuntime({ spec: { identities, organization } }: AccessRuntime): readonly FieldProblem[] {
+  const given = (['agent', 'operator', 'master', 'worker'] as const).flatMap((identity) => {
+    const roleArn = identities[identity]?.roleArn;
+    return roleArn === undefined ? [] : [{ identity, roleArn }];
+  });
+  return [
+    ...wrongOrganization(organization),
+    ...oneOfTwo(identities),
+    ...given.flatMap(wrongArn),
+    ...given.flatMap((one, index) => shared(one, given.slice(0, index))),
+  ];
+}
+
+type Given = { readonly identity: string; readonly roleArn: string };
+
+/** It is the first folder of every object and of every secret: anything but a slug could name a folder of somebody else's. */
+function wrongOrganization(organization: string): readonly FieldProblem[] {
+  if (isOrganization(organization)) return [];
+  return [{ field: 'organization', value: organization, message: 'is no slug', remedy: "use a-z, 0-9 and '-', at most 63 characters" }];
+}
+
+function oneOfTwo({ master, worker }: AccessRuntime['spec']['identities']): readonly FieldProblem[] {
+  if ((master === undefined) === (worker === undefined)) return [];
+  const [missing, there] = master === undefined ? ['master', 'worker'] : ['worker', 'master'];
+  const remedy = `add identities.${missing}, or remove identities.${there} for default roles`;
+  return [{ field: `identities.${missing}`, value: '', message: `is missing beside identities.${there}`, remedy }];
+}
+
+function wrongArn({ identity, roleArn }: Given): readonly FieldProblem[] {
+  const parsed = parseRoleArn(roleArn);
+  return parsed.ok ? [] : [{ field: `identities.${identity}.roleArn`, value: roleArn, message: 'is no IAM role', remedy: parsed.reason }];
+}
+
+/** Two identities in one role would give each the rights of both: a pod with the worker role could act as the operator. */
+function shared({ identity, roleArn }: Given, before: readonly Given[]): readonly FieldProblem[] {
+  const other = before.find((one) => one.roleArn === roleArn);
+  if (other === undefined) return [];
+  return [
+    {
+      field: `identities.${identity}.roleArn`,
+      value: roleArn,
+      message: `is the role of identities.${other.identity}, too`,
+      remedy: 'give each identity a role of its own',
+    },
+  ];
+}
