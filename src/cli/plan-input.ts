@@ -1,0 +1,119 @@
+import { parseAllDocuments } from 'yaml';
+import type { CapacityType, PackingPod, PackingPool, PackingProblem, PodSpec, PoolRequirement, Taint } from '../core/packing/problem.ts';
+import { malformed, type Parsed, parsed } from '../core/quantity/outcome.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+export type RuntimePools = { readonly pools: readonly PackingPool[]; readonly limits: NonNullable<PackingProblem['limits']> };
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function documents(text: string): Parsed<readonly Json[]> {
+  const found: Json[] = [];
+  for (const [index, document] of parseAllDocuments(text).entries()) {
+    const [fault] = document.errors;
+    if (fault !== undefined) return malformed(`document ${index + 1}: ${fault.message.split('\n')[0]}`);
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    if (value === null || value === undefined) continue;
+    if (!isObject(value)) return malformed(`document ${index + 1}: expected a Kubernetes object`);
+    if (value['kind'] === 'List' || Array.isArray(value['items'])) {
+      if (!Array.isArray(value['items'])) return malformed(`document ${index + 1}: List.items must be a list`);
+      for (const item of value['items']) found.push(isObject(item) ? item : { kind: 'nothing' });
+    } else found.push(value);
+  }
+  return parsed(found);
+}
+
+/** Pod manifests: YAML documents, a JSON List, or both. Finished pods are left out, as the scheduler leaves them out. */
+export function readPods(text: string): Parsed<readonly PackingPod[]> {
+  const read = documents(text);
+  if (!read.ok) return read;
+  const pods: PackingPod[] = [];
+  for (const [index, object] of read.value.entries()) {
+    // Items of a PodList carry no kind.
+    if (object['kind'] !== undefined && object['kind'] !== 'Pod')
+      return malformed(`object ${index + 1}: expected a Pod, not ${String(object['kind'])}`);
+    const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+    const name = metadata['name'] ?? metadata['generateName'];
+    if (typeof name !== 'string' || name === '') return malformed(`object ${index + 1}: metadata.name is missing`);
+    const namespace = typeof metadata['namespace'] === 'string' ? metadata['namespace'] : 'default';
+    const spec = object['spec'];
+    if (!isObject(spec) || !Array.isArray(spec['containers'])) return malformed(`pod ${namespace}/${name}: spec.containers must be a list`);
+    const phase = isObject(object['status']) ? object['status']['phase'] : undefined;
+    if (phase === 'Succeeded' || phase === 'Failed') continue;
+    const labels = metadata['labels'] ?? {};
+    if (!isObject(labels) || Object.values(labels).some((value) => typeof value !== 'string'))
+      return malformed(`pod ${namespace}/${name}: metadata.labels must map names to text`);
+    const priority = spec['priority'];
+    pods.push({
+      key: `${namespace}/${name}`,
+      namespace,
+      labels: labels as Readonly<Record<string, string>>,
+      spec: spec as unknown as PodSpec,
+      ...(typeof priority === 'number' ? { priority } : {}),
+    });
+  }
+  return parsed(pods);
+}
+
+/** The worker pools and limits of the one ElasticRuntime in the text. */
+export function readRuntime(text: string): Parsed<RuntimePools> {
+  const read = documents(text);
+  if (!read.ok) return read;
+  const runtimes = read.value.filter((object) => object['kind'] === 'ElasticRuntime');
+  const [runtime, second] = runtimes;
+  if (runtime === undefined) return malformed('no ElasticRuntime found');
+  if (second !== undefined) return malformed('more than one ElasticRuntime found');
+  const spec = isObject(runtime['spec']) ? runtime['spec'] : {};
+  const workers = isObject(spec['workers']) ? spec['workers'] : {};
+  const usd = amount(workers['maxUsdPerHour']);
+  if (workers['maxUsdPerHour'] !== undefined && usd === undefined)
+    return malformed(`spec.workers.maxUsdPerHour: ${JSON.stringify(workers['maxUsdPerHour'])} is not an amount`);
+  const max = workers['max'];
+  if (max !== undefined && !(Number.isInteger(max) && (max as number) >= 0))
+    return malformed(`spec.workers.max: ${JSON.stringify(max)} is not a count`);
+  const limits = { ...(typeof max === 'number' ? { nodes: max } : {}), ...(usd === undefined ? {} : { usdPerHour: usd }) };
+  const given = workers['pools'] ?? [];
+  if (!Array.isArray(given)) return malformed('spec.workers.pools must be a list');
+  const sources: readonly unknown[] = given.length > 0 ? given : [{ name: 'workers' }];
+  const pools: PackingPool[] = [];
+  for (const [index, source] of sources.entries()) {
+    if (!isObject(source) || typeof source['name'] !== 'string') return malformed(`spec.workers.pools[${index}].name is missing`);
+    pools.push(poolOf(source, workers));
+  }
+  return parsed({ pools, limits });
+}
+
+function amount(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) && number >= 0 ? number : undefined;
+}
+
+/** A pool's fields, with those of `workers` as defaults; the spot share is one over all pools that do not set their own. */
+function poolOf(source: Json, workers: Json): PackingPool {
+  const own = source['spotPercent'];
+  const spotPercent = own ?? workers['spotPercent'] ?? 0;
+  const limits = isObject(source['limits']) ? source['limits'] : {};
+  const usd = amount(limits['maxUsdPerHour']);
+  const nodes = limits['nodes'] ?? source['max'];
+  const onDemandOnly: PoolRequirement = { key: 'karpenter.sh/capacity-type', operator: 'In', values: ['on-demand' satisfies CapacityType] };
+  return {
+    name: String(source['name']),
+    ...(typeof source['weight'] === 'number' ? { weight: source['weight'] } : {}),
+    ...(isObject(source['labels']) ? { labels: source['labels'] as Readonly<Record<string, string>> } : {}),
+    ...(Array.isArray(source['taints']) ? { taints: source['taints'] as readonly Taint[] } : {}),
+    requirements: [
+      ...((source['requirements'] ?? workers['requirements'] ?? []) as readonly PoolRequirement[]),
+      ...(spotPercent === 0 ? [onDemandOnly] : []),
+    ],
+    limits: {
+      ...(typeof nodes === 'number' ? { nodes } : {}),
+      ...(typeof limits['vcpus'] === 'number' ? { vcpus: limits['vcpus'] } : {}),
+      ...(usd === undefined ? {} : { usdPerHour: usd }),
+    },
+    ...(typeof spotPercent === 'number' && spotPercent > 0
+      ? { spotPercent, spotShareGroup: own === undefined ? 'workers' : String(source['name']) }
+      : {}),
+  };
+}

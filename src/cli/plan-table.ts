@@ -1,0 +1,44 @@
+import type { NewNode, PackingPlan } from '../core/packing/problem.ts';
+
+/** The plan for people: each node with its fill and price, why this type, what the bound says, and what found no place. */
+export function planTable(plan: PackingPlan): string {
+  const rows = plan.newNodes.map((node) => [
+    node.instanceType,
+    node.zone,
+    node.capacityType,
+    node.usdPerHour.toFixed(4),
+    String(node.pods.length),
+    fill(node, 'cpu'),
+    fill(node, 'memory'),
+    why(node),
+  ]);
+  const lines =
+    rows.length > 0 ? columns([['TYPE', 'ZONE', 'CAPACITY', 'USD/H', 'PODS', 'CPU', 'MEMORY', 'WHY'], ...rows]) : ['No node needed.'];
+  for (const { pod, message } of plan.unschedulable) lines.push(`UNSCHEDULABLE ${pod}: ${message}`);
+  const percent = (plan.gap * 100).toFixed(2);
+  lines.push(
+    `${plan.newNodes.length} nodes, ${plan.usdPerHour.toFixed(4)} USD/h; no plan for these pods costs less than ${plan.lowerBoundUsdPerHour.toFixed(4)} USD/h (at most ${percent} % above the optimum).`,
+  );
+  return lines.join('\n');
+}
+
+function fill(node: NewNode, resource: string): string {
+  const room = node.allocatable[resource] ?? 0;
+  return room === 0 ? '-' : `${Math.round(((node.requested[resource] ?? 0) / room) * 100)}%`;
+}
+
+/** The next best says what the choice is worth. */
+function why(node: NewNode): string {
+  const next = node.offerings.find((offering) => offering.instanceType !== node.instanceType);
+  return next === undefined ? 'the only type that holds these pods' : `next ${next.instanceType} ${next.usdPerHour.toFixed(4)}`;
+}
+
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] as number))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,77 @@
+import { isPort } from './classes.ts';
+import type { Variant } from './compile.ts';
+import { CAPACITY_TYPE, ZONE } from './filters.ts';
+import type { Candidate } from './launch.ts';
+import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
+import { alternatives, usedOn } from './min-values.ts';
+import type { Assignment, NewNode, Offering, PackingPlan, Unschedulable } from './problem.ts';
+
+// CreateFleet takes up to 300 overrides; Karpenter stops at 60 types, beyond which more choice no longer helps.
+const MOST_OFFERINGS = 60;
+
+/** Turns the ledger into the plan: counts of classes become pods by name, in the order in which they were placed. */
+export function answer(ledger: Ledger, unschedulable: readonly Unschedulable[], lowerBound: number): PackingPlan {
+  const assignments: Assignment[] = [];
+  const order: string[] = [];
+  const podsOf = new Map<number, string[]>();
+  const next = new Map<number, number>();
+  for (let at = 0; at < ledger.log.length; at += 2) {
+    const { class: one } = ledger.compiled.variants[ledger.log[at] as number] as Variant;
+    const node = ledger.nodes[ledger.log[at + 1] as number] as LedgerNode;
+    const taken = next.get(one.id) ?? 0;
+    next.set(one.id, taken + 1);
+    const { key } = ledger.problem.pods[one.pods[taken] as number] as { readonly key: string };
+    order.push(key);
+    if (node.existing !== undefined) assignments.push({ pod: key, node: node.name });
+    else podsOf.set(node.index, [...(podsOf.get(node.index) ?? []), key]);
+  }
+  const opened = ledger.nodes.filter((node) => node.candidate !== undefined);
+  const newNodes = opened.map((node, index) => newNode(ledger, node, podsOf.get(node.index) ?? [], `new-${index + 1}`));
+  const usdPerHour = cents(newNodes.reduce((sum, node) => sum + node.usdPerHour, 0));
+  const lowerBoundUsdPerHour = Math.min(cents(lowerBound), usdPerHour);
+  const gap = lowerBoundUsdPerHour === 0 ? 0 : usdPerHour / lowerBoundUsdPerHour - 1;
+  return { assignments, newNodes, unschedulable, order, usdPerHour, lowerBoundUsdPerHour, gap, rejected: ledger.space.rejected };
+}
+
+/** Prices have at most five digits behind the point; a sum of floats has dust. */
+function cents(usd: number): number {
+  return Math.round(usd * 1e6) / 1e6;
+}
+
+function newNode(ledger: Ledger, node: LedgerNode, pods: readonly string[], name: string): NewNode {
+  const candidate = node.candidate as Candidate;
+  const { pool, type, labels } = candidate.shape;
+  return {
+    name,
+    pool: pool.name,
+    instanceType: type.name,
+    zone: candidate.zone,
+    capacityType: candidate.capacityType,
+    usdPerHour: candidate.usdPerHour,
+    offerings: [candidate, ...fallbacks(ledger, node, candidate)].slice(0, MOST_OFFERINGS).map(offeringOf),
+    labels: { ...labels, [ZONE]: candidate.zone, [CAPACITY_TYPE]: candidate.capacityType },
+    pods,
+    allocatable: amounts(ledger, roomOf(ledger, candidate)),
+    requested: amounts(ledger, usedOn(ledger, node.index)),
+  };
+}
+
+/** By price. A pool that keeps a spot share keeps the capacity type too. */
+function fallbacks(ledger: Ledger, node: LedgerNode, chosen: Candidate): readonly Candidate[] {
+  const keepsType = chosen.shape.pool.spotPercent !== undefined;
+  return alternatives(ledger, node.index).filter(
+    (option) => option !== chosen && option.usdPerHour >= chosen.usdPerHour && (!keepsType || option.capacityType === chosen.capacityType),
+  );
+}
+
+export function offeringOf(candidate: Candidate): Offering {
+  const { zone, capacityType, usdPerHour } = candidate;
+  return { instanceType: candidate.shape.type.name, zone, capacityType, usdPerHour };
+}
+
+function amounts(ledger: Ledger, vector: Float64Array): Readonly<Record<string, number>> {
+  const entries = ledger.dims.names.map((name, dim) => [name, vector[dim] as number] as const);
+  return Object.fromEntries(
+    entries.filter(([name, amount]) => !isPort(name) && Number.isFinite(amount) && (amount > 0 || name === 'pods')),
+  );
+}

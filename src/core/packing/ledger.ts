@@ -1,0 +1,234 @@
+import { type Classified, type Dimensions, isPort, portsHeld } from './classes.ts';
+import { type Compiled, compile, type NodeView, type Variant } from './compile.ts';
+import { type Daemon, daemonOverhead, readDaemons } from './daemons.ts';
+import { HOSTNAME } from './filters.ts';
+import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
+import { countLaunch, type LaunchLimits, launchLimits } from './limits.ts';
+import { matchesPod } from './matchers.ts';
+import type { PackingNode, PackingProblem } from './problem.ts';
+import { reachableDomains } from './reach.ts';
+import { ATTACHMENTS } from './requests.ts';
+import { nodeFacts } from './running.ts';
+import { addDomain, countPods, domainOf, takesPart } from './topology.ts';
+
+/**
+ * Which nodes topology spread may count on. existing: only those that are there. launch: new ones may be opened, so an empty host can
+ * always be had. closed: all nodes are known.
+ */
+export type Phase = 'existing' | 'launch' | 'closed';
+
+export type LedgerNode = NodeView & {
+  readonly index: number;
+  readonly existing: PackingNode | undefined;
+  /** Of a new node; may be exchanged for another size of the same pool, zone and capacity type. */
+  candidate: Candidate | undefined;
+  /** Pods placed by this plan, by variant id. */
+  readonly placed: Map<number, number>;
+};
+
+/** The cluster as the plan would leave it: room, topology counts, limits. Every change can be undone. */
+export type Ledger = {
+  readonly problem: PackingProblem;
+  readonly dims: Dimensions;
+  readonly compiled: Compiled;
+  readonly space: LaunchSpace;
+  readonly daemons: readonly Daemon[];
+  readonly nodes: LedgerNode[];
+  readonly limits: LaunchLimits;
+  /** Room left: dims.names.length numbers a node. */
+  free: Float64Array;
+  /** The most that any machine offers, found when first asked. */
+  largest: Float64Array | undefined;
+  phase: Phase;
+  /** While a gang that stays together is placed: the zone that is being tried. */
+  onlyZone: string | undefined;
+  /** What was placed where, in order: variant, node, variant, node, … */
+  readonly log: number[];
+  /** By filter, then node or candidate: 0 not asked yet, 1 admits, 2 refuses. */
+  readonly admits: number[][];
+  readonly admitsCandidate: Uint8Array[];
+  /** By candidate: what an empty node offers to pods. */
+  readonly room: (Float64Array | undefined)[];
+};
+
+export function openLedger(problem: PackingProblem, classified: Classified, dims: Dimensions, space: LaunchSpace): Ledger {
+  const nodes: LedgerNode[] = [];
+  const running = problem.nodes.flatMap((node) =>
+    nodeFacts(node).antiAffinity.map(({ pod, term }) => ({ matcher: classified.matchers.ofTerms(pod, [term]), key: term.topologyKey })),
+  );
+  const filters = classified.filters.filters;
+  const ledger: Ledger = {
+    problem,
+    dims,
+    compiled: compile(classified.classes, dims.vectors, running, (node) => nodes[node] as LedgerNode),
+    space,
+    daemons: readDaemons(problem.daemons),
+    nodes,
+    limits: launchLimits(problem),
+    free: new Float64Array(dims.names.length * (problem.nodes.length + 64)),
+    largest: undefined,
+    phase: 'existing',
+    onlyZone: undefined,
+    log: [],
+    admits: filters.map(() => []),
+    admitsCandidate: filters.map(() => new Uint8Array(space.candidates.length)),
+    room: [],
+  };
+  for (const node of problem.nodes) addExisting(ledger, node);
+  countRunning(ledger, classified);
+  for (const { counter, domains } of reachableDomains(ledger))
+    for (const value of domains) addDomain(counter, domainOf(counter.table, value));
+  return ledger;
+}
+
+function addExisting(ledger: Ledger, node: PackingNode): void {
+  const facts = nodeFacts(node);
+  const label = (key: string) => (Object.hasOwn(node.labels, key) ? node.labels[key] : key === HOSTNAME ? node.name : undefined);
+  const taints = node.taints ?? [];
+  const index = enter(ledger, {
+    index: ledger.nodes.length,
+    name: node.name,
+    label,
+    taints,
+    existing: node,
+    candidate: undefined,
+    placed: new Map(),
+  });
+  const daemons = node.launching ? daemonOverhead(ledger.daemons, label, taints) : undefined;
+  const held = facts.ports.length > 0 ? new Set(portsHeld(facts.ports, ledger.dims.names)) : undefined;
+  for (const [dim, name] of ledger.dims.names.entries()) {
+    const free = isPort(name) ? (held?.has(name) ? 0 : 1) : (facts.free.get(name) ?? (name === ATTACHMENTS ? Infinity : 0));
+    ledger.free[index * ledger.dims.names.length + dim] = free - (daemons?.get(name) ?? 0);
+  }
+}
+
+function enter(ledger: Ledger, node: LedgerNode): number {
+  const needed = (node.index + 1) * ledger.dims.names.length;
+  if (needed > ledger.free.length) {
+    const larger = new Float64Array(needed * 2);
+    larger.set(ledger.free);
+    ledger.free = larger;
+  }
+  ledger.nodes.push(node);
+  for (const table of ledger.compiled.topology.tables.values()) table.ofNode[node.index] = domainOf(table, node.label(table.key));
+  for (const { counter } of ledger.compiled.topology.spread)
+    if (takesPart(counter, node.index)) addDomain(counter, counter.table.ofNode[node.index] as number);
+  return node.index;
+}
+
+/** Pods that run already, by groups of equal labels: a cluster has few of those however many pods it runs. */
+function countRunning(ledger: Ledger, classified: Classified): void {
+  const { plain, spread } = ledger.compiled.topology;
+  if (ledger.compiled.topology.counters.length === 0) return;
+  const meant = new Map<string, Uint8Array>();
+  for (const node of ledger.nodes) {
+    const facts = nodeFacts(node.existing as PackingNode);
+    for (const group of facts.groups) {
+      let means = meant.get(group.signature);
+      if (means === undefined) {
+        means = Uint8Array.from(classified.matchers.matchers, (matcher) => (matchesPod(matcher, group.namespace, group.labels) ? 1 : 0));
+        meant.set(group.signature, means);
+      }
+      for (const { matcher, counter } of plain) if (means[matcher.id] === 1) countPods(counter, node.index, group.count);
+      for (const { rule, counter } of spread)
+        if (means[rule.matcher.id] === 1) countPods(counter, node.index, group.count - group.terminating);
+    }
+    for (const { pod, term } of facts.antiAffinity) {
+      countPods(ledger.compiled.owner(classified.matchers.ofTerms(pod, [term]), term.topologyKey), node.index, 1);
+    }
+  }
+}
+
+/** What an empty node of the candidate offers: usable capacity less the daemons that would run on it. */
+export function roomOf(ledger: Ledger, candidate: Candidate): Float64Array {
+  let room = ledger.room[candidate.id];
+  if (room === undefined) {
+    const { capacity, pool } = candidate.shape;
+    const daemons = daemonOverhead(ledger.daemons, labelLookup(candidate), pool.taints ?? []);
+    room = Float64Array.from(
+      ledger.dims.names,
+      (name) => (isPort(name) ? 1 : (capacity.get(name) ?? (OPEN_ENDED.has(name) ? Infinity : 0))) - (daemons.get(name) ?? 0),
+    );
+    ledger.room[candidate.id] = room;
+  }
+  return room;
+}
+
+/** A type that says nothing of its volumes gets as much as is asked: they are made with the node. */
+const OPEN_ENDED: ReadonlySet<string> = new Set([ATTACHMENTS, 'ephemeral-storage']);
+
+/** Opens a node; the caller has judged it with `brokenLimit`. */
+export function openNode(ledger: Ledger, candidate: Candidate): LedgerNode {
+  const index = ledger.nodes.length;
+  const name = `new-${index - ledger.problem.nodes.length + 1}`;
+  const lookup = labelLookup(candidate);
+  const label = (key: string) => (key === HOSTNAME ? name : lookup(key));
+  const node: LedgerNode = {
+    index,
+    name,
+    label,
+    taints: candidate.shape.pool.taints ?? [],
+    existing: undefined,
+    candidate,
+    placed: new Map(),
+  };
+  enter(ledger, node);
+  ledger.free.set(roomOf(ledger, candidate), index * ledger.dims.names.length);
+  countLaunch(ledger.limits, candidate, 1);
+  return node;
+}
+
+export function place(ledger: Ledger, variant: Variant, node: number): void {
+  apply(ledger, variant, node, 1);
+  ledger.log.push(variant.id, node);
+}
+
+function apply(ledger: Ledger, variant: Variant, node: number, sign: 1 | -1): void {
+  const stride = ledger.dims.names.length;
+  const offset = node * stride;
+  const { requests, counted } = variant;
+  for (let dim = 0; dim < stride; dim++)
+    ledger.free[offset + dim] = (ledger.free[offset + dim] as number) - sign * (requests[dim] as number);
+  for (const counter of counted) countPods(counter, node, sign);
+  const { placed } = ledger.nodes[node] as LedgerNode;
+  const pods = (placed.get(variant.id) ?? 0) + sign;
+  if (pods === 0) placed.delete(variant.id);
+  else placed.set(variant.id, pods);
+}
+
+export type Mark = { readonly log: number; readonly nodes: number };
+
+export function mark(ledger: Ledger): Mark {
+  return { log: ledger.log.length, nodes: ledger.nodes.length };
+}
+
+/** Takes back everything since the mark, the nodes opened since included. Domains stay known: they were launchable before. */
+export function rollBack(ledger: Ledger, to: Mark): void {
+  while (ledger.log.length > to.log) {
+    const node = ledger.log.pop() as number;
+    const variant = ledger.compiled.variants[ledger.log.pop() as number] as Variant;
+    apply(ledger, variant, node, -1);
+  }
+  while (ledger.nodes.length > to.nodes) {
+    const node = ledger.nodes.pop() as LedgerNode;
+    countLaunch(ledger.limits, node.candidate as Candidate, -1);
+    for (const answers of ledger.admits) answers.length = Math.min(answers.length, ledger.nodes.length);
+    for (const counter of ledger.compiled.topology.counters) forgetNode(counter, node.index);
+  }
+}
+
+function forgetNode(counter: Ledger['compiled']['topology']['counters'][number], node: number): void {
+  counter.asked.length = Math.min(counter.asked.length, node);
+  counter.table.ofNode.length = Math.min(counter.table.ofNode.length, node);
+}
+
+/** From here on every node is known: spread counts the domains that have nodes, no longer those that could get one. */
+export function closeLedger(ledger: Ledger): void {
+  ledger.phase = 'closed';
+  for (const { counter } of ledger.compiled.topology.spread) {
+    counter.domains.length = 0;
+    counter.isDomain.length = 0;
+    for (const node of ledger.nodes) if (takesPart(counter, node.index)) addDomain(counter, counter.table.ofNode[node.index] as number);
+    counter.atMinimum = -1;
+  }
+}

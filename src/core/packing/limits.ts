@@ -1,0 +1,100 @@
+import { CAPACITY_TYPE } from './filters.ts';
+import type { Candidate } from './launch.ts';
+import type { CapacityType, PackingNode, PackingPool, PackingProblem } from './problem.ts';
+import { parseResources } from './requests.ts';
+import { nodeFacts } from './running.ts';
+
+type Tally = { nodes: number; vcpus: number; usdPerHour: number };
+type Caps = { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number };
+type Share = { spotVcpus: number; vcpus: number };
+
+/** What pools and the whole problem may still launch, and which capacity type keeps a pool's spot share. */
+export type LaunchLimits = {
+  readonly all: Tally;
+  readonly byPool: ReadonlyMap<string, Tally>;
+  readonly shares: ReadonlyMap<string, Share>;
+  readonly caps: Caps | undefined;
+};
+
+export function launchLimits(problem: PackingProblem): LaunchLimits {
+  const all: Tally = { nodes: 0, vcpus: 0, usdPerHour: 0 };
+  const byPool = new Map<string, Tally>(problem.pools.map((pool) => [pool.name, { nodes: 0, vcpus: 0, usdPerHour: 0 }]));
+  const shares = new Map<string, Share>();
+  for (const pool of problem.pools) if (pool.spotPercent !== undefined) shares.set(shareGroup(pool), { spotVcpus: 0, vcpus: 0 });
+  const pools = new Map(problem.pools.map((pool) => [pool.name, pool]));
+  for (const node of problem.nodes) {
+    const pool = node.pool === undefined ? undefined : pools.get(node.pool);
+    if (pool === undefined) continue;
+    const size = { nodes: 1, vcpus: vcpusOf(node), usdPerHour: node.usdPerHour ?? 0 };
+    count(all, size, 1);
+    count(byPool.get(pool.name) as Tally, size, 1);
+    const share = shares.get(shareGroup(pool));
+    if (share !== undefined) {
+      share.vcpus += size.vcpus;
+      if (node.labels[CAPACITY_TYPE] === 'spot') share.spotVcpus += size.vcpus;
+    }
+  }
+  return { all, byPool, shares, caps: problem.limits };
+}
+
+/** The machine's size where its label says so, else what it lets pods have, rounded up: reservations are below one core. */
+function vcpusOf(node: PackingNode): number {
+  const labelled = Number(node.labels['karpenter.k8s.aws/instance-cpu']);
+  if (Number.isFinite(labelled) && labelled > 0) return labelled;
+  const allocatable = parseResources(node.allocatable);
+  return Math.ceil(((allocatable.ok ? allocatable.value.get('cpu') : undefined) ?? nodeFacts(node).free.get('cpu') ?? 0) / 1000);
+}
+
+function shareGroup(pool: PackingPool): string {
+  return pool.spotShareGroup ?? pool.name;
+}
+
+function count(tally: Tally, size: Tally, sign: number): void {
+  tally.nodes += sign * size.nodes;
+  tally.vcpus += sign * size.vcpus;
+  tally.usdPerHour += sign * size.usdPerHour;
+}
+
+/** Adds (1) or takes back (-1) a launch. */
+export function countLaunch(limits: LaunchLimits, candidate: Candidate, sign: number): void {
+  const { pool, vcpus } = candidate.shape;
+  const size = { nodes: 1, vcpus, usdPerHour: candidate.usdPerHour };
+  count(limits.all, size, sign);
+  count(limits.byPool.get(pool.name) as Tally, size, sign);
+  const share = limits.shares.get(shareGroup(pool));
+  if (share === undefined) return;
+  share.vcpus += sign * vcpus;
+  if (candidate.capacityType === 'spot') share.spotVcpus += sign * vcpus;
+}
+
+/** The limit that a launch would break, as one phrase; undefined if none. */
+export function brokenLimit(limits: LaunchLimits, candidate: Candidate): string | undefined {
+  const { pool } = candidate.shape;
+  return (
+    brokenCap(limits.all, limits.caps, candidate, 'the limit') ??
+    brokenCap(limits.byPool.get(pool.name) as Tally, pool.limits, candidate, `the limit of pool ${pool.name}`)
+  );
+}
+
+// Sums of prices carry rounding of the last bits; a cap met exactly is kept.
+const CENT_DUST = 1e-9;
+
+function brokenCap(tally: Tally, caps: Caps | undefined, candidate: Candidate, whose: string): string | undefined {
+  if (caps === undefined) return undefined;
+  if (tally.nodes + 1 > (caps.nodes ?? Infinity)) return `${whose} of ${caps.nodes} nodes`;
+  if (tally.vcpus + candidate.shape.vcpus > (caps.vcpus ?? Infinity)) return `${whose} of ${caps.vcpus} vCPUs`;
+  if (tally.usdPerHour + candidate.usdPerHour > (caps.usdPerHour ?? Infinity) + CENT_DUST)
+    return `${whose} of ${caps.usdPerHour} USD per hour`;
+  return undefined;
+}
+
+/**
+ * The capacity type that brings the pool's spot share closest to its percentage if a node of so many vCPUs is added; undefined where
+ * the pool sets no share. Taking it each time keeps the share exact to one node.
+ */
+export function wantedCapacityType(limits: LaunchLimits, pool: PackingPool, vcpus: number): CapacityType | undefined {
+  const share = limits.shares.get(shareGroup(pool));
+  if (share === undefined || pool.spotPercent === undefined) return undefined;
+  const target = ((share.vcpus + vcpus) * pool.spotPercent) / 100;
+  return Math.abs(share.spotVcpus + vcpus - target) < Math.abs(share.spotVcpus - target) ? 'spot' : 'on-demand';
+}

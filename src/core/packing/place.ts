@@ -1,0 +1,49 @@
+import { canPlace } from './admit.ts';
+import type { Variant } from './compile.ts';
+import { HOSTNAME } from './filters.ts';
+import { type Ledger, openNode, place } from './ledger.ts';
+import { candidateFor } from './open.ts';
+
+/** Where pods may go: only where nodes are, or on new ones too. */
+export type Reach = 'nodes' | 'nodes and launches';
+
+/**
+ * Places up to `count` pods of a class, strictest rules first, each onto the first node that takes it; opens nodes where allowed.
+ * Answers how many found a place. The simple planner: right for every rule, dear by the standards of the pattern planner.
+ */
+export function placePods(ledger: Ledger, strictest: Variant, count: number, reach: Reach): number {
+  let placed = 0;
+  let variant: Variant | undefined = strictest;
+  let cursor = 0;
+  while (placed < count && variant !== undefined) {
+    const node = firstNode(ledger, variant, cursor);
+    if (node >= 0) {
+      place(ledger, variant, node);
+      placed += 1;
+      cursor = staysFull(ledger, variant) ? node : 0;
+      continue;
+    }
+    const candidate = reach === 'nodes' ? undefined : candidateFor(ledger, variant, count - placed);
+    if (candidate !== undefined) {
+      const opened = openNode(ledger, candidate).index;
+      place(ledger, variant, opened);
+      placed += 1;
+      cursor = staysFull(ledger, variant) ? opened : 0;
+    } else {
+      variant = variant.relaxed;
+      cursor = 0;
+    }
+  }
+  return placed;
+}
+
+function firstNode(ledger: Ledger, variant: Variant, from: number): number {
+  for (let node = from; node < ledger.nodes.length; node++) if (canPlace(ledger, variant, node)) return node;
+  return -1;
+}
+
+/** A node that refused a pod of the class will refuse the next: true unless other pods can make a domain acceptable again. */
+function staysFull(ledger: Ledger, variant: Variant): boolean {
+  if (variant.affinities.length > 0) return false;
+  return ledger.phase === 'launch' ? variant.spreads.every(({ rule }) => rule.key === HOSTNAME) : variant.spreads.length === 0;
+}

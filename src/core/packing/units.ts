@@ -1,0 +1,127 @@
+import type { PodClass } from './classes.ts';
+import type { Variant } from './compile.ts';
+import { ZONE } from './filters.ts';
+import { closeLedger, type Ledger, mark, rollBack } from './ledger.ts';
+import { placePods, type Reach } from './place.ts';
+
+/** What is placed together: the classes of a gang, or one class alone. */
+export type Unit = {
+  readonly gang: string | undefined;
+  readonly singleZone: boolean;
+  readonly priority: number;
+  readonly classes: readonly PodClass[];
+};
+
+/** Highest priority first; then gangs, which are the harder to place; then the larger pods. */
+export function unitsOf(ledger: Ledger, classes: readonly PodClass[]): readonly Unit[] {
+  const gangs = new Map<string, PodClass[]>();
+  const units: Unit[] = [];
+  const bySize = [...classes].sort((left, right) => size(ledger, right) - size(ledger, left) || left.id - right.id);
+  for (const one of bySize) {
+    if (one.gang === undefined) units.push({ gang: undefined, singleZone: false, priority: one.priority, classes: [one] });
+    else gangs.set(one.gang, [...(gangs.get(one.gang) ?? []), one]);
+  }
+  for (const [gang, members] of gangs) {
+    const singleZone = ledger.problem.gangs?.some((known) => known.id === gang && known.singleZone) ?? false;
+    units.push({ gang, singleZone, priority: Math.max(...members.map((one) => one.priority)), classes: members });
+  }
+  return units.sort((left, right) => right.priority - left.priority || Number(right.gang !== undefined) - Number(left.gang !== undefined));
+}
+
+/** The share of the largest machine that a pod takes in its scarcest resource. */
+function size(ledger: Ledger, one: PodClass): number {
+  const requests = (ledger.compiled.strictest[one.id] as Variant).requests;
+  const largest = (ledger.largest ??= largestRoom(ledger));
+  let share = 0;
+  for (let dim = 0; dim < requests.length; dim++) share = Math.max(share, (requests[dim] as number) / Math.max(1, largest[dim] as number));
+  return share;
+}
+
+function largestRoom(ledger: Ledger): Float64Array {
+  const largest = new Float64Array(ledger.dims.names.length);
+  for (const { capacity } of ledger.space.shapes) {
+    for (const [dim, name] of ledger.dims.names.entries()) largest[dim] = Math.max(largest[dim] as number, capacity.get(name) ?? 0);
+  }
+  return largest;
+}
+
+/**
+ * Places all units; answers how many pods of each class are left. Within a priority, first onto nodes that are there, then with new
+ * ones. A unit that waits for others (affinity to pods that come later) is tried again as long as something moves.
+ */
+export function placeUnits(ledger: Ledger, units: readonly Unit[]): Map<number, number> {
+  const left = new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, one.pods.length] as const)));
+  for (const priority of new Set(units.map((unit) => unit.priority))) {
+    const peers = units.filter((unit) => unit.priority === priority);
+    if (ledger.nodes.length > 0) untilStill(ledger, peers, left, 'nodes');
+    ledger.phase = 'launch';
+    untilStill(ledger, peers, left, 'nodes and launches');
+  }
+  if ([...left.values()].some((count) => count > 0)) {
+    closeLedger(ledger);
+    untilStill(ledger, units, left, 'nodes');
+  }
+  return left;
+}
+
+function untilStill(ledger: Ledger, units: readonly Unit[], left: Map<number, number>, reach: Reach): void {
+  for (let moved = true; moved; ) {
+    moved = false;
+    for (const unit of units) if (placeUnit(ledger, unit, left, reach)) moved = true;
+  }
+}
+
+function placeUnit(ledger: Ledger, unit: Unit, left: Map<number, number>, reach: Reach): boolean {
+  if (unit.gang !== undefined) return placeGang(ledger, unit, left, reach);
+  const [one] = unit.classes as [PodClass];
+  const waiting = left.get(one.id) as number;
+  if (waiting === 0) return false;
+  const placed = placePods(ledger, ledger.compiled.strictest[one.id] as Variant, waiting, reach);
+  left.set(one.id, waiting - placed);
+  return placed > 0;
+}
+
+/** All of the gang or nothing of it; where it must stay together, in the zone that adds the fewest dollars. */
+function placeGang(ledger: Ledger, unit: Unit, left: Map<number, number>, reach: Reach): boolean {
+  if (unit.classes.every((one) => left.get(one.id) === 0)) return false;
+  const zones = unit.singleZone ? zonesFor(ledger, unit) : [undefined];
+  let best: { readonly zone: string | undefined; readonly usdPerHour: number } | undefined;
+  for (const zone of zones) {
+    const before = mark(ledger);
+    const paid = ledger.limits.all.usdPerHour;
+    if (tryGang(ledger, unit, zone, reach)) {
+      const usdPerHour = ledger.limits.all.usdPerHour - paid;
+      if (best === undefined || usdPerHour < best.usdPerHour - 1e-9) best = { zone, usdPerHour };
+    }
+    rollBack(ledger, before);
+  }
+  if (best === undefined || !tryGang(ledger, unit, best.zone, reach)) return false;
+  for (const one of unit.classes) left.set(one.id, 0);
+  return true;
+}
+
+function tryGang(ledger: Ledger, unit: Unit, zone: string | undefined, reach: Reach): boolean {
+  ledger.onlyZone = zone;
+  let waiting = unit.classes.map((one) => ({ one, count: one.pods.length }));
+  for (let moved = true; moved && waiting.length > 0; ) {
+    moved = false;
+    for (const entry of waiting) {
+      const placed = placePods(ledger, ledger.compiled.strictest[entry.one.id] as Variant, entry.count, reach);
+      entry.count -= placed;
+      if (placed > 0) moved = true;
+    }
+    waiting = waiting.filter((entry) => entry.count > 0);
+  }
+  ledger.onlyZone = undefined;
+  return waiting.length === 0;
+}
+
+/** Where its other pods run already, else every zone. */
+function zonesFor(ledger: Ledger, unit: Unit): readonly string[] {
+  const at = (node: { readonly label: (key: string) => string | undefined }) => node.label(ZONE) ?? '';
+  const taken = ledger.nodes.filter((node) => node.existing?.pods.some((pod) => pod.gang === unit.gang)).map(at);
+  if (taken.length > 0) return [...new Set(taken)];
+  return [...new Set([...ledger.nodes.map(at), ...ledger.space.candidates.map((candidate) => candidate.zone)])]
+    .filter((zone) => zone !== '')
+    .sort();
+}
