@@ -1,11 +1,11 @@
 import type { KubernetesPort } from '../ports/kubernetes.ts';
+import { type KubeConfigOptions, loadCluster } from './config.ts';
+import { createHttpClient } from './http.ts';
+import { createKubernetesPort } from './port.ts';
 
-export type KubernetesConnectionOptions = {
-  /** Path of a kubeconfig; left out: in-cluster where the ServiceAccount is mounted, else $KUBECONFIG or ~/.kube/config. */
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  /** Connections kept to the API server, watches included; default 32. */
-  readonly maxConnections?: number;
+export type KubernetesConnectionOptions = KubeConfigOptions & {
+  /** Requests at a time, each on one pooled connection; default 16. Watches come on top. */
+  readonly concurrency?: number;
   /** Of a request that is no watch, until its last byte; default 60 s. */
   readonly requestTimeoutMs?: number;
   readonly userAgent?: string;
@@ -13,11 +13,21 @@ export type KubernetesConnectionOptions = {
 
 export type KubernetesConnection = {
   readonly port: KubernetesPort;
+  /** URL of the API server. */
   readonly server: string;
   /** The namespace of the ServiceAccount or of the kubeconfig's context. */
   readonly namespace: string | undefined;
+  /** Ends what is under way. */
   readonly close: () => Promise<void>;
 };
 
-/** Throws on a configuration that cannot be read: there is nothing to do without one. */
-export declare function connectKubernetes(options?: KubernetesConnectionOptions): KubernetesConnection;
+/** Connects to the cluster of `options.kubeconfig`, else $KUBECONFIG, else the mounted ServiceAccount, else ~/.kube/config. Throws where none of it can be read. */
+export function connectKubernetes(options: KubernetesConnectionOptions = {}): KubernetesConnection {
+  const cluster = loadCluster(options);
+  const http = createHttpClient(cluster, {
+    concurrency: options.concurrency ?? 16,
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    userAgent: options.userAgent ?? 'elastic-runtime-operator',
+  });
+  return { port: createKubernetesPort(http), server: cluster.server, namespace: cluster.namespace, close: http.close };
+}

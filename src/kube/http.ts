@@ -1,0 +1,136 @@
+import { isDeepStrictEqual } from 'node:util';
+import PQueue from 'p-queue';
+import { type buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { KubernetesResult } from '../ports/kubernetes.ts';
+import { err, ok } from '../ports/result.ts';
+import type { Access, Cluster, TransportOptions } from './config.ts';
+import { errorOfResponse, networkError } from './errors.ts';
+
+export type HttpOptions = {
+  /** Requests at a time; watches come on top, each on a connection of its own. */
+  readonly concurrency: number;
+  readonly requestTimeoutMs: number;
+  readonly userAgent: string;
+};
+
+export type Request = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With its query. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly contentType?: string;
+};
+
+export type HttpClient = {
+  /** The parsed body of a success. */
+  send(request: Request): Promise<KubernetesResult<unknown>>;
+  /** A response that is read as it comes. It ends, without an error, when `signal` aborts. */
+  stream(request: Request, signal: AbortSignal, onChunk: (chunk: Uint8Array) => void): Promise<KubernetesResult<void>>;
+  close(): Promise<void>;
+};
+
+/** Headers and certificates are asked for this often at most: the library reads files each time. */
+const accessLivesMs = 5_000;
+/** The API server closes idle connections after 90 s (its http2/http1 IdleTimeout): ours must go first, or a request meets a closed one. */
+const idleConnectionMs = 60_000;
+
+/** One pool of HTTP/1.1 connections to the API server; new ones only where certificates change. */
+export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpClient {
+  const origin = new URL(cluster.server);
+  const base = origin.pathname.replace(/\/+$/, '');
+  const queue = new PQueue({ concurrency: options.concurrency });
+  let pool: { readonly transport: TransportOptions; readonly dispatcher: Dispatcher } | undefined;
+  let access: { readonly value: Promise<Access>; readonly until: number } | undefined;
+
+  function currentAccess(): Promise<Access> {
+    if (access === undefined || performance.now() >= access.until) {
+      access = { value: cluster.access(), until: performance.now() + accessLivesMs };
+    }
+    return access.value;
+  }
+
+  async function exchange(request: Request, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+    const { headers, transport } = await currentAccess().catch((error: unknown) => {
+      access = undefined;
+      throw error;
+    });
+    if (pool === undefined || !isDeepStrictEqual(pool.transport, transport)) {
+      // What is under way on the old connections may end there.
+      void pool?.dispatcher.close();
+      pool = { transport, dispatcher: createDispatcher(origin, transport) };
+    }
+    return pool.dispatcher.request({
+      origin: origin.origin,
+      method: request.method,
+      path: `${base}${request.path}`,
+      headers: {
+        ...headers,
+        accept: 'application/json',
+        'user-agent': options.userAgent,
+        ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+      },
+      body: request.body === undefined ? null : JSON.stringify(request.body),
+      signal,
+      headersTimeout: options.requestTimeoutMs,
+      bodyTimeout,
+    });
+  }
+
+  async function refusal(response: Dispatcher.ResponseData): Promise<KubernetesResult<never>> {
+    const retryAfter = response.headers['retry-after'];
+    return err(errorOfResponse(response.statusCode, await response.body.text(), Array.isArray(retryAfter) ? retryAfter[0] : retryAfter));
+  }
+
+  async function sendNow(request: Request): Promise<KubernetesResult<unknown>> {
+    try {
+      const response = await exchange(request, AbortSignal.timeout(options.requestTimeoutMs), options.requestTimeoutMs);
+      if (response.statusCode >= 300) return await refusal(response);
+      const text = await response.body.text();
+      return ok(text === '' ? undefined : (JSON.parse(text) as unknown));
+    } catch (error) {
+      return err(networkError(error));
+    }
+  }
+
+  return {
+    send: (request) => queue.add(() => sendNow(request)),
+    async stream(request, signal, onChunk) {
+      let response: Dispatcher.ResponseData;
+      try {
+        // Silence is judged by who reads: a watch may say nothing for a minute.
+        response = await exchange(request, signal, 0);
+        if (response.statusCode >= 300) return await refusal(response);
+      } catch (error) {
+        return signal.aborted ? ok(undefined) : err(networkError(error));
+      }
+      const chunks = response.body[Symbol.asyncIterator]();
+      for (;;) {
+        const chunk = await chunks.next().then(ok, (error: unknown) => err(error));
+        if (!chunk.ok) return signal.aborted ? ok(undefined) : err(networkError(chunk.error));
+        if (chunk.value.done === true || signal.aborted) return ok(undefined);
+        onChunk(chunk.value.value as Uint8Array);
+      }
+    },
+    async close() {
+      await pool?.dispatcher.destroy();
+    },
+  };
+}
+
+function createDispatcher(origin: URL, transport: TransportOptions): Dispatcher {
+  const shared = { allowH2: false, pipelining: 1, keepAliveTimeout: idleConnectionMs, keepAliveMaxTimeout: idleConnectionMs };
+  switch (transport.type) {
+    case 'none':
+      return new Pool(origin.origin, shared);
+    case 'agent':
+      return new Pool(origin.origin, { ...shared, connect: transport.connect as buildConnector.BuildOptions });
+    case 'proxy':
+      return new ProxyAgent({
+        ...shared,
+        uri: transport.uri,
+        requestTls: { ...transport.requestTls, allowH2: false } as buildConnector.BuildOptions,
+      });
+    case 'socks':
+      throw new Error('a SOCKS proxy (proxy-url of the kubeconfig) is not supported: use an HTTP proxy');
+  }
+}
