@@ -21,6 +21,8 @@ export type AccountFacts = {
         readonly securityGroupIds: readonly string[];
         readonly instanceProfileArn?: string;
         readonly kmsKeyArn?: string;
+        /** Of its tag specification for network interfaces. */
+        readonly launchTags?: Tags;
       }
     | undefined;
   roleOfProfile(instanceProfileArn: string): string | undefined;
@@ -111,39 +113,39 @@ function putObject(request: AwsCalls['s3.putObject'], facts: AccountFacts): read
 
 /**
  * An instant fleet launches with the caller's own permissions: ec2:RunInstances, ec2:CreateTags for the tags at creation, iam:PassRole for the template's
- * instance profile (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-fleet-prerequisites.html).
+ * instance profile (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-fleet-prerequisites.html). The fleet's tags reach fleet, instance and
+ * volumes; network interfaces have the template's.
  */
 function createFleet({ launchTemplate, offerings, tags }: AwsCalls['ec2.createFleet'], facts: AccountFacts): readonly Authorization[] {
   const template = facts.launchTemplate(launchTemplate.id);
-  const templateArn = ec2Arn(`launch-template/${launchTemplate.id}`, facts);
-  const { instanceProfileArn, kmsKeyArn } = template ?? {};
+  const { instanceProfileArn, kmsKeyArn, launchTags = {} } = template ?? {};
   const used: RequestContext = {
-    'ec2:LaunchTemplate': templateArn,
+    'ec2:LaunchTemplate': ec2Arn(`launch-template/${launchTemplate.id}`, facts),
     ...(instanceProfileArn === undefined ? {} : { 'ec2:InstanceProfile': instanceProfileArn }),
   };
+  const existing = [
+    ...(template === undefined ? [] : [imageArn(`image/${template.imageId}`, facts)]),
+    ...(template?.securityGroupIds ?? []).map((id) => ec2Arn(`security-group/${id}`, facts)),
+    ...new Set(offerings.map((offering) => ec2Arn(`subnet/${offering.subnetId}`, facts))),
+  ];
+  const tagged = ['instance', 'volume'].map((kind) => ec2Arn(`${kind}/*`, facts));
+  const networkInterface = ec2Arn('network-interface/*', facts);
+  const launch = (action: string): readonly Authorization[] => [
+    onTagged(action, 'launch-template', launchTemplate.id, facts),
+    ...existing.map((resource) => ({ action, resource, context: used })),
+    ...tagged.map((resource) => ({ action, resource, context: { ...used, ...tagContext(tags) } })),
+    { action, resource: networkInterface, context: { ...used, ...tagContext(launchTags) } },
+  ];
+  const fleet = ec2Arn('fleet/*', facts);
   const spot = offerings.some((offering) => offering.capacityType === 'spot');
-  const existing: Authorization[] = [];
-  const created: Authorization[] = [];
-  for (const action of ['ec2:CreateFleet', 'ec2:RunInstances']) {
-    existing.push(onTagged(action, 'launch-template', launchTemplate.id, facts));
-    const ids = [
-      ...(template === undefined ? [] : [`image/${template.imageId}`, ...template.securityGroupIds.map((id) => `security-group/${id}`)]),
-      ...new Set(offerings.map((offering) => `subnet/${offering.subnetId}`)),
-    ];
-    for (const id of ids)
-      existing.push({ action, resource: id.startsWith('image/') ? imageArn(id, facts) : ec2Arn(id, facts), context: used });
-    for (const kind of ['instance', 'volume', 'network-interface']) {
-      created.push({ action, resource: ec2Arn(`${kind}/*`, facts), context: { ...used, ...tagContext(tags) } });
-    }
-  }
-  created.push({ action: 'ec2:CreateFleet', resource: ec2Arn('fleet/*', facts), context: {} });
-  if (spot) created.push({ action: 'ec2:RunInstances', resource: ec2Arn('spot-instances-request/*', facts), context: used });
-  const tagged = ['instance', 'volume', 'network-interface'].map((kind) => ec2Arn(`${kind}/*`, facts));
   const role = instanceProfileArn === undefined ? undefined : facts.roleOfProfile(instanceProfileArn);
   return [
-    ...existing,
-    ...created,
-    ...tagging(tagged, 'CreateFleet', tags),
+    { action: 'ec2:CreateFleet', resource: fleet, context: tagContext(tags) },
+    ...launch('ec2:CreateFleet'),
+    ...launch('ec2:RunInstances'),
+    ...(spot ? [{ action: 'ec2:RunInstances', resource: ec2Arn('spot-instances-request/*', facts), context: used }] : []),
+    ...tagging([fleet, ...tagged], 'CreateFleet', tags),
+    ...tagging([networkInterface], 'RunInstances', launchTags),
     ...(role === undefined ? [] : [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'ec2.amazonaws.com' } }]),
     ...viaKms('kms:CreateGrant', kmsKeyArn, 'ec2', facts),
   ];

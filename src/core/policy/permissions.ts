@@ -137,7 +137,7 @@ function launches(context: DocumentContext): readonly PolicyStatement[] {
   const { network } = context.input.runtime.spec;
   const ids = (kind: string, given: readonly string[] | undefined): readonly string[] =>
     (given ?? ['*']).map((id) => ec2(context, `${kind}/${id}`));
-  const created = ['instance', 'volume', 'network-interface'].map((kind) => ec2(context, `${kind}/*`));
+  const created = ['fleet', 'instance', 'volume', 'network-interface'].map((kind) => ec2(context, `${kind}/*`));
   const launch = ['ec2:CreateFleet', 'ec2:RunInstances'];
   return [
     {
@@ -149,7 +149,6 @@ function launches(context: DocumentContext): readonly PolicyStatement[] {
         `arn:${partition}:ec2:${region}::snapshot/*`,
         ...ids('subnet', network?.subnetIds),
         ...ids('security-group', network?.securityGroupIds),
-        ec2(context, 'fleet/*'),
         ec2(context, 'spot-instances-request/*'),
       ],
       ...withCondition(actor),
