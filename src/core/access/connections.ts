@@ -11,6 +11,7 @@ export type SecretOrigin =
   | { readonly kind: 'parameterStore'; readonly name: string }
   | { readonly kind: 'secretsManager'; readonly arn: string; readonly versionStage?: string | undefined };
 
+/** A role or credentials are AWS identities: only direct connections have them. Properties: only indirect ones. */
 export type ConnectionAuthentication =
   | { readonly kind: 'none' }
   | { readonly kind: 'role'; readonly identity: ConnectionRole; readonly roleArn: string; readonly externalIdSecretRef?: SecretKey }

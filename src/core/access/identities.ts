@@ -78,7 +78,7 @@ const SECURITY_RULES: readonly Rule<readonly Connection[], SecurityType>[] = [
   {
     id: 'security-credential',
     judge: (connections) => {
-      const found = connections.find(({ access, authentication }) => access === 'Direct' && authentication.kind === 'credentials');
+      const found = connections.find(({ authentication }) => authentication.kind === 'credentials');
       return found && { value: 'Credential', reason: `direct connection ${found.name} carries AWS credentials` };
     },
   },

@@ -109,8 +109,8 @@ function withRole(connections: readonly Connection[]): readonly Candidate[] {
 }
 
 function candidates(connections: readonly Connection[], kind: 'credentials' | 'role'): readonly Candidate[] {
-  const found = connections.flatMap(({ name, usage, access, authentication }): Candidate[] => {
-    if (access !== 'Direct' || authentication.kind !== kind) return [];
+  const found = connections.flatMap(({ name, usage, authentication }): Candidate[] => {
+    if (authentication.kind !== kind) return [];
     return [{ name, identity: authentication.identity, side: usage === 'Source' ? 'source' : 'target' }];
   });
   return [...found.filter(({ side }) => side === 'target'), ...found.filter(({ side }) => side === 'source')];

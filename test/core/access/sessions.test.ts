@@ -147,7 +147,7 @@ test('session names', () => {
   );
 });
 
-const connectionName = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+const connectionName = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { size: 'max' });
 const identities = fc.oneof(
   fc.constantFrom<Identity>('agent', 'operator', 'master', 'worker'),
   connectionName.map((name): Identity => `connectionRole:${name}`),
