@@ -25,40 +25,31 @@ export type JobObject = { readonly name: string; readonly uid: string };
 
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const BUCKET = /^(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
-// "Safe characters" of https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: no percent sign, so no encoded slash or dot.
-const SAFE_SEGMENT = /^[A-Za-z0-9!_.*'()=@+-]+$/;
+// The same letters as the patterns of the API: safe in URLs and nothing to an IAM policy. No percent sign (no encoded slash or dot), no wildcard or
+// variable (* ? $), nothing outside ASCII (no look-alikes). https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+const SAFE_SEGMENT = /^[A-Za-z0-9!_()=+@:,.~-]+$/;
 const MAX_KEY_BYTES = 1024;
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
-// A control character, a separator or an escape: anything that some client reads as a slash or drops.
-const UNSAFE_IN_PATH = /[\p{C}\p{Z}%\\?#]/u;
-
 /** `s3://bucket/a/b/` -> bucket, `a/b`. One trailing slash is dropped, as in the examples; nothing else is mended. */
 export function parseS3Uri(uri: string): Parsed<S3Folder> {
   const match = /^s3:\/\/([^/]*)(?:\/(.*))?$/s.exec(uri);
   if (match === null) return malformed(`${quoted(uri)} is no S3 URI: write s3://bucket/prefix`);
   const [, bucket = '', path = ''] = match;
   if (!BUCKET.test(bucket)) return malformed(`${quoted(bucket)} is no bucket name: 3 to 63 of a-z, 0-9, '.', '-'`);
+  if (path === '') return parsed({ bucket, key: '' });
   const key = path.endsWith('/') ? path.slice(0, -1) : path;
-  if (path !== '') {
-    const reason = key.split('/').map(wrongSegment).find(Boolean);
-    if (reason !== undefined) return malformed(`${quoted(uri)}: ${reason}`);
-  }
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return malformed(`${quoted(uri)} is longer than the ${MAX_KEY_BYTES} bytes of an S3 key`);
-  return parsed({ bucket, key });
+  const reason = wrongPath(key);
+  return reason === undefined ? parsed({ bucket, key }) : malformed(`${quoted(uri)}: ${reason}`);
 }
 
-/** `s3://bucket/key` of one object that somebody else wrote, to be read only: any key that no HTTP client would rewrite. */
+/** `s3://bucket/key` of one object. */
 export function parseS3ObjectUri(uri: string): Parsed<S3Location> {
-  const match = /^s3:\/\/([^/]*)\/(.+)$/s.exec(uri);
-  if (match === null) return malformed(`${quoted(uri)} names no object in S3: write s3://bucket/key`);
-  const [, bucket = '', key = ''] = match;
-  if (!BUCKET.test(bucket)) return malformed(`${quoted(bucket)} is no bucket name: 3 to 63 of a-z, 0-9, '.', '-'`);
-  if (!key.isWellFormed() || /\p{Cc}/u.test(key)) return malformed(`${quoted(uri)} holds a control character`);
-  const reason = key.split('/').map(wrongName).find(Boolean);
-  if (reason !== undefined) return malformed(`${quoted(uri)}: ${reason}`);
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return malformed(`${quoted(uri)} is longer than the ${MAX_KEY_BYTES} bytes of an S3 key`);
-  return parsed({ bucket, key });
+  const location = parseS3Uri(uri);
+  if (!location.ok) return location;
+  return location.value.key === '' || uri.endsWith('/')
+    ? malformed(`${quoted(uri)} names no object in S3: write s3://bucket/key`)
+    : location;
 }
 
 export function formatS3Uri(location: S3Location): string {
@@ -96,7 +87,7 @@ export function jobPrefix(runtime: S3Folder, job: JobObject): S3Folder {
   return append(runtime, 'jobs', `${job.name}-${uid8(job.uid)}`);
 }
 
-/** `path` is the dependency's own: relative, without `.`, `..`, empty segments, escapes, or characters that only look like those. */
+/** `path` is the dependency's own: relative, without `.`, `..`, empty segments or escapes. */
 export function dependencyKey(job: S3Folder, path: string): Parsed<S3Location> {
   return objectKey(append(job, 'deps'), path);
 }
@@ -117,12 +108,9 @@ export function accessRecordKey(job: S3Folder): S3Location {
 
 /** An object below a folder, by a path that somebody else chose. */
 export function objectKey(folder: S3Folder, path: string): Parsed<S3Location> {
-  const reason = wrongPath(path);
-  if (reason !== undefined) return malformed(`path ${quoted(path)}: ${reason}`);
   const location = append(folder, path);
-  return Buffer.byteLength(location.key) > MAX_KEY_BYTES
-    ? malformed(`path ${quoted(path)} makes a key longer than the ${MAX_KEY_BYTES} bytes that S3 allows`)
-    : parsed(location);
+  const reason = wrongPath(path) ?? tooLong(location.key);
+  return reason === undefined ? parsed(location) : malformed(`path ${quoted(path)}: ${reason}`);
 }
 
 /** Whether an object lies below a folder; a folder named `acme2` does not lie below `acme`. */
@@ -137,23 +125,17 @@ export function uid8(uid: string): string {
 }
 
 function wrongPath(path: string): string | undefined {
-  if (!path.isWellFormed()) return 'no valid Unicode';
-  // The compatibility form is judged too: a full-width dot or slash must not become a real one in some client.
-  for (const form of [path, path.normalize('NFKC')]) {
-    if (UNSAFE_IN_PATH.test(form)) return "holds a space, a control character or one of '%', '\\', '?', '#'";
-    const reason = form.split('/').map(wrongName).find(Boolean);
-    if (reason !== undefined) return reason;
-  }
-  return undefined;
+  return path.split('/').map(wrongSegment).find(Boolean) ?? tooLong(path);
 }
 
 function wrongSegment(segment: string): string | undefined {
-  return wrongName(segment) ?? (SAFE_SEGMENT.test(segment) ? undefined : `segment ${quoted(segment)} holds more than S3's safe characters`);
+  if (segment === '') return 'a segment is empty';
+  if (segment === '.' || segment === '..') return `a segment is ${quoted(segment)}`;
+  return SAFE_SEGMENT.test(segment) ? undefined : `segment ${quoted(segment)} may hold only letters, digits and !_()=+@:,.~-`;
 }
 
-function wrongName(segment: string): string | undefined {
-  if (segment === '') return 'a segment is empty';
-  return segment === '.' || segment === '..' ? `a segment is ${quoted(segment)}` : undefined;
+function tooLong(key: string): string | undefined {
+  return Buffer.byteLength(key) > MAX_KEY_BYTES ? `longer than the ${MAX_KEY_BYTES} bytes of an S3 key` : undefined;
 }
 
 function attemptFolder(attempt: number): string {

@@ -90,6 +90,8 @@ for (const uri of [
   's3://bucket/a?versionId=1',
   's3://bucket/a#b',
   's3://bucket/a b',
+  's3://bucket/*/a',
+  's3://bucket/${aws:username}',
   's3://bucket/a\n',
   's3://bucket/a\u0000',
   's3://bucket/．．/a',
@@ -123,6 +125,10 @@ for (const path of [
   '.\u200b./a',
   'a\nb',
   'a b',
+  'a*',
+  '${aws:username}/a',
+  'a?b',
+  'été.py',
   '\ud800',
   'x'.repeat(1025),
 ]) {
@@ -131,9 +137,9 @@ for (const path of [
   });
 }
 
-test('a path may be written in any language', () => {
-  assert.equal(must(dependencyKey({ bucket: 'bucket', key: '' }, 'app/données_été.py')).key, 'deps/app/données_été.py');
-});
+for (const path of ['a', '.hidden', '..data', 'a/b/c.jar', 'date=2026-01-01/part-0.parquet', 'v1.2+build@3:x,y~(1)!']) {
+  test(`dependency path: ${path}`, () => assert.equal(must(dependencyKey({ bucket: 'bucket', key: '' }, path)).key, `deps/${path}`));
+}
 
 for (const organization of ['', 'Acme', 'ac me', 'acme/', 'acme/finance', '..', '.', 'acme.', '-acme', 'аcme', 'acme%2f', 'a'.repeat(64)]) {
   test(`no organization: ${JSON.stringify(organization)}`, () => {

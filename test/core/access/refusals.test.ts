@@ -153,7 +153,7 @@ const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketc
   ],
   ['spec.dependencies[0].connection', /is indirect/, { connections: [jdbc('crm')], dependencies: [lib({ connection: 'crm' })] }],
   ['spec.dependencies[0].connection', /without a uri/, { ...one({}), dependencies: [{ path: 'x', connection: 'a' }] }],
-  ['spec.dependencies[0].uri', /no object in S3/, { dependencies: [lib({ uri: 'https://example.com/lib.jar' })] }],
+  ['spec.dependencies[0].uri', /no S3 URI/, { dependencies: [lib({ uri: 'https://example.com/lib.jar' })] }],
   ['spec.dependencies[0].uri', /no object in S3/, { dependencies: [lib({ uri: 's3://bucket/' })] }],
   ['spec.dependencies[0].uri', /"\.\."/, { dependencies: [lib({ uri: 's3://bucket/a/../b' })] }],
 ];
