@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import type { ElasticKind } from '../../src/api/schema.ts';
+import { applyDefaults } from '../../src/core/validation/defaults.ts';
+import { prune, unknownFields } from '../../src/core/validation/prune.ts';
+import { validateObject } from '../../src/core/validation/validate.ts';
+import { job, type Manifest, node, runtime } from '../api/manifests.ts';
+import { rightUpdates, wrongManifests } from '../api/wrong-manifests.ts';
+import { type ControlPlane, startControlPlane } from '../controlplane/start.ts';
+
+/*
+ * The real API server and our code judge the same manifests, and must agree: on what is refused, where, with which message,
+ * and on what is stored of what is taken.
+ */
+
+const ROOT = join(import.meta.dirname, '../..');
+const GROUP = '/apis/elasticruntime.dev/v1alpha1';
+const PLURALS: Readonly<Record<ElasticKind, string>> = {
+  ElasticRuntime: 'elasticruntimes',
+  ElasticJob: 'elasticjobs',
+  ElasticNode: 'elasticnodes',
+};
+
+let cluster: ControlPlane;
+
+before(async () => {
+  cluster = await startControlPlane();
+  await kubectl('apply', '-f', join(ROOT, 'crds'));
+  await kubectl(
+    'wait',
+    '--for=condition=Established',
+    '--timeout=60s',
+    ...Object.values(PLURALS).map((plural) => `crd/${plural}.elasticruntime.dev`),
+  );
+  await kubectl('create', 'namespace', 'finance');
+});
+
+after(() => cluster?.stop());
+
+async function kubectl(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await cluster.kubectl(args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+function collection({ kind, metadata }: Manifest): string {
+  return metadata.namespace === undefined ? `${GROUP}/${PLURALS[kind]}` : `${GROUP}/namespaces/${metadata.namespace}/${PLURALS[kind]}`;
+}
+
+type Status = {
+  readonly message: string;
+  readonly details?: { readonly causes?: readonly { readonly field: string; readonly message: string }[] };
+};
+
+/** As kubectl sends it: unknown fields are an error. */
+function send(manifest: Manifest, dryRun: boolean) {
+  return cluster.call('POST', `${collection(manifest)}?fieldValidation=Strict${dryRun ? '&dryRun=All' : ''}`, manifest);
+}
+
+/** Replaces the spec of an object that is there, without keeping the change. */
+async function replace({ name, ...manifest }: Manifest & { readonly name: string }) {
+  const path = `${collection(manifest)}/${name}`;
+  const { body } = await cluster.call('GET', path);
+  return cluster.call('PUT', `${path}?fieldValidation=Strict&dryRun=All`, { ...(body as object), spec: manifest.spec });
+}
+
+let stored = 0;
+
+/** Stores a manifest under a name of its own. */
+async function store(manifest: Manifest): Promise<string> {
+  stored += 1;
+  const name = `old-${stored}`;
+  const { status, body } = await send({ ...manifest, metadata: { ...manifest.metadata, name } }, false);
+  assert.equal(status, 201, JSON.stringify(body));
+  return name;
+}
+
+/** Refused by both, where and why the row says; and neither finds more than the other. */
+for (const row of wrongManifests) {
+  test(`refused: ${row.name}`, async () => {
+    const { status, body } =
+      row.old === undefined ? await send(row.manifest, true) : await replace({ ...row.manifest, name: await store(row.old) });
+    assert.ok(status === 422 || status === 400, `${status} ${JSON.stringify(body)}`);
+    const { message, details } = body as Status;
+    assert.ok(message.includes(row.message), message);
+
+    const ours = validateObject(row.manifest.kind, row.manifest, row.old).map(({ field }) => field);
+    const theirs = (details?.causes ?? [])
+      .map(({ field }) => (field === '<nil>' ? '' : field))
+      .filter((field) => field !== '' || row.field === '');
+    const unknown = unknownFields(row.manifest.kind, row.manifest);
+    if (unknown.length > 0) assert.match(message, new RegExp(`unknown field "${unknown[0]}"`));
+    else assert.deepEqual([...new Set(theirs)].sort(), [...new Set(ours)].sort(), message);
+  });
+}
+
+for (const { name, old, manifest } of rightUpdates) {
+  test(`allowed: ${name}`, async () => {
+    const { status, body } = await replace({ ...manifest, name: await store(old) });
+    assert.equal(status, 200, JSON.stringify(body));
+  });
+}
+
+for (const manifest of [runtime, job, node]) {
+  test(`${manifest.kind}: what is stored is what our defaults and pruning make of it`, async () => {
+    const { apiVersion, kind, metadata, spec } = manifest;
+    const stray = { ...spec, stray: { field: 1 } };
+    const { status, body } = await cluster.call('POST', `${collection(manifest)}?dryRun=All`, { apiVersion, kind, metadata, spec: stray });
+    assert.equal(status, 201, JSON.stringify(body));
+    assert.deepEqual((body as Manifest).spec, applyDefaults(kind, prune(kind, { ...manifest, spec: stray })).spec);
+  });
+}
+
+const examples = [join(ROOT, 'examples'), join(ROOT, '../shared/examples')]
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => globSync('*.yaml', { cwd: folder }).map((file) => join(folder, file)));
+
+for (const file of examples) {
+  test(`taken: ${file.includes('shared') ? 'shared ' : ''}${basename(file)}`, async () => {
+    await kubectl('apply', '-f', file);
+    const objects = parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as Manifest);
+    for (const object of objects.filter(({ kind }) => Object.hasOwn(PLURALS, kind))) {
+      const { body } = await cluster.call('GET', `${collection(object)}/${object.metadata.name}`);
+      assert.deepEqual((body as Manifest).spec, applyDefaults(object.kind, object).spec);
+      assert.deepEqual(validateObject(object.kind, object), []);
+    }
+    await kubectl('apply', '-f', file);
+  });
+}
+
+test('columns, short names and the category are there', async () => {
+  await kubectl('apply', '-f', join(ROOT, 'examples/finance.yaml'));
+  const head = async (name: string) => (await kubectl('get', name, '-A')).split('\n')[0]?.split(/\s+/);
+  await send(node, false);
+  assert.deepEqual(await head('ert'), ['NAMESPACE', 'NAME', 'READY', 'NODES', 'COST', 'IDLE', 'AGE']);
+  assert.deepEqual(await head('ejob'), ['NAMESPACE', 'NAME', 'PHASE', 'SECURITY', 'RUNTIME', 'WORKERS', 'WAITING', 'AGE']);
+  assert.deepEqual(await head('enode'), ['NAME', 'TYPE', 'ZONE', 'CAPACITY', 'INSTANCE', 'PHASE', 'AGE']);
+  assert.match(await kubectl('get', 'elastic', '-A', '-o', 'name'), /elasticjob.*\n(.*\n)*.*elasticruntime/);
+});
+
+test('status is a subresource: a change of the spec through it has no effect', async () => {
+  const name = await store(job);
+  const path = `${collection(job)}/${name}`;
+  const { status, body } = await cluster.call('PATCH', `${path}/status`, { spec: { suspend: true }, status: { phase: 'Pending' } });
+  assert.equal(status, 200, JSON.stringify(body));
+  const after = body as { spec: { suspend?: boolean }; status: { phase: string } };
+  assert.deepEqual([after.spec.suspend, after.status.phase], [undefined, 'Pending']);
+});
