@@ -1,6 +1,6 @@
 import type { ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
 import type { DaemonSet, Job, Node, Pod, PriorityClass } from '../api/kubernetes.ts';
-import type { InstanceType, Offering } from '../core/packing/problem.ts';
+import type { Catalog } from '../core/packing/catalog.ts';
 import type { EventRecorder } from '../machinery/event-recorder.ts';
 import type { Store } from '../machinery/store.ts';
 import type { AwsPort } from '../ports/aws/index.ts';
@@ -23,10 +23,7 @@ export type OperatorSettings = {
   readonly kubernetesVersion: string;
   readonly join: { readonly endpoint: string; readonly certificateAuthority: string; readonly serviceCidr: string };
   /** Prices and facts of instance types. */
-  readonly catalog: {
-    readonly types: readonly InstanceType[];
-    readonly offerings: (region: string, zones: readonly string[]) => readonly Offering[];
-  };
+  readonly catalog: (region: string, zones: readonly string[]) => Catalog | undefined;
   /** A launched instance that has not registered as a Node by then is ended. Milliseconds. */
   readonly registrationTimeoutMs: number;
   /** How long an attempt's pods are kept for the node agents to ship their logs. Milliseconds. */

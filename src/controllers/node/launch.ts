@@ -48,7 +48,7 @@ async function beginAttempt(tools: NodeTools, { node }: NodeView): Promise<NodeV
     { metadata: { resourceVersion }, spec: { attempt: node.spec.attempt + 1 } },
   );
   if (!noted.ok) return { again: `attempt not persisted: ${noted.error.message}` };
-  return { wait: 'attempt persisted', afterMs: 0 };
+  return { wait: 'attempt persisted', afterMs: 5_000 };
 }
 
 function answered(tools: NodeTools, view: NodeView, answer: CreateFleetAnswer): NodeVerdict {

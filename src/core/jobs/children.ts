@@ -16,7 +16,10 @@ export type ChildrenInput = {
   readonly priorityClassName?: string | undefined;
 };
 
-export type Template = { readonly metadata?: { readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> }; readonly spec: PodSpec };
+export type Template = {
+  readonly metadata?: { readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: PodSpec;
+};
 
 /** Node label that a reservation sets: `job.node-restriction.kubernetes.io/<job uid>` = attempt. Kubelets cannot set labels of this suffix. */
 export function reservationLabel(jobUid: string): string {
@@ -78,7 +81,14 @@ function childMeta(input: ChildrenInput, role: SlotRole | undefined, name: strin
     namespace: input.job.namespace,
     labels: childLabels(input, role),
     ownerReferences: [
-      { apiVersion: 'elasticruntime.dev/v1alpha1', kind: 'ElasticJob', name: input.job.name, uid: input.job.uid, controller: true, blockOwnerDeletion: true },
+      {
+        apiVersion: 'elasticruntime.dev/v1alpha1',
+        kind: 'ElasticJob',
+        name: input.job.name,
+        uid: input.job.uid,
+        controller: true,
+        blockOwnerDeletion: true,
+      },
     ],
   };
 }
@@ -120,7 +130,7 @@ function podTemplate(input: ChildrenInput, role: SlotRole, template: Template, w
       restartPolicy: 'Never',
       subdomain: attemptNames(input.job.name, input.attempt).service,
       ...(input.priorityClassName !== undefined && { priorityClassName: input.priorityClassName }),
-      affinity: withPlacement(spec.affinity, input),
+      affinity: withPlacement(spec.affinity, input, role),
       tolerations: [
         ...(spec.tolerations ?? []),
         { key: taints.runtime, operator: 'Equal', value: input.runtime.uid, effect: 'NoSchedule' },
@@ -145,9 +155,14 @@ type AffinityShape = {
 };
 
 /** Terms of a node selector are alternatives, so ours goes into each of them. */
-function withPlacement(affinity: Readonly<Record<string, unknown>> | undefined, input: ChildrenInput): Readonly<Record<string, unknown>> {
+function withPlacement(
+  affinity: Readonly<Record<string, unknown>> | undefined,
+  input: ChildrenInput,
+  role: SlotRole,
+): Readonly<Record<string, unknown>> {
   const own = [
     { key: labels.runtimeUid, operator: 'In', values: [input.runtime.uid] },
+    { key: labels.nodeRole, operator: 'In', values: [role] },
     { key: reservationLabel(input.job.uid), operator: 'In', values: [String(input.attempt)] },
   ];
   const given = (affinity as AffinityShape | undefined)?.nodeAffinity;

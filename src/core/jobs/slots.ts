@@ -1,3 +1,7 @@
+import type { Reservation } from '../../api/generated/types.ts';
+
+export type { Reservation };
+
 /**
  * A job's demand, known before its pods exist: one slot per pod to come, keyed (job uid, attempt, role, index). A pod with that key replaces
  * its slot, so nothing is counted twice.
@@ -18,7 +22,6 @@ export function gangId(jobUid: string, attempt: number): string {
   return `${jobUid}/${attempt}`;
 }
 
-export type Reservation = { readonly jobUid: string; readonly jobName?: string | undefined; readonly attempt: number; readonly slots: readonly string[] };
 
 /** Adds slots to a node's ledger; the same array back where nothing changes. */
 export function reserve(ledger: readonly Reservation[], add: Reservation): readonly Reservation[] {

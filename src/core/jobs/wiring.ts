@@ -2,8 +2,9 @@
  * How a job's containers come to their identities (API.md, "What a container finds"). Secrets are mounted, never copied into a spec: this module
  * produces volumes, mounts and a plan without secrets, from which the operator's init container writes the profiles into memory volumes.
  */
-import type { Container, EnvVar, Volume, VolumeMount } from '../../api/kubernetes.ts';
+
 import type { Connection } from '../../api/generated/types.ts';
+import type { Container, EnvVar, Volume, VolumeMount } from '../../api/kubernetes.ts';
 import type { SlotRole } from './slots.ts';
 
 export const paths = {
@@ -28,7 +29,13 @@ export type Profile =
   /** The pod's own token, exchanged for a role: `default` (worker), and `log` of a master pod (master). */
   | { readonly name: string; readonly kind: 'webIdentity'; readonly roleArn: string; readonly sessionName: string }
   /** A role assumed from the worker's profile. */
-  | { readonly name: string; readonly kind: 'role'; readonly roleArn: string; readonly sessionName: string; readonly externalId?: { readonly file: string } }
+  | {
+      readonly name: string;
+      readonly kind: 'role';
+      readonly roleArn: string;
+      readonly sessionName: string;
+      readonly externalId?: { readonly file: string };
+    }
   /** A connection's own keys. */
   | { readonly name: string; readonly kind: 'keys'; readonly origin: SecretOrigin };
 
@@ -97,7 +104,10 @@ export function wirePods(input: WiringInput): Wiring {
       },
       ...secrets.map(({ volume, secretName }) => ({ name: volume, secret: { secretName } })),
       ...remote.map((connection) => memoryVolume(bindingVolume(connection))),
-      ...bound.map(({ name, authentication }) => ({ name: bindingVolume(name), secret: { secretName: authentication?.properties?.secretRef?.name } })),
+      ...bound.map(({ name, authentication }) => ({
+        name: bindingVolume(name),
+        secret: { secretName: authentication?.properties?.secretRef?.name },
+      })),
     ],
     mounts: [
       ...shared,
@@ -122,7 +132,8 @@ function wiringPlan(input: WiringInput): WiringPlan {
     profiles: [worker, stagingProfile(input, worker), log, ...connectionProfiles],
     bindings: connections.flatMap(({ name, authentication }) => {
       const source = authentication?.properties;
-      if (source?.parameterStore !== undefined) return [{ connection: name, origin: { kind: 'parameterStore', name: source.parameterStore.name } as const }];
+      if (source?.parameterStore !== undefined)
+        return [{ connection: name, origin: { kind: 'parameterStore', name: source.parameterStore.name } as const }];
       if (source?.secretsManager !== undefined) return [{ connection: name, origin: secretsManagerOrigin(source.secretsManager) }];
       return [];
     }),
@@ -134,7 +145,8 @@ function stagingProfile(input: WiringInput, worker: Profile): Profile {
   if (kind === 'worker' || name === undefined) return { ...worker, name: 'staging' };
   const connection = input.connections.find((candidate) => candidate.name === name);
   const profile = connection && connectionProfile(connection, 'staging', input.sessionNames.connection);
-  if (profile === undefined) throw new Error(`the access plan names staging identity ${input.stagingIdentity}, which no connection of the job has`);
+  if (profile === undefined)
+    throw new Error(`the access plan names staging identity ${input.stagingIdentity}, which no connection of the job has`);
   return profile;
 }
 
@@ -143,12 +155,21 @@ function connectionProfile(connection: Connection, profile: string, sessionName:
   if (authentication?.roleArn !== undefined) {
     const reference = authentication.externalIdSecretRef;
     const externalId = reference && { file: `${paths.secrets}/${externalIdVolume(connection.name)}/${reference.key ?? 'externalId'}` };
-    return { name: profile, kind: 'role', roleArn: authentication.roleArn, sessionName: sessionName(connection.name), ...(externalId && { externalId }) };
+    return {
+      name: profile,
+      kind: 'role',
+      roleArn: authentication.roleArn,
+      sessionName: sessionName(connection.name),
+      ...(externalId && { externalId }),
+    };
   }
   const credentials = authentication?.credentials;
-  if (credentials?.secretRef !== undefined) return { name: profile, kind: 'keys', origin: { kind: 'directory', path: `${paths.secrets}/${keysVolume(connection.name)}` } };
-  if (credentials?.parameterStore !== undefined) return { name: profile, kind: 'keys', origin: { kind: 'parameterStore', name: credentials.parameterStore.name } };
-  if (credentials?.secretsManager !== undefined) return { name: profile, kind: 'keys', origin: secretsManagerOrigin(credentials.secretsManager) };
+  if (credentials?.secretRef !== undefined)
+    return { name: profile, kind: 'keys', origin: { kind: 'directory', path: `${paths.secrets}/${keysVolume(connection.name)}` } };
+  if (credentials?.parameterStore !== undefined)
+    return { name: profile, kind: 'keys', origin: { kind: 'parameterStore', name: credentials.parameterStore.name } };
+  if (credentials?.secretsManager !== undefined)
+    return { name: profile, kind: 'keys', origin: secretsManagerOrigin(credentials.secretsManager) };
   return undefined;
 }
 
@@ -156,7 +177,9 @@ function secretsManagerOrigin(source: { readonly arn: string; readonly versionSt
   return { kind: 'secretsManager', arn: source.arn, ...(source.versionStage !== undefined && { versionStage: source.versionStage }) };
 }
 
-function mountedSecrets(connections: readonly Connection[]): readonly { readonly volume: string; readonly secretName: string; readonly path: string }[] {
+function mountedSecrets(
+  connections: readonly Connection[],
+): readonly { readonly volume: string; readonly secretName: string; readonly path: string }[] {
   return connections.flatMap(({ name, authentication }) => {
     const mounts: { volume: string; secretName: string; path: string }[] = [];
     const keys = authentication?.credentials?.secretRef;
@@ -184,7 +207,12 @@ function environment(input: WiringInput): readonly EnvVar[] {
     { name: 'ELASTIC_MASTER_ADDRESS', value: job.masterAddress },
     { name: 'ELASTIC_WORKER_COUNT', value: String(job.workerCount) },
     ...(role === 'worker'
-      ? [{ name: 'ELASTIC_WORKER_INDEX', valueFrom: { fieldRef: { fieldPath: "metadata.annotations['batch.kubernetes.io/job-completion-index']" } } }]
+      ? [
+          {
+            name: 'ELASTIC_WORKER_INDEX',
+            valueFrom: { fieldRef: { fieldPath: "metadata.annotations['batch.kubernetes.io/job-completion-index']" } },
+          },
+        ]
       : []),
   ];
 }

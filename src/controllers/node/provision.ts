@@ -1,0 +1,294 @@
+/**
+ * From demand to intents: what the jobs of a runtime need, less what is there, becomes ElasticNodes. Launching them is the node controller's work;
+ * an intent is written first, so that a crash between the two launches nothing twice.
+ */
+import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
+import type { Pod, Stored } from '../../api/kubernetes.ts';
+import { finalizers, labels, managedBy } from '../../api/labels.ts';
+import { keepSlots, type Reservation, reserve, slotName } from '../../core/jobs/slots.ts';
+import { buildProblem, type DemandInput, type DemandJob, isUsable, slotOfPod, slotsOf } from '../../core/nodes/demand.ts';
+import { resolvePools } from '../../core/nodes/pools.ts';
+import { planPacking } from '../../core/packing/plan.ts';
+import type { NewNode, PackingPlan } from '../../core/packing/problem.ts';
+import { isConditionTrue } from '../../machinery/conditions.ts';
+import { done, type ReconcileResult } from '../../machinery/controller.ts';
+import type { Expectations } from '../../machinery/expectations.ts';
+import { elasticNodes, elasticRuntimes } from '../../ports/resources.ts';
+import { type OperatorContext, runtimeKey } from '../context.ts';
+import { hasEnded, jobsOf, nodesOf } from '../runtime/activity.ts';
+import { dataDevice } from '../runtime/launch-templates.ts';
+import { knownSubnets } from '../runtime/network.ts';
+import type { Explanation } from './explanations.ts';
+
+export type ProvisionHooks = {
+  readonly expectations: Expectations;
+  /** Jobs whose explanation changed. */
+  readonly explained: (jobKeys: readonly string[]) => void;
+};
+
+/** Phases in which a job holds or wants capacity. An attempt that uploads keeps its nodes until its logs are out. */
+const holding: ReadonlySet<string> = new Set(['Waiting', 'Running', 'Uploading']);
+const wanting: ReadonlySet<string> = new Set(['Waiting', 'Running']);
+
+export function createProvisioner(context: OperatorContext, hooks: ProvisionHooks): (key: string) => Promise<ReconcileResult> {
+  return async (key) => {
+    const runtime = context.stores.runtimes.get(key);
+    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
+    return provision(context, hooks, runtime);
+  };
+}
+
+async function provision(context: OperatorContext, hooks: ProvisionHooks, runtime: Stored<ElasticRuntime>): Promise<ReconcileResult> {
+  const all = jobsOf(context, runtime);
+  const released = await releaseEnded(context, hooks, runtime, all);
+  if (released !== undefined) return { retry: released };
+  if (!isConditionTrue(runtime.status?.conditions, 'Ready')) return done;
+  const input = observe(context, runtime, all);
+  if (input === undefined) return { requeueAfterMs: 60_000 };
+  const problem = buildProblem(input);
+  const plan = planPacking(problem);
+  const written = await writePlan(context, hooks, runtime, input, plan);
+  explain(context, hooks, runtime, input, plan);
+  if (written !== undefined) return { retry: written };
+  if (plan.newNodes.length > 0) announce(context, runtime, plan);
+  const capacityReturns = plan.unschedulable.length > 0 ? context.capacity.nextExpiryMs() : undefined;
+  return capacityReturns === undefined ? done : { requeueAfterMs: capacityReturns + 1000 };
+}
+
+function observe(context: OperatorContext, runtime: Stored<ElasticRuntime>, all: readonly Stored<ElasticJob>[]): DemandInput | undefined {
+  const { stores, settings } = context;
+  const zones = [...new Set(knownSubnets(runtime).map(({ zone }) => zone))];
+  const catalog = settings.catalog(runtime.spec.region, zones);
+  if (catalog === undefined || zones.length === 0) return undefined;
+  const jobs = all.flatMap((job): readonly DemandJob[] => {
+    const attempt = job.status?.attempt?.number;
+    if (attempt === undefined || !wanting.has(job.status?.phase ?? '') || job.metadata.deletionTimestamp !== undefined) return [];
+    return [{ job, attempt, priority: priorityOf(context, job) }];
+  });
+  return {
+    runtime,
+    pools: resolvePools(runtime),
+    jobs: jobs.sort(
+      (a, b) =>
+        b.priority - a.priority ||
+        (a.job.metadata.creationTimestamp ?? '').localeCompare(b.job.metadata.creationTimestamp ?? '') ||
+        a.job.metadata.uid.localeCompare(b.job.metadata.uid),
+    ),
+    elasticNodes: nodesOf(context, runtime),
+    nodeByProviderId: (id) => stores.nodes.byIndex('providerID', id)[0],
+    pods: all.flatMap((job) => stores.pods.byIndex('job', job.metadata.uid)).filter(isAlive),
+    daemonSets: stores.daemonSets.list(),
+    catalog,
+    unavailable: context.capacity.unavailable(),
+  };
+}
+
+function isAlive(pod: Pod): boolean {
+  return pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed';
+}
+
+function priorityOf(context: OperatorContext, job: ElasticJob): number {
+  const name = job.spec.priorityClassName;
+  return name === undefined ? 0 : (context.stores.priorityClasses.get(name)?.value ?? 0);
+}
+
+/** Takes out of the ledger what no attempt needs any more: ended attempts, and slots whose pod runs on another node. */
+async function releaseEnded(
+  context: OperatorContext,
+  hooks: ProvisionHooks,
+  runtime: Stored<ElasticRuntime>,
+  all: readonly Stored<ElasticJob>[],
+): Promise<string | undefined> {
+  const attempts = new Map(
+    all.filter((job) => holding.has(job.status?.phase ?? '') && !hasEnded(job)).map((job) => [job.metadata.uid, job]),
+  );
+  const nodeOfSlot = new Map<string, string>();
+  for (const job of attempts.values()) {
+    for (const pod of context.stores.pods.byIndex('job', job.metadata.uid)) {
+      const slot = slotOfPod(pod);
+      if (slot !== undefined && pod.spec.nodeName !== undefined && isAlive(pod))
+        nodeOfSlot.set(`${slot.jobUid}/${slot.attempt}/${slot.name}`, pod.spec.nodeName);
+    }
+  }
+  for (const node of nodesOf(context, runtime)) {
+    const ledger: readonly Reservation[] = node.spec.reservedFor ?? [];
+    const next = keepSlots(ledger, (entry, slot) => {
+      const job = attempts.get(entry.jobUid);
+      if (job === undefined || job.status?.attempt?.number !== entry.attempt) return false;
+      if (!slotsOf({ job, attempt: entry.attempt }).some(({ role, index }) => slotName(role, index) === slot)) return false;
+      const runsOn = nodeOfSlot.get(`${entry.jobUid}/${entry.attempt}/${slot}`);
+      return runsOn === undefined || runsOn === node.status?.nodeName;
+    });
+    if (next === ledger) continue;
+    const failed = await patchLedger(context, hooks, runtime, node, next);
+    if (failed !== undefined) return failed;
+  }
+  return undefined;
+}
+
+async function patchLedger(
+  context: OperatorContext,
+  hooks: ProvisionHooks,
+  runtime: Stored<ElasticRuntime>,
+  node: Stored<ElasticNode>,
+  ledger: readonly Reservation[],
+): Promise<string | undefined> {
+  const { name, resourceVersion } = node.metadata;
+  const patched = await context.kubernetes.mergePatch(
+    elasticNodes,
+    { name },
+    { metadata: { resourceVersion }, spec: { reservedFor: ledger } },
+  );
+  if (!patched.ok) return patched.error.kind === 'NotFound' ? undefined : `ledger of ${name}: ${patched.error.message}`;
+  hooks.expectations.wrote(runtimeKey(runtime.metadata), context.stores.elasticNodes, patched.value);
+  return undefined;
+}
+
+async function writePlan(
+  context: OperatorContext,
+  hooks: ProvisionHooks,
+  runtime: Stored<ElasticRuntime>,
+  input: DemandInput,
+  plan: PackingPlan,
+): Promise<string | undefined> {
+  const byNode = new Map<string, string[]>();
+  for (const { pod, node } of plan.assignments) byNode.set(node, [...(byNode.get(node) ?? []), pod]);
+  for (const node of input.elasticNodes.filter(isUsable)) {
+    const assigned = byNode.get(node.metadata.name);
+    if (assigned === undefined) continue;
+    const before: readonly Reservation[] = node.spec.reservedFor ?? [];
+    const ledger = reservations(input, assigned).reduce((held, add) => reserve(held, add), before);
+    if (ledger === before) continue;
+    const failed = await patchLedger(context, hooks, runtime, node as Stored<ElasticNode>, ledger);
+    if (failed !== undefined) return failed;
+  }
+  for (const planned of plan.newNodes) {
+    const desired = intent(context, runtime, input, planned);
+    if (desired === undefined) continue;
+    const created = await context.kubernetes.create(elasticNodes, desired);
+    if (!created.ok) return `ElasticNode ${desired.metadata.name}: ${created.error.message}`;
+    hooks.expectations.wrote(runtimeKey(runtime.metadata), context.stores.elasticNodes, created.value);
+  }
+  return undefined;
+}
+
+/** Slot keys of the plan, grouped as the ledger keeps them. */
+function reservations(input: DemandInput, slotKeys: readonly string[]): readonly Reservation[] {
+  return input.jobs.flatMap(({ job, attempt }) => {
+    const prefix = `${job.metadata.uid}/${attempt}/`;
+    const slots = slotKeys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+    return slots.length === 0 ? [] : [{ jobUid: job.metadata.uid, jobName: job.metadata.name, attempt, slots: slots.sort() }];
+  });
+}
+
+/** So many fall-backs are offered to CreateFleet; more only make the request large. */
+const offeringsPerNode = 60;
+
+function intent(context: OperatorContext, runtime: Stored<ElasticRuntime>, input: DemandInput, planned: NewNode): ElasticNode | undefined {
+  const pool = input.pools.find(({ name }) => name === planned.pool);
+  const template = runtime.status?.launchTemplates?.find((candidate) => candidate.pool === planned.pool);
+  if (pool === undefined || template?.id === undefined) return undefined;
+  const subnets = new Map(knownSubnets(runtime).map(({ zone, subnetId }) => [zone, subnetId]));
+  const offerings = planned.offerings
+    .filter(({ capacityType }) => capacityType === planned.capacityType)
+    .slice(0, offeringsPerNode)
+    .flatMap(({ instanceType, zone, capacityType, usdPerHour }) => {
+      const subnetId = subnets.get(zone);
+      return subnetId === undefined ? [] : [{ instanceType, zone, subnetId, capacityType, usdPerHour }];
+    });
+  const { name, namespace = '', uid } = runtime.metadata;
+  const { type, initialGiB, maxGiB, growAtPercent, iops, throughputMiBps } = pool.volume;
+  return {
+    apiVersion: 'elasticruntime.dev/v1alpha1',
+    kind: 'ElasticNode',
+    metadata: {
+      name: `${name.slice(0, 30)}-${pool.name.slice(0, 20)}-${suffix(context)}`,
+      labels: {
+        [labels.managedBy]: managedBy,
+        [labels.runtime]: name.slice(0, 63),
+        [labels.namespace]: namespace,
+        [labels.pool]: pool.name,
+      },
+      finalizers: [finalizers.node],
+    },
+    spec: {
+      runtimeRef: { namespace, name, uid },
+      pool: pool.name,
+      role: pool.role,
+      offerings,
+      attempt: 0,
+      image: { family: pool.image.family, ...(template.imageId !== undefined && { amiId: template.imageId }) },
+      launchTemplate: { id: template.id, version: template.version ?? '1' },
+      volume: {
+        type,
+        initialGiB,
+        maxGiB,
+        growAtPercent,
+        deviceName: dataDevice,
+        ...(iops !== undefined && { iops }),
+        ...(throughputMiBps !== undefined && { throughputMiBps }),
+      },
+      reservedFor: reservations(input, planned.pods),
+      requested: {
+        cpuMilli: Math.round(planned.requested['cpu'] ?? 0),
+        memoryBytes: Math.round(planned.requested['memory'] ?? 0),
+        pods: planned.pods.length,
+      },
+      terminationGracePeriod: runtime.spec.disruption.terminationGracePeriod,
+      expireAfter: runtime.spec.disruption.expireAfter,
+    },
+  };
+}
+
+/** Five characters of an alphabet without vowels, as Kubernetes makes generated names. */
+function suffix(context: OperatorContext): string {
+  const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
+  return Array.from({ length: 5 }, () => alphabet[Math.floor(context.random.next() * alphabet.length)]).join('');
+}
+
+function explain(
+  context: OperatorContext,
+  hooks: ProvisionHooks,
+  runtime: Stored<ElasticRuntime>,
+  input: DemandInput,
+  plan: PackingPlan,
+): void {
+  const byJob = new Map<string, Explanation>();
+  for (const { pod, reason, message } of plan.unschedulable) {
+    const [jobUid = '', attempt = '', ...name] = pod.split('/');
+    const demand = input.jobs.find(({ job }) => job.metadata.uid === jobUid);
+    // Growth that does not fit is no reason to wait.
+    const inGang = demand !== undefined && slotsOf(demand).some((slot) => slot.inGang && slot.key === pod);
+    if (!inGang || byJob.has(jobUid)) continue;
+    const expected = reason === 'InsufficientCapacity' ? context.capacity.nextExpiryMs() : undefined;
+    byJob.set(jobUid, {
+      reason,
+      message: `${name.join('/')} of attempt ${attempt}: ${message}`,
+      ...(expected !== undefined && { expectedAt: context.clock.now() + expected }),
+    });
+  }
+  const changed = new Set(context.explanations.replace(runtime.metadata.uid, byJob));
+  hooks.explained(
+    jobsOf(context, runtime)
+      .filter((job) => changed.has(job.metadata.uid))
+      .map((job) => `${job.metadata.namespace}/${job.metadata.name}`),
+  );
+}
+
+function announce(context: OperatorContext, runtime: Stored<ElasticRuntime>, plan: PackingPlan): void {
+  const { usdPerHour, lowerBoundUsdPerHour, gap, newNodes } = plan;
+  context.telemetry.gauge('plan_usd_per_hour', usdPerHour, { runtime: runtimeKey(runtime.metadata) });
+  context.telemetry.gauge('plan_gap_ratio', gap, { runtime: runtimeKey(runtime.metadata) });
+  const types = newNodes
+    .map((node) => `${node.capacityType} ${node.instanceType}`)
+    .slice(0, 10)
+    .join(', ');
+  const bound = `bound ${lowerBoundUsdPerHour.toFixed(4)}, gap ${(gap * 100).toFixed(1)} %`;
+  context.events.record(
+    elasticRuntimes,
+    runtime,
+    'Normal',
+    'NodesPlanned',
+    `${newNodes.length} node(s) for ${usdPerHour.toFixed(4)} USD/h (${bound}): ${types}`,
+  );
+}
