@@ -149,7 +149,12 @@ function ofStatus(status: number): Kind {
 type Thrown = {
   readonly name?: string;
   readonly message?: string;
+  /** Of Node's network errors. */
   readonly code?: string;
+  /** Of the XML protocols: as on the wire, where `name` is the SDK's class (InvalidIdentityToken, InvalidIdentityTokenException). */
+  readonly Code?: string;
+  /** Set on what AWS answered, absent from what the SDK could not read. */
+  readonly $fault?: string;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
 };
 
@@ -161,13 +166,19 @@ export function toAwsError(thrown: unknown, secrets: readonly string[] = []): Aw
   const error = (thrown ?? {}) as Thrown;
   const status = error.$metadata?.httpStatusCode;
   const requestId = error.$metadata?.requestId;
+  const found = status !== undefined && error.$fault === undefined ? unreadable(status) : answered(error, status, secrets);
+  return { ...found, ...(requestId && { requestId }) };
+}
+
+function answered(error: Thrown, status: number | undefined, secrets: readonly string[]): AwsError {
   const code = codeOf(error, status);
-  return {
-    kind: kindOf(code, status),
-    code,
-    message: clean(error.message ?? String(thrown), secrets),
-    ...(requestId && { requestId }),
-  };
+  return { kind: kindOf(code, status), code, message: clean(error.message ?? '', secrets) };
+}
+
+/** A proxy's page or a torn answer. The parser's message quotes the body, which may be a secret's value: it is not passed on. */
+function unreadable(status: number): AwsError {
+  const message = 'the answer could not be read';
+  return status < 300 ? { kind: 'Network', code: 'UnreadableAnswer', message } : { kind: ofStatus(status), code: String(status), message };
 }
 
 /** An answer without a body (HeadObject) has no code but its status: S3 documents 403 Forbidden, 404 Not Found there. */
@@ -175,8 +186,8 @@ function codeOf(error: Thrown, status: number | undefined): string {
   if (status === undefined) {
     return error.code ?? error.name ?? 'NoAnswer';
   }
-  const name = error.name ?? '';
-  return name === '' || name === 'Error' || name === 'Unknown' || name === 'UnknownError' ? String(status) : name;
+  const name = error.Code ?? error.name ?? '';
+  return name === '' || name === 'Unknown' || name === 'UnknownError' ? String(status) : name;
 }
 
 function clean(message: string, secrets: readonly string[]): string {
