@@ -1,0 +1,174 @@
+import { schemas } from '../api/generated/schemas.ts';
+import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
+import { apiGroup, apiVersion } from '../api/labels.ts';
+import type { ElasticKind } from '../api/schema.ts';
+import type { ConnectionSpec } from '../core/access/input.ts';
+import { type AccessPlan, planAccess } from '../core/access/plan.ts';
+import type { AccessError, AccessRow } from '../core/access/vocabulary.ts';
+import { applyDefaults } from '../core/validation/defaults.ts';
+import { prune, unknownFields } from '../core/validation/prune.ts';
+import { refusedTemplateSecrets } from '../core/validation/secrets.ts';
+import { structuralFaults } from '../core/validation/structure.ts';
+import { formatViolation, type Violation, validateObject } from '../core/validation/validate.ts';
+import { formatInputError, type InputError, type Manifest, type ManifestIo, namespaceOf, objectName, readManifests } from './manifests.ts';
+
+export type ExplainArguments = { readonly files: readonly string[]; readonly output: 'table' | 'json' };
+
+/** `stdout` and `stderr` take whole texts and end them with a line break. */
+export type ExplainIo = ManifestIo & { readonly stdout: (text: string) => void; readonly stderr: (text: string) => void };
+
+type Explained = { readonly job: ElasticJob; readonly plan: AccessPlan };
+
+/** What the manifests hold, by `namespace/name`, with the defaults of the API. */
+type World = {
+  readonly runtimes: ReadonlyMap<string, ElasticRuntime>;
+  readonly connections: ReadonlyMap<string, ConnectionSpec>;
+  readonly jobs: readonly ElasticJob[];
+  /** By `Kind namespace/name`. */
+  readonly places: ReadonlyMap<string, Manifest['place']>;
+};
+
+/**
+ * `kubectl-elastic explain`: who accesses what as whom, for every job in the manifests. Answers the exit code: 0 explained, 2 wrong usage or bad input (each
+ * message names file, object and field; then nothing is explained).
+ */
+export async function runExplain({ files, output }: ExplainArguments, io: ExplainIo): Promise<number> {
+  if (files.length === 0) return refuse(['name the manifests: -f FILE, -f DIR or -f -'], io);
+  const read = await readManifests(files, io);
+  const manifests = read.manifests.filter(({ object }) => object.apiVersion.split('/')[0] === apiGroup);
+  const errors = [...read.errors, ...manifests.flatMap(wrongManifest)];
+  // A plan of objects that the API server would refuse says nothing.
+  if (errors.length > 0) return refuse(errors.map(formatInputError), io);
+  const world = worldOf(manifests);
+  if (world.jobs.length === 0) return refuse([`${files.join(', ')}: no ElasticJob of ${apiVersion}`], io);
+  const answers = world.jobs.map((job) => explainJob(job, world));
+  const wrong = answers.flatMap((answer) => ('plan' in answer ? [] : answer));
+  if (wrong.length > 0) return refuse(wrong.map(formatInputError), io);
+  const explained = answers.flatMap((answer) => ('plan' in answer ? [answer] : []));
+  io.stdout(output === 'json' ? JSON.stringify(explained.map(jsonOf), undefined, 2) : explained.map(tableOf).join('\n\n'));
+  return 0;
+}
+
+function refuse(messages: readonly string[], io: ExplainIo): number {
+  for (const message of new Set(messages)) io.stderr(`explain: ${message}`);
+  return 2;
+}
+
+function wrongManifest({ place, object }: Manifest): readonly InputError[] {
+  const { kind } = object;
+  const named = { place, object: objectName(object) };
+  if (object.apiVersion !== apiVersion)
+    return [{ ...named, field: 'apiVersion', message: `${object.apiVersion} is not known: write ${apiVersion}` }];
+  if (kind === 'ElasticConnection') {
+    return structuralFaults(CONNECTION, object['spec'] ?? null, 'spec').map((fault) => ({
+      place,
+      message: said({ ...fault, object: named.object }),
+    }));
+  }
+  if (!isElasticKind(kind)) return [];
+  const unknown = unknownFields(kind, object).map((field) => ({ ...named, field, message: 'is no field of the API' }));
+  return [...unknown, ...validateObject(kind, object).map((violation) => ({ place, message: said(violation) }))];
+}
+
+// An ElasticConnection has the fields of a job's inline connection, and no name of its own.
+const CONNECTION = { ...schemas.ElasticJob.properties?.['spec']?.properties?.['connections']?.items, required: ['connector'] };
+
+/** What stands below an authentication is not shown: somebody may have written a secret where its name belongs. */
+function said(violation: Violation): string {
+  return formatViolation(violation.field.includes('authentication') ? { ...violation, value: undefined } : violation);
+}
+
+function worldOf(manifests: readonly Manifest[]): World {
+  const runtimes = new Map<string, ElasticRuntime>();
+  const connections = new Map<string, ConnectionSpec>();
+  const jobs: ElasticJob[] = [];
+  for (const { object } of manifests) {
+    const key = `${namespaceOf(object.metadata)}/${object.metadata.name}`;
+    if (object.kind === 'ElasticRuntime') runtimes.set(key, stored('ElasticRuntime', object) as unknown as ElasticRuntime);
+    if (object.kind === 'ElasticJob') jobs.push(stored('ElasticJob', object) as unknown as ElasticJob);
+    if (object.kind === 'ElasticConnection') connections.set(key, object['spec'] as ConnectionSpec);
+  }
+  return { runtimes, connections, jobs, places: new Map(manifests.map(({ place, object }) => [objectName(object), place])) };
+}
+
+function stored(kind: ElasticKind, object: Manifest['object']): Manifest['object'] {
+  const { metadata } = object;
+  return applyDefaults(kind, prune(kind, { ...object, metadata: { ...metadata, namespace: namespaceOf(metadata) } }));
+}
+
+function explainJob(job: ElasticJob, world: World): Explained | readonly InputError[] {
+  const namespace = namespaceOf(job.metadata);
+  const name = `ElasticJob ${namespace}/${job.metadata.name}`;
+  const runtime = world.runtimes.get(`${namespace}/${job.spec.runtime}`);
+  if (runtime === undefined) {
+    const message = `"${job.spec.runtime}": no ElasticRuntime of this name in namespace ${namespace} among the manifests`;
+    return [{ place: placeOf(name, world), object: name, field: 'spec.runtime', message }];
+  }
+  const here = [...world.connections].filter(([key]) => key.startsWith(`${namespace}/`));
+  const connections = new Map(here.map(([key, spec]) => [key.slice(namespace.length + 1), spec]));
+  const result = planAccess({ runtime, job, connections });
+  if (!result.ok) return result.errors.map((error) => inputError(error, world));
+  const referenced = result.plan.connections.flatMap(({ spec: { authentication } }) =>
+    [authentication?.credentials?.secretRef?.name, authentication?.properties?.secretRef?.name].filter((secret) => secret !== undefined),
+  );
+  const refused = refusedTemplateSecrets(job, runtime, referenced);
+  return refused.length > 0
+    ? refused.map((violation) => ({ place: placeOf(name, world), message: said(violation) }))
+    : { job, plan: result.plan };
+}
+
+function inputError({ object, field, value, message, remedy }: AccessError, world: World): InputError {
+  return { place: placeOf(object, world), object, field, message: `${value === '' ? '' : `"${value}" `}${message}: ${remedy}` };
+}
+
+function placeOf(object: string, { places }: World): Manifest['place'] {
+  return places.get(object) ?? { file: '(not among the manifests)' };
+}
+
+function isElasticKind(kind: string): kind is ElasticKind {
+  return Object.hasOwn(schemas, kind);
+}
+
+function jsonOf({ job, plan }: Explained): Readonly<Record<string, unknown>> {
+  return {
+    job: job.metadata.name,
+    namespace: namespaceOf(job.metadata),
+    runtime: job.spec.runtime,
+    securityType: plan.securityType,
+    securityRule: plan.securityRule,
+    access: plan.rows,
+    notes: plan.notes,
+  };
+}
+
+function tableOf({ job, plan }: Explained): string {
+  const title = `${namespaceOf(job.metadata)}/${job.metadata.name} on ${job.spec.runtime}: ${plan.securityType}  (${plan.securityRule})`;
+  const rows = grouped(plan.rows).map(({ phase, resource, actions, identity, via, chain, rule }) => {
+    const roles = chain.map((roleArn) => roleArn.slice(roleArn.lastIndexOf('/') + 1)).join(' > ');
+    return [phase, resource, actions.join(','), identity, via, roles || '-', rule];
+  });
+  const table = columns([['PHASE', 'RESOURCE', 'ACTION', 'IDENTITY', 'VIA', 'CHAIN', 'RULE'], ...rows]);
+  return [title, ...table, ...plan.notes.map((note) => `Note: ${note}`)].join('\n');
+}
+
+/** For people: one line where only the action differs. */
+function grouped(rows: readonly AccessRow[]): readonly (AccessRow & { readonly actions: readonly string[] })[] {
+  const groups = new Map<string, AccessRow & { actions: string[] }>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.phase, row.resource, row.identity, row.via, row.chain]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ...row, actions: [row.action] });
+    else group.actions.push(row.action);
+  }
+  return [...groups.values()];
+}
+
+function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
