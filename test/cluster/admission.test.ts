@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import * as fc from 'fast-check';
 import { parseAllDocuments } from 'yaml';
 import type { ElasticKind } from '../../src/api/schema.ts';
 import { applyDefaults } from '../../src/core/validation/defaults.ts';
@@ -111,6 +112,126 @@ for (const manifest of [runtime, job, node]) {
     const { status, body } = await cluster.call('POST', `${collection(manifest)}?dryRun=All`, { apiVersion, kind, metadata, spec: stray });
     assert.equal(status, 201, JSON.stringify(body));
     assert.deepEqual((body as Manifest).spec, applyDefaults(kind, prune(kind, { ...manifest, spec: stray })).spec);
+  });
+}
+
+/** Fields that take many texts in one call, and what texts are made of there: near the border between right and wrong. */
+const borders = [
+  {
+    name: 'locations',
+    head: 's3://acme',
+    pieces: [
+      's3://',
+      's3a://',
+      'acme',
+      'a',
+      '/',
+      '//',
+      '.',
+      '..',
+      '...',
+      '*',
+      '$',
+      '?',
+      '=',
+      '%2e',
+      ' ',
+      'é',
+      '\n',
+      '\u2028',
+      '\u0000',
+      '-',
+      'A',
+      'jdbc:',
+    ],
+    many: 32,
+    spec: (texts: readonly string[]) => ({
+      connections: texts.map((location, index) => ({ name: `c${index}`, usage: 'Source', connector: 'X', location })),
+    }),
+  },
+  {
+    name: 'paths',
+    head: 'app',
+    pieces: ['app', 'a', '/', '//', '.', '..', '...', '*', '$', '\\', ' ', 'é', '\n', '-', '_', '%2e'],
+    many: 100,
+    spec: (texts: readonly string[]) => ({
+      connections: undefined,
+      dependencies: texts.map((path) => ({ path, uri: 's3://acme/x' })),
+    }),
+  },
+  {
+    name: 'objects',
+    head: 's3://acme/x',
+    pieces: ['s3://acme/', 's3://acme', 'abc/', '/', '.', '..', '/x', '*', 'é', '\n', ' ', '~', 'S3://', '_', '!'],
+    many: 100,
+    spec: (texts: readonly string[]) => ({ connections: undefined, dependencies: texts.map((uri, index) => ({ path: `p${index}`, uri })) }),
+  },
+  {
+    name: 'roles',
+    head: 'arn:aws:iam::111122223333:role/x',
+    pieces: [
+      'arn:aws:iam::111122223333:role/',
+      'arn:aws-cn:iam::111122223333:role/',
+      'role',
+      '/',
+      '*',
+      ':',
+      'x',
+      '@',
+      '\n',
+      'é',
+      'a'.repeat(40),
+    ],
+    many: 32,
+    spec: (texts: readonly string[]) => ({
+      connections: texts.map((roleArn, index) => ({ name: `c${index}`, usage: 'Source', connector: 'X', authentication: { roleArn } })),
+    }),
+  },
+  {
+    name: 'parameters and secrets',
+    head: '/acme/finance/crm',
+    pieces: [
+      '/acme',
+      '/finance',
+      '/crm',
+      '/',
+      '.',
+      '..',
+      'arn:aws:secretsmanager:us-east-1:111122223333:secret:',
+      '*',
+      'é',
+      '\n',
+      '-AbCdEf',
+      '@',
+      '!',
+    ],
+    many: 32,
+    spec: (texts: readonly string[]) => ({
+      connections: texts.map((text, index) => ({
+        name: `c${index}`,
+        usage: 'Source',
+        connector: 'X',
+        authentication: { properties: index % 2 === 0 ? { parameterStore: { name: text } } : { secretsManager: { arn: text } } },
+      })),
+    }),
+  },
+] as const;
+
+for (const { name, head, pieces, many, spec } of borders) {
+  test(`both judge the same texts the same: ${name}`, async () => {
+    const tail = fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''));
+    const text = fc.tuple(fc.constantFrom(head, head, ''), tail).map((parts) => parts.join(''));
+    const texts = fc.sample(fc.uniqueArray(text, { minLength: many, maxLength: many }), { seed: 7, numRuns: 10 });
+    let wrong = 0;
+    for (const each of texts) {
+      const manifest = { ...job, spec: { runtime: 'analytics', master: job.spec.master, ...spec(each) } };
+      const { body } = await send(manifest, true);
+      const theirs = new Set(((body as Status).details?.causes ?? []).map(({ field }) => field));
+      const ours = new Set(validateObject('ElasticJob', manifest).map(({ field }) => field));
+      assert.deepEqual([...ours].sort(), [...theirs].sort());
+      wrong += ours.size;
+    }
+    assert.ok(wrong > 20 && wrong < many * 10 - 10, `some texts are right and some are wrong: ${wrong} of ${many * 10}`);
   });
 }
 

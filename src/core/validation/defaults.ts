@@ -5,7 +5,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * The object with the defaults of its schema, as the API server stores it: nulls of fields that are not nullable are
- * dropped first, defaults inside defaults are filled in. The input stays as it is.
+ * dropped first (undefined ones too), defaults inside defaults are filled in. The input stays as it is.
  * https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
  */
 export function applyDefaults<T extends object>(kind: ElasticKind, object: T): T {
@@ -18,7 +18,7 @@ function defaulted(schema: Schema, value: unknown): unknown {
   const result: Record<string, unknown> = {};
   for (const [name, child] of Object.entries(value as Json)) {
     const field = fieldSchema(schema, name);
-    if (child === null && field !== undefined && field.nullable !== true) continue;
+    if (child === undefined || (child === null && field !== undefined && field.nullable !== true)) continue;
     define(result, name, field === undefined ? child : defaulted(field, child));
   }
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
@@ -32,7 +32,9 @@ export function fieldSchema(schema: Schema, name: string): Schema | undefined {
   return Object.hasOwn(schema.properties ?? {}, name) ? schema.properties?.[name] : schema.additionalProperties;
 }
 
-/** As an own property even where the name is `__proto__`: names come from manifests. */
+/** Sets an own property even where the name is `__proto__`: names come from manifests. */
 export function define(target: Record<string, unknown>, name: string, value: unknown): void {
-  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  // defineProperty is right for every name, and ten times as slow.
+  if (name === '__proto__') Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  else target[name] = value;
 }

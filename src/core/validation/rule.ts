@@ -61,5 +61,8 @@ export function equal(left: unknown, right: unknown): boolean {
     return left.every((item, index) => equal(item, right[index]));
   }
   const [one, other] = [left as Record<string, unknown>, right as Record<string, unknown>];
-  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((key) => equal(one[key], other[key]));
+  return (
+    Object.keys(one).every((key) => equal(one[key], other[key])) &&
+    Object.keys(other).every((key) => Object.hasOwn(one, key) || equal(undefined, other[key]))
+  );
 }

@@ -49,29 +49,34 @@ function typeName(value: unknown): string {
   return Number.isInteger(value) ? 'integer' : typeof value;
 }
 
-type Bound = readonly [broken: boolean, message: string];
+/** Most values break no bound: messages are made only for those that do. */
+type Bound = readonly [broken: boolean, message: () => string];
 
 function boundFaults(schema: Schema, value: unknown, field: string): readonly Fault[] {
-  const bounds: readonly Bound[] =
-    typeof value === 'string'
-      ? textBounds(schema, value, field)
-      : typeof value === 'number'
-        ? numberBounds(schema, value, field)
-        : typeof value === 'object' && value !== null
-          ? sizeBounds(schema, value, field)
-          : [];
-  const supported = schema.enum?.map((choice) => JSON.stringify(choice)).join(', ');
-  const choices: Bound = [schema.enum !== undefined && !schema.enum.some((choice) => choice === value), `supported values: ${supported}`];
-  return [choices, ...bounds].filter(([broken]) => broken).map(([, message]) => ({ field, value, message }));
+  if (schema.enum !== undefined && !schema.enum.some((choice) => choice === value)) {
+    return [{ field, value, message: `supported values: ${schema.enum.map((choice) => JSON.stringify(choice)).join(', ')}` }];
+  }
+  return boundsOf(schema, value, field)
+    .filter(([broken]) => broken)
+    .map(([, message]) => ({ field, value, message: message() }));
+}
+
+const UNBOUND: readonly Bound[] = [];
+
+function boundsOf(schema: Schema, value: unknown, field: string): readonly Bound[] {
+  if (typeof value === 'string') return textBounds(schema, value, field);
+  if (typeof value === 'number') return numberBounds(schema, value, field);
+  return typeof value === 'object' && value !== null ? sizeBounds(schema, value, field) : UNBOUND;
 }
 
 function textBounds(schema: Schema, value: string, field: string): readonly Bound[] {
-  const length = Array.from(value).length;
+  const { maxLength = Infinity, minLength = 0, pattern, format } = schema;
   return [
-    [length > (schema.maxLength ?? Infinity), `may not be more than ${schema.maxLength} bytes`],
-    [length < (schema.minLength ?? 0), `${field} in body should be at least ${schema.minLength} chars long`],
-    [schema.pattern !== undefined && !expression(schema.pattern).test(value), `${field} in body should match '${schema.pattern}'`],
-    [schema.format === 'date-time' && !isDateTime(value), `${field} in body must be of type date-time: ${JSON.stringify(value)}`],
+    // UTF-16 units are at least as many as code points, which are what is counted.
+    [value.length > maxLength && Array.from(value).length > maxLength, () => `may not be more than ${maxLength} bytes`],
+    [Array.from(value.slice(0, 2 * minLength)).length < minLength, () => `${field} in body should be at least ${minLength} chars long`],
+    [pattern !== undefined && !expression(pattern).test(value), () => `${field} in body should match '${pattern}'`],
+    [format === 'date-time' && !isDateTime(value), () => `${field} in body must be of type date-time: ${JSON.stringify(value)}`],
   ];
 }
 
@@ -92,24 +97,27 @@ function isDateTime(value: string): boolean {
   return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
-function numberBounds(schema: Schema, value: number, field: string): readonly Bound[] {
+function numberBounds({ minimum = -Infinity, maximum = Infinity }: Schema, value: number, field: string): readonly Bound[] {
   return [
-    [value < (schema.minimum ?? -Infinity), `${field} in body should be greater than or equal to ${schema.minimum}`],
-    [value > (schema.maximum ?? Infinity), `${field} in body should be less than or equal to ${schema.maximum}`],
+    [value < minimum, () => `${field} in body should be greater than or equal to ${minimum}`],
+    [value > maximum, () => `${field} in body should be less than or equal to ${maximum}`],
   ];
 }
 
 function sizeBounds(schema: Schema, value: object, field: string): readonly Bound[] {
-  const size = Array.isArray(value) ? value.length : Object.keys(value).length;
   if (Array.isArray(value)) {
+    const { minItems = 0, maxItems = Infinity } = schema;
     return [
-      [size > (schema.maxItems ?? Infinity), `must have at most ${schema.maxItems} items`],
-      [size < (schema.minItems ?? 0), `${field} in body should have at least ${schema.minItems} items`],
+      [value.length > maxItems, () => `must have at most ${maxItems} items`],
+      [value.length < minItems, () => `${field} in body should have at least ${minItems} items`],
     ];
   }
+  const { minProperties = 0, maxProperties = Infinity } = schema;
+  if (minProperties === 0 && maxProperties === Infinity) return UNBOUND;
+  const size = Object.keys(value).length;
   return [
-    [size > (schema.maxProperties ?? Infinity), `must have at most ${schema.maxProperties} items`],
-    [size < (schema.minProperties ?? 0), `${field} in body should have at least ${schema.minProperties} properties`],
+    [size > maxProperties, () => `must have at most ${maxProperties} items`],
+    [size < minProperties, () => `${field} in body should have at least ${minProperties} properties`],
   ];
 }
 

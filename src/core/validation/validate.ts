@@ -2,9 +2,8 @@ import { schemas } from '../../api/generated/schemas.ts';
 import type { ElasticKind } from '../../api/schema.ts';
 import { applyDefaults } from './defaults.ts';
 import { prune } from './prune.ts';
-import { equal, type Rule } from './rule.ts';
-import { rules } from './rules/all.ts';
-import { sitesOf } from './sites.ts';
+import { equal } from './rule.ts';
+import { visitRules } from './sites.ts';
 import { below, type Fault, structuralFaults } from './structure.ts';
 
 /** A fault and the object that has it, `<kind> <namespace>/<name>`. */
@@ -25,7 +24,7 @@ type Manifest = {
 export function validateObject(kind: ElasticKind, object: Manifest, old?: Manifest): readonly Violation[] {
   const [now, before] = [stored(kind, object), old === undefined ? undefined : stored(kind, old)];
   const faults = [...metadataFaults(object), ...structuralFaults(schemas[kind], now, '')];
-  const found = faults.length > 0 ? faults : rules.filter((rule) => rule.kind === kind).flatMap((rule) => ruleFaults(rule, now, before));
+  const found = faults.length > 0 ? faults : ruleFaults(kind, now, before);
   const { namespace, name } = object.metadata ?? {};
   const id = typeof name === 'string' && name !== '' ? name : '(no name)';
   const label = typeof namespace === 'string' ? `${kind} ${namespace}/${id}` : `${kind} ${id}`;
@@ -58,18 +57,21 @@ function metadataFaults(object: Manifest): readonly Fault[] {
   ];
 }
 
-function ruleFaults(rule: Rule, object: unknown, old: unknown): readonly Fault[] {
-  const isTransition = rule.cel.includes('oldSelf');
-  return rule.paths.flatMap((path) =>
-    sitesOf(path, { field: '', schema: schemas[rule.kind], self: object, before: old }).flatMap(
-      ({ field, self, before }): readonly Fault[] => {
-        const known = before !== undefined;
-        if (isTransition ? !known : known && equal(self, before)) return [];
-        if (rule.check(self, before)) return [];
-        if (rule.fieldPath === undefined) return [{ field, value: self, message: rule.message }];
-        const name = rule.fieldPath.slice(1);
-        return [{ field: below(field, name), value: (self as Readonly<Record<string, unknown>>)[name], message: rule.message }];
-      },
-    ),
-  );
+function ruleFaults(kind: ElasticKind, object: unknown, old: unknown): readonly Fault[] {
+  const faults: Fault[] = [];
+  visitRules(kind, { field: '', schema: schemas[kind], self: object, before: old }, (rule, { field, self, before }) => {
+    const isKnown = before !== undefined;
+    const isTransition = rule.cel.includes('oldSelf');
+    if ((isTransition && !isKnown) || rule.check(self, before)) return;
+    if (!isTransition && isKnown && equal(self, before)) return;
+    faults.push({
+      ...(rule.fieldPath === undefined ? { field, value: self } : fieldOf(self, field, rule.fieldPath.slice(1))),
+      message: rule.message,
+    });
+  });
+  return faults;
+}
+
+function fieldOf(self: unknown, field: string, name: string): Pick<Fault, 'field' | 'value'> {
+  return { field: below(field, name), value: (self as Readonly<Record<string, unknown>>)[name] };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { ElasticRuntime } from '../../../src/api/generated/types.ts';
 import { applyDefaults } from '../../../src/core/validation/defaults.ts';
 import { prune } from '../../../src/core/validation/prune.ts';
