@@ -1,0 +1,53 @@
+import type { ElasticRuntime } from '../api/generated/types.ts';
+import type { Stored } from '../api/kubernetes.ts';
+import { runtimePrefix, type S3Folder } from '../core/access/locations.ts';
+import { parseRoleArn } from '../core/access/roles.ts';
+import { literal } from '../core/policy/statements.ts';
+import type { Grant } from '../ports/aws/index.ts';
+import { err, ok, type Result } from '../ports/result.ts';
+
+/** How the broker comes to a session: the operator's grant keeper satisfies it. */
+export type ObtainSession = (request: {
+  readonly runtime: Stored<ElasticRuntime>;
+  readonly identity: 'master' | 'worker';
+  readonly caller: 'nodeAgent';
+  readonly node: string;
+  readonly policy: string;
+}) => Promise<Result<{ readonly grant: Grant }, { readonly code: string; readonly message: string }>>;
+
+/** The runtime's folder in its log location. */
+export function logFolder(runtime: Stored<ElasticRuntime>): Result<S3Folder, string> {
+  const { organization, logs } = runtime.spec;
+  const folder = runtimePrefix(logs.uri, { organization, namespace: runtime.metadata.namespace ?? '', runtime: runtime.metadata.name });
+  return folder.ok ? ok(folder.value) : err(folder.reason);
+}
+
+/**
+ * Session policy: write objects below `jobs/<any job>/<any attempt>/<role>/<node>/` and encrypt them, nothing else. IAM's `*` also matches slashes
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html), so the Deny keeps the role and the node at their place in
+ * the key: no object in another node's folder can be named so that it matches.
+ */
+export function nodeLogPolicy(runtime: Stored<ElasticRuntime>, folder: S3Folder, role: 'master' | 'worker', node: string): string {
+  const operator = parseRoleArn(runtime.spec.identities.operator.roleArn);
+  const bucket = `arn:${operator.ok ? operator.value.partition : 'aws'}:s3:::${folder.bucket}`;
+  const jobs = `${bucket}/${literal(folder.key === '' ? 'jobs' : `${folder.key}/jobs`)}`;
+  const own = `${role}/${literal(node)}/*`;
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [
+      { Sid: 'WriteLogsOfThisNode', Effect: 'Allow', Action: 's3:PutObject', Resource: `${jobs}/*/*/${own}` },
+      { Sid: 'InTheirPlaceOnly', Effect: 'Deny', Action: 's3:*', Resource: `${jobs}/*/*/*/${own}` },
+      {
+        Sid: 'EncryptLogs',
+        Effect: 'Allow',
+        Action: 'kms:GenerateDataKey',
+        Resource: runtime.spec.logs.kmsKeyArn,
+        Condition: {
+          StringEquals: { 'kms:ViaService': `s3.${runtime.spec.region}.amazonaws.com` },
+          // With an S3 Bucket Key the context is the bucket's ARN: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
+          StringLike: { 'kms:EncryptionContext:aws:s3:arn': [bucket, `${jobs}/*/*/${own}`] },
+        },
+      },
+    ],
+  });
+}
