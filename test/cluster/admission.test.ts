@@ -249,6 +249,8 @@ for (const file of examples) {
       assert.deepEqual(validateObject(object.kind, object), []);
     }
     await kubectl('apply', '-f', file);
+    // The next file may have other jobs of the same names, and jobs are immutable.
+    await kubectl('delete', 'ejob,ert', '--all', '--all-namespaces');
   });
 }
 
