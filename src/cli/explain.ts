@@ -71,7 +71,7 @@ function wrongManifest({ place, object }: Manifest): readonly InputError[] {
 }
 
 // An ElasticConnection has the fields of a job's inline connection, and no name of its own.
-const CONNECTION = { ...schemas.ElasticJob.properties?.['spec']?.properties?.['connections']?.items, required: ['connector'] };
+const CONNECTION = { ...schemas.ElasticJob.properties?.['spec']?.properties?.['connections']?.items, required: [] };
 
 /** What stands below an authentication is not shown: somebody may have written a secret where its name belongs. */
 function said(violation: Violation): string {

@@ -32,7 +32,7 @@ async function explain(
         const names = Object.keys(files).flatMap((file) =>
           file.startsWith(`${path.replace(/\/$/, '')}/`) ? [file.slice(file.lastIndexOf('/') + 1)] : [],
         );
-        return Promise.resolve(names.length > 0 && files[path] === undefined ? names : undefined);
+        return Promise.resolve(names.length > 0 && files[path] === undefined ? names.toReversed() : undefined);
       },
       stdin: () => Promise.resolve(files['-'] ?? ''),
       stdout: (text) => out.push(text),
@@ -196,7 +196,7 @@ spec: { connector: AmazonS3, location: s3://books/, authentication: { roleArn: "
   const jobs = await explained({ 'jobs.yaml': reference + books('finance') });
   const row = jobs[2]?.access.find(({ resource, phase }) => resource === 'connection:ledger' && phase === 'Run');
   assert.equal(row?.identity, 'connectionRole:ledger');
-  const [missing] = await refused(reference + books('research'));
+  const [missing] = await refused(reference + books('payroll'));
   assert.match(
     missing ?? '',
     /ElasticJob finance\/crm-sync: spec\.connections\[1\]\.connectionRef\.name: "books" names no ElasticConnection/,
@@ -205,6 +205,12 @@ spec: { connector: AmazonS3, location: s3://books/, authentication: { roleArn: "
   assert.match(wrong ?? '', /document 10: ElasticConnection finance\/books: spec\.connector: 5: .*must be of type string/);
   const [foreign] = await refused((reference + books('finance')).replace('AmazonS3, location: s3://books/', 'JDBC'));
   assert.match(foreign ?? '', /document 10: ElasticConnection finance\/books: spec\.authentication\.roleArn: .*JDBC is indirect/);
+});
+
+test('a mistake of the runtime is said once, not for each job', async () => {
+  const errors = await refused(FINANCE.replace('role/acme-worker', 'role/acme-operator'));
+  assert.equal(errors.length, 1);
+  assert.match(errors[0] ?? '', /ElasticRuntime finance\/analytics: spec\.identities\.worker\.roleArn: .*role of identities\.operator/);
 });
 
 test('what names no namespace is in default, on both sides', async () => {
