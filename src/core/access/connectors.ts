@@ -110,10 +110,6 @@ export function accessOf({ connector, access, authentication }: ConnectionSpec):
   return known.login === 'Possible' && authentication?.properties !== undefined ? 'Indirect' : known.access;
 }
 
-export function knownConnectors(): readonly Connector[] {
-  return CONNECTORS;
-}
-
 function direct(traits: Omit<Connector, 'name' | 'access'>, ...names: readonly string[]): readonly Connector[] {
   return names.map((name) => ({ name, access: 'Direct', ...traits }));
 }

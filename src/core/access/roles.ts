@@ -16,14 +16,15 @@ export type Principals = {
 
 export type RoleArn = { readonly partition: string; readonly account: string; readonly name: string };
 
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: name up to 64, path up to 512.
-const ROLE_ARN = /^arn:(aws(?:-[a-z]+)*):iam::(\d{12}):role\/((?:[!-.0-~]{1,128}\/)*)([\w+=,.@-]{1,64})$/;
+// A path may hold more letters in AWS; a wildcard among them would widen every policy that names the role.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+const ROLE_ARN = /^arn:(aws(?:-[a-z]+)*):iam::(\d{12}):role\/(?:[\w+=,.@-]+\/)*([\w+=,.@-]{1,64})$/;
 const MAX_ROLE_NAME = 64;
 
 export function parseRoleArn(text: string): Parsed<RoleArn> {
   const match = ROLE_ARN.exec(text);
   if (match === null) return malformed(`${quoted(text)} is no IAM role ARN: write arn:aws:iam::<account>:role/<name>`);
-  const [, partition = '', account = '', , name = ''] = match;
+  const [, partition = '', account = '', name = ''] = match;
   return parsed({ partition, account, name });
 }
 

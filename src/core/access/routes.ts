@@ -3,7 +3,7 @@ import type { Identity, RuntimeIdentity, Via } from './vocabulary.ts';
 
 /**
  * Who makes a call. The operator pod starts as the agent; a job's pods start with their own web identity; a node agent holds nothing and is handed
- * a session by the broker; `designer` is the operator pod for a person who designs a job: before any runtime's worker exists.
+ * a session by the broker; `designer` is the operator pod for a person who designs a job: a connection role is then assumed from the agent.
  */
 export type Caller = 'designer' | 'operatorPod' | 'jobPod' | 'nodeAgent';
 
@@ -13,7 +13,7 @@ export type Route = {
   readonly hops: readonly Identity[];
 };
 
-export type IdentityKind = RuntimeIdentity | 'connectionRole' | 'connectionCredentials' | 'connectionProperties';
+type IdentityKind = RuntimeIdentity | 'connectionRole' | 'connectionCredentials' | 'connectionProperties';
 
 /**
  * How a caller comes to an identity. Throws where it never may (a pod as operator, a node agent as a connection): rules that ask for that are
@@ -47,7 +47,7 @@ const NEVER: Readonly<Record<Caller, readonly IdentityKind[]>> = {
   nodeAgent: ['agent', 'operator', 'connectionRole', 'connectionCredentials', 'connectionProperties'],
 };
 
-export function kindOf(identity: Identity): IdentityKind {
+function kindOf(identity: Identity): IdentityKind {
   const colon = identity.indexOf(':');
   return (colon === -1 ? identity : identity.slice(0, colon)) as IdentityKind;
 }

@@ -53,6 +53,7 @@ const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketc
     /no IAM role/,
     one({ authentication: { roleArn: 'arn:aws:sts::111122223333:assumed-role/x/y' } }),
   ],
+  ['spec.connections[0].authentication.roleArn', /no IAM role/, one({ authentication: { roleArn: 'arn:aws:iam::111122223333:role/*/x' } })],
   ['spec.connections[0].authentication.roleArn', /own operator role/, one({ authentication: role('operator') })],
   ['spec.connections[0].authentication.roleArn', /own agent role/, one({ authentication: role('agent') })],
   ['spec.connections[0].authentication.roleArn', /own master role/, one({ authentication: role('master') })],
