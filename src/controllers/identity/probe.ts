@@ -1,8 +1,8 @@
 import type { S3Folder } from '../../core/access/locations.ts';
-import { ok, type Result } from '../../ports/result.ts';
+import type { AwsPort, AwsResult, Caller } from '../../ports/aws/index.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
-import { actAs } from './act.ts';
-import type { AccessFailure } from './failure.ts';
+import { type AccessFailure, awsFailure } from './failure.ts';
 import type { GrantRequest } from './grants.ts';
 
 export type ProbeTarget = {
@@ -14,42 +14,52 @@ export type ProbeTarget = {
   readonly actions: readonly ('write' | 'read' | 'list' | 'delete')[];
 };
 
-/** Proves, with real calls, that an identity can do what the plan says at a location. Stops at the first call that fails. */
+/** Proves, with real calls, that an identity can do what the plan says at a location. */
 export async function probe(
   context: Pick<OperatorContext, 'aws' | 'grants'>,
   request: GrantRequest,
   target: ProbeTarget,
 ): Promise<Result<void, AccessFailure>> {
+  const caller = await context.grants.obtain(request);
+  if (!caller.ok) return caller;
+  const outcome = await probeWith(context.aws(request.runtime.spec.region), caller.value, target);
+  if (!outcome.ok && (outcome.error.code.includes('AccessDenied') || outcome.error.code.includes('Expired')))
+    context.grants.drop(caller.value.grant);
+  return outcome;
+}
+
+/** Stops at the first call that fails. */
+export async function probeWith(aws: AwsPort, caller: Caller, target: ProbeTarget): Promise<Result<void, AccessFailure>> {
   const { bucket } = target.folder;
-  const folderKey = target.folder.key === '' ? '' : `${target.folder.key}/`;
-  const key = `${folderKey}.elastic-${target.name}`;
-  const resource = `arn:aws:s3:::${bucket}/${key}`;
+  const prefix = target.folder.key === '' ? '' : `${target.folder.key}/`;
+  const key = `${prefix}.elastic-${target.name}`;
   const owner = target.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: target.expectedBucketOwner };
   const kms = target.kmsKeyArn === undefined ? {} : { kmsKeyArn: target.kmsKeyArn };
-  for (const action of target.actions) {
-    const outcome = await once(action);
-    if (!outcome.ok) return outcome;
+  const object = `arn:aws:s3:::${bucket}/${key}`;
+  const calls: Readonly<
+    Record<
+      ProbeTarget['actions'][number],
+      { readonly action: string; readonly resource: string; readonly run: () => Promise<AwsResult<unknown>> }
+    >
+  > = {
+    write: {
+      action: 's3:PutObject',
+      resource: object,
+      run: () =>
+        aws.s3.putObject(caller, { bucket, key, body: new TextEncoder().encode('probe\n'), contentType: 'text/plain', ...kms, ...owner }),
+    },
+    read: { action: 's3:GetObject', resource: object, run: () => aws.s3.getObject(caller, { bucket, key, maxBytes: 1024, ...owner }) },
+    list: {
+      action: 's3:ListBucket',
+      resource: `arn:aws:s3:::${bucket}`,
+      run: () => aws.s3.listObjects(caller, { bucket, prefix, maxKeys: 1, ...owner }),
+    },
+    delete: { action: 's3:DeleteObject', resource: object, run: () => aws.s3.deleteObject(caller, { bucket, key, ...owner }) },
+  };
+  for (const name of target.actions) {
+    const { action, resource, run } = calls[name];
+    const answer = await run();
+    if (!answer.ok) return err(awsFailure({ identity: caller.grant.identity, chain: caller.grant.chain, action, resource }, answer.error));
   }
   return ok(undefined);
-
-  function once(action: ProbeTarget['actions'][number]): Promise<Result<unknown, AccessFailure>> {
-    switch (action) {
-      case 'write':
-        return actAs(context, request, { action: 's3:PutObject', resource }, (aws, caller) =>
-          aws.s3.putObject(caller, { bucket, key, body: new TextEncoder().encode('probe\n'), contentType: 'text/plain', ...kms, ...owner }),
-        );
-      case 'read':
-        return actAs(context, request, { action: 's3:GetObject', resource }, (aws, caller) =>
-          aws.s3.getObject(caller, { bucket, key, maxBytes: 1024, ...owner }),
-        );
-      case 'list':
-        return actAs(context, request, { action: 's3:ListBucket', resource: `arn:aws:s3:::${bucket}` }, (aws, caller) =>
-          aws.s3.listObjects(caller, { bucket, prefix: folderKey, maxKeys: 1, ...owner }),
-        );
-      case 'delete':
-        return actAs(context, request, { action: 's3:DeleteObject', resource }, (aws, caller) =>
-          aws.s3.deleteObject(caller, { bucket, key, ...owner }),
-        );
-    }
-  }
 }

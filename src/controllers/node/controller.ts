@@ -3,6 +3,7 @@ import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
 import { createApplier } from '../../machinery/applier.ts';
 import { done, type ReconcileResult } from '../../machinery/controller.ts';
+import type { Expectations } from '../../machinery/expectations.ts';
 import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { elasticNodes } from '../../ports/resources.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
@@ -14,9 +15,10 @@ import { terminate } from './terminate.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 
 /** The life of one instance: launched, registered, initialized, ready; then drained, terminated, gone. */
-export function createNodeReconciler(context: OperatorContext): (key: string) => Promise<ReconcileResult> {
+export function createNodeReconciler(context: OperatorContext, expectations: Expectations): (key: string) => Promise<ReconcileResult> {
   const tools: NodeTools = {
     context,
+    expectations,
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-node-controller' }),
   };
   return async (key) => {
@@ -47,6 +49,7 @@ async function reconcileNode(tools: NodeTools, node: Stored<ElasticNode>): Promi
   if ('abandon' in verdict) draft.set({ phase: 'Failed' });
   const written = await applyStatus(tools.applier, elasticNodes, node, draft.value());
   if (!written.ok) return written.error.kind === 'NotFound' ? done : { retry: written.error.message };
+  if (written.value.changed) tools.expectations.wrote(node.metadata.name, context.stores.elasticNodes, written.value.object);
   if ('abandon' in verdict) return abandon(context, node, verdict.abandon, verdict.message);
   if ('again' in verdict) return { retry: verdict.again };
   if ('wait' in verdict) return { requeueAfterMs: verdict.afterMs };

@@ -48,6 +48,7 @@ async function beginAttempt(tools: NodeTools, { node }: NodeView): Promise<NodeV
     { metadata: { resourceVersion }, spec: { attempt: node.spec.attempt + 1 } },
   );
   if (!noted.ok) return { again: `attempt not persisted: ${noted.error.message}` };
+  tools.expectations.wrote(name, tools.context.stores.elasticNodes, noted.value);
   return { wait: 'attempt persisted', afterMs: 5_000 };
 }
 

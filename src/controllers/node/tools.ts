@@ -1,10 +1,11 @@
 import type { ElasticNode, ElasticNodeStatus, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import type { Applier } from '../../machinery/applier.ts';
+import type { Expectations } from '../../machinery/expectations.ts';
 import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
 
-export type NodeTools = { readonly context: OperatorContext; readonly applier: Applier };
+export type NodeTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
 
 /** One reconcile of one ElasticNode. */
 export type NodeView = {

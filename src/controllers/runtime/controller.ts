@@ -4,7 +4,9 @@ import { finalizers } from '../../api/labels.ts';
 import { initScriptProblem } from '../../core/nodes/user-data.ts';
 import { createApplier } from '../../machinery/applier.ts';
 import { done, type ReconcileResult } from '../../machinery/controller.ts';
+import type { Expectations } from '../../machinery/expectations.ts';
 import { ensureFinalizer } from '../../machinery/finalizers.ts';
+import { keyOf } from '../../machinery/keys.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
@@ -24,9 +26,10 @@ type Draft = StatusDraft<ElasticRuntimeStatus>;
 /** Blocked by somebody's mistake: looked at again this often, so that a repaired policy is noticed without an event. */
 const stalledRetryMs = 60_000;
 
-export function createRuntimeReconciler(context: OperatorContext): (key: string) => Promise<ReconcileResult> {
+export function createRuntimeReconciler(context: OperatorContext, expectations: Expectations): (key: string) => Promise<ReconcileResult> {
   const tools: RuntimeTools = {
     context,
+    expectations,
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-runtime-controller' }),
   };
   return async (key) => {
@@ -50,6 +53,7 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
   summarize(context, runtime, draft, verdict, deleting);
   const written = await applyStatus(tools.applier, elasticRuntimes, runtime, draft.value());
   if (!written.ok) return written.error.kind === 'NotFound' ? done : { retry: written.error.message };
+  if (written.value.changed) tools.expectations.wrote(keyOf(runtime), context.stores.runtimes, written.value.object);
   if ('again' in verdict) return { retry: verdict.message };
   if ('stalled' in verdict) return { requeueAfterMs: stalledRetryMs };
   return done;

@@ -1,8 +1,9 @@
 import type { Applier } from '../../machinery/applier.ts';
+import type { Expectations } from '../../machinery/expectations.ts';
 import type { OperatorContext } from '../context.ts';
 
 /** What every step of the runtime controller works with. */
-export type RuntimeTools = { readonly context: OperatorContext; readonly applier: Applier };
+export type RuntimeTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
 
 /** Verdict of one step: go on with the next one, or stop here and say why. */
 export type StepVerdict =

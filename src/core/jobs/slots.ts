@@ -22,7 +22,6 @@ export function gangId(jobUid: string, attempt: number): string {
   return `${jobUid}/${attempt}`;
 }
 
-
 /** Adds slots to a node's ledger; the same array back where nothing changes. */
 export function reserve(ledger: readonly Reservation[], add: Reservation): readonly Reservation[] {
   const at = ledger.findIndex((entry) => entry.jobUid === add.jobUid && entry.attempt === add.attempt);

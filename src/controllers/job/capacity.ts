@@ -1,0 +1,71 @@
+import { reservationLabel } from '../../core/jobs/children.ts';
+import { slotName } from '../../core/jobs/slots.ts';
+import { slotsOf } from '../../core/nodes/demand.ts';
+import { formatTime } from '../../machinery/time.ts';
+import { nodesOf } from '../runtime/activity.ts';
+import { applyChildren } from './children.ts';
+import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView } from './tools.ts';
+
+/** Waits until master and minimum workers have a place on nodes that are ready, all of them or none; then lets the attempt go. */
+export async function startWhenReserved(tools: JobTools, view: JobView): Promise<JobVerdict> {
+  const { draft, job } = view;
+  const { master } = childrenOf(tools, view);
+  if (master?.spec.suspend === false) return go;
+  const made = await applyChildren(tools, view, {
+    released: false,
+    workers: job.spec.workers.template === undefined ? 0 : job.spec.workers.min,
+  });
+  if (!('go' in made)) return made;
+  const ready = readySlots(tools, view);
+  const gang = slotsOf({ job, attempt: attemptOf(view) }).filter(({ inGang }) => inGang);
+  const missing = gang.filter(({ role, index }) => !ready.has(slotName(role, index)));
+  if (missing.length > 0) return waiting(tools, view, gang.length, missing.length);
+  draft.condition('CapacityReady', true, 'Reserved', `${gang.length} slot(s) reserved on ready nodes`);
+  const released = await applyChildren(tools, view, { released: true, workers: workersNow(view, ready) });
+  if (!('go' in released)) return released;
+  const now = formatTime(tools.context.clock.now());
+  draft.set({
+    phase: 'Running',
+    startTime: draft.value().startTime ?? now,
+    attempt: { ...draft.value().attempt, number: attemptOf(view), startTime: now },
+  });
+  draft.unset('waiting');
+  return go;
+}
+
+function waiting(tools: JobTools, view: JobView, gang: number, missing: number): JobVerdict {
+  const explanation = tools.context.explanations.get(view.job.metadata.uid);
+  const message = explanation?.message ?? `${gang - missing} of ${gang} slot(s) on ready nodes; the rest is being launched`;
+  view.draft.condition('CapacityReady', false, explanation?.reason ?? 'Launching', message);
+  view.draft.set({ phase: 'Waiting' });
+  return {
+    wait: explanation?.reason ?? 'Launching',
+    message,
+    ...(explanation?.expectedAt !== undefined && { expectedAt: explanation.expectedAt }),
+  };
+}
+
+/** Slots of this attempt that are kept on nodes which are ready and labelled for it. */
+export function readySlots(tools: JobTools, view: JobView): ReadonlySet<string> {
+  const { job, runtime } = view;
+  const attempt = attemptOf(view);
+  const label = reservationLabel(job.metadata.uid);
+  const slots = nodesOf(tools.context, runtime).flatMap((node) => {
+    if (node.metadata.deletionTimestamp !== undefined || node.status?.phase !== 'Ready') return [];
+    const machine = tools.context.stores.nodes.get(node.status.nodeName ?? '');
+    if (machine?.metadata.labels?.[label] !== String(attempt) || machine.spec?.unschedulable === true) return [];
+    return (node.spec.reservedFor ?? [])
+      .filter((entry) => entry.jobUid === job.metadata.uid && entry.attempt === attempt)
+      .flatMap((entry) => entry.slots);
+  });
+  return new Set(slots);
+}
+
+/** Workers that can run now: the minimum, and beyond it as far as an unbroken row of slots has capacity. */
+export function workersNow(view: JobView, ready: ReadonlySet<string>): number {
+  const { min, max, template } = view.job.spec.workers;
+  if (template === undefined) return 0;
+  let count = min;
+  while (count < max && ready.has(slotName('worker', count))) count += 1;
+  return count;
+}

@@ -1,0 +1,267 @@
+import type { ElasticJob, ElasticJobStatus, ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { finalizers } from '../../api/labels.ts';
+import { type AccessPlan, planAccess } from '../../core/access/plan.ts';
+import { refusedTemplateSecrets } from '../../core/validation/secrets.ts';
+import { createApplier } from '../../machinery/applier.ts';
+import { isConditionTrue } from '../../machinery/conditions.ts';
+import { done, type ReconcileResult } from '../../machinery/controller.ts';
+import type { Expectations } from '../../machinery/expectations.ts';
+import { ensureFinalizer } from '../../machinery/finalizers.ts';
+import { keyOf } from '../../machinery/keys.ts';
+import { formatTime, parseTime } from '../../machinery/time.ts';
+import { elasticJobs } from '../../ports/resources.ts';
+import type { OperatorContext } from '../context.ts';
+import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
+import { hasEnded } from '../runtime/activity.ts';
+import { startWhenReserved } from './capacity.ts';
+import { applyChildren } from './children.ts';
+import { afterwards, cleanUp, deleteChildren, release } from './cleanup.ts';
+import { beginEnding, finishAttempt } from './finish.ts';
+import { preflight } from './preflight.ts';
+import { deadline, watchAttempt } from './run.ts';
+import { stageDependencies } from './stage.ts';
+import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
+
+export function createJobReconciler(context: OperatorContext, expectations: Expectations): (key: string) => Promise<ReconcileResult> {
+  const tools: JobTools = {
+    context,
+    expectations,
+    applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-job-controller' }),
+  };
+  return async (key) => {
+    const job = context.stores.jobs.get(key);
+    return job === undefined ? done : reconcileJob(tools, job);
+  };
+}
+
+async function reconcileJob(tools: JobTools, observed: Stored<ElasticJob>): Promise<ReconcileResult> {
+  const { context } = tools;
+  const deleting = observed.metadata.deletionTimestamp !== undefined;
+  if (deleting && !observed.metadata.finalizers?.includes(finalizers.job)) return done;
+  const held = deleting
+    ? { ok: true as const, value: observed }
+    : await ensureFinalizer(context.kubernetes, elasticJobs, observed, finalizers.job);
+  if (!held.ok) return { retry: held.error.message };
+  const job = held.value;
+  const draft = draftStatus(job.status, job.metadata.generation, context.clock.now());
+  const runtimeKey = `${job.metadata.namespace}/${job.spec.runtime}`;
+  const runtime = context.stores.runtimes.get(runtimeKey);
+  const verdict = deleting ? await tearDown(tools, job, runtime, draft, runtimeKey) : await advance(tools, job, runtime, draft);
+  if (deleting && 'go' in verdict) return done;
+  return report(tools, job, draft, verdict);
+}
+
+/** One step towards the end of the job; what it says is carried to status by `report`. */
+async function advance(
+  tools: JobTools,
+  job: Stored<ElasticJob>,
+  runtime: Stored<ElasticRuntime> | undefined,
+  draft: StatusDraft<ElasticJobStatus>,
+): Promise<JobVerdict> {
+  if (runtime === undefined) {
+    if (hasEnded(job)) return go;
+    draft.set({ phase: 'Pending' });
+    return {
+      wait: 'RuntimeNotFound',
+      message: `no ElasticRuntime ${job.spec.runtime} in namespace ${job.metadata.namespace}: create it or correct spec.runtime`,
+      afterMs: 60_000,
+    };
+  }
+  const planned = planAccess({ runtime, job });
+  if (!planned.ok)
+    return hasEnded(job)
+      ? go
+      : invalid(
+          tools,
+          job,
+          draft,
+          planned.errors.map(
+            ({ object, field, value, message, remedy }) => `${object}: ${field} ${JSON.stringify(value)} ${message}: ${remedy}`,
+          ),
+        );
+  const view: JobView = { job, runtime, plan: planned.plan, draft };
+  if (hasEnded(job)) return afterwards(tools, view);
+  const refused = refusedTemplateSecrets(job, runtime);
+  if (refused.length > 0)
+    return invalid(
+      tools,
+      job,
+      draft,
+      refused.map(({ field, value, message }) => `${field} ${JSON.stringify(value)}: ${message}`),
+    );
+  publishPlan(draft, planned.plan);
+  const { ending } = notesOf(view);
+  if (ending !== undefined) return finishAttempt(tools, view, ending);
+  const verdict = stopped(tools, view) ?? (await pursue(tools, view));
+  if ('end' in verdict) {
+    beginEnding(tools, view, verdict.end);
+    return { wait: 'Ending', message: verdict.end.message, afterMs: 1_000 };
+  }
+  return verdict;
+}
+
+/** Reasons to end that stand before all progress. */
+function stopped(tools: JobTools, view: JobView): JobVerdict | undefined {
+  if (view.job.spec.terminate) return { end: { phase: 'Terminated', reason: 'Terminated', message: 'spec.terminate was set' } };
+  if (view.runtime.metadata.deletionTimestamp !== undefined) {
+    const message = `runtime ${view.runtime.metadata.name} is being deleted`;
+    return { end: { phase: 'Failed', reason: 'RuntimeDeleted', message, failure: { reason: 'RuntimeDeleted', message } } };
+  }
+  const limit = view.job.spec.suspend === true ? undefined : deadline(view, tools.context.clock.now());
+  return limit !== undefined && limit.inMs <= 0 ? limit.end : undefined;
+}
+
+async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
+  const { job, runtime, draft } = view;
+  if (job.spec.suspend === true) return suspend(tools, view);
+  resume(tools, view);
+  const running = childrenOf(tools, view).master?.spec.suspend === false;
+  if (!running) {
+    if (!isConditionTrue(runtime.status?.conditions, 'Ready')) {
+      draft.set({ phase: 'Pending' });
+      return {
+        wait: 'RuntimeNotReady',
+        message: `runtime ${runtime.metadata.name} is not ready: ${runtime.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? 'it has not been looked at yet'}`,
+      };
+    }
+    if (runtime.spec.suspend && draft.value().startTime === undefined) {
+      draft.set({ phase: 'Pending' });
+      return { wait: 'RuntimeSuspended', message: `runtime ${runtime.metadata.name} starts no new job (spec.suspend)` };
+    }
+  }
+  if (draft.value().phase === undefined || draft.value().phase === 'Pending') draft.set({ phase: 'Preparing' });
+  for (const step of [preflight, stageDependencies, admit, startWhenReserved, watchAttempt]) {
+    const verdict = await step(tools, view);
+    if (!('go' in verdict)) return verdict;
+  }
+  return go;
+}
+
+/** From here on the attempt's slots are demand. */
+async function admit(_tools: JobTools, { draft }: JobView): Promise<JobVerdict> {
+  if (draft.value().attempt?.number === undefined) draft.set({ attempt: { number: 1 }, attempts: 1 });
+  if (draft.value().phase === 'Preparing' || draft.value().phase === 'Pending') draft.set({ phase: 'Waiting' });
+  return go;
+}
+
+/** Pods end, the attempt stays: Kueue's way of taking capacity back. */
+async function suspend(tools: JobTools, view: JobView): Promise<JobVerdict> {
+  const { master, worker } = childrenOf(tools, view);
+  if (master?.spec.suspend === false) {
+    const applied = await applyChildren(tools, view, { released: false, workers: worker?.spec.parallelism ?? 0 });
+    if (!('go' in applied)) return applied;
+  }
+  if (notesOf(view).suspendedSince === undefined) note(view, { suspendedSince: formatTime(tools.context.clock.now()) });
+  view.draft.set({ phase: 'Suspended' });
+  view.draft.condition('CapacityReady', false, 'Suspended', 'spec.suspend is true');
+  return { wait: 'Suspended', message: 'spec.suspend is true' };
+}
+
+function resume(tools: JobTools, view: JobView): void {
+  const since = parseTime(notesOf(view).suspendedSince);
+  if (since === undefined) return;
+  note(view, { suspendedSince: undefined, suspendedMs: (notesOf(view).suspendedMs ?? 0) + tools.context.clock.now() - since });
+  view.draft.set({ phase: view.draft.value().attempt?.number === undefined ? 'Preparing' : 'Waiting' });
+}
+
+function publishPlan(draft: StatusDraft<ElasticJobStatus>, plan: AccessPlan): void {
+  draft.set({ securityType: plan.securityType, accessPlan: plan.rows });
+}
+
+/** Nothing of it may run, and nothing was staged under a plan that does not stand. */
+async function invalid(
+  tools: JobTools,
+  job: Stored<ElasticJob>,
+  draft: StatusDraft<ElasticJobStatus>,
+  messages: readonly string[],
+): Promise<JobVerdict> {
+  const problem = await deleteChildren(tools, job);
+  if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
+  const message = messages.join('; ').slice(0, 4096);
+  note({ draft }, { cleaned: true });
+  draft.set({ phase: 'Failed', completionTime: formatTime(tools.context.clock.now()), failure: { reason: 'InvalidSpec', message } });
+  return go;
+}
+
+/** The job is deleted: its attempt ends without waiting for logs, its staged data goes, then its finalizer. */
+async function tearDown(
+  tools: JobTools,
+  job: Stored<ElasticJob>,
+  runtime: Stored<ElasticRuntime> | undefined,
+  draft: StatusDraft<ElasticJobStatus>,
+  runtimeKey: string,
+): Promise<JobVerdict> {
+  const problem = await deleteChildren(tools, job);
+  if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
+  const pods = tools.context.stores.pods
+    .byIndex('job', job.metadata.uid)
+    .filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
+  if (pods.length > 0) return { wait: 'ChildrenEnding', message: `${pods.length} pod(s) still end`, afterMs: 5_000 };
+  const planned = runtime === undefined ? undefined : planAccess({ runtime, job });
+  if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true) {
+    const cleaned = await cleanUp(tools, { job, runtime, plan: planned.plan, draft });
+    if (!('go' in cleaned)) return cleaned;
+  }
+  return release(tools, job, runtimeKey);
+}
+
+async function report(
+  tools: JobTools,
+  job: Stored<ElasticJob>,
+  draft: StatusDraft<ElasticJobStatus>,
+  verdict: JobVerdict,
+): Promise<ReconcileResult> {
+  const { context } = tools;
+  const phase = draft.value().phase ?? 'Pending';
+  describeWaiting(context, draft, phase, verdict);
+  summarize(draft, phase, verdict);
+  if (phase !== job.status?.phase)
+    context.events.record(elasticJobs, job, phase === 'Failed' ? 'Warning' : 'Normal', phase, phaseMessage(draft, verdict));
+  const written = await applyStatus(tools.applier, elasticJobs, job, draft.value());
+  if (!written.ok) return written.error.kind === 'NotFound' ? done : { retry: written.error.message };
+  if (written.value.changed) tools.expectations.wrote(keyOf(job), context.stores.jobs, written.value.object);
+  if ('again' in verdict) return { retry: verdict.message };
+  const times = ['wait' in verdict ? verdict.afterMs : undefined, nextDeadline(context, job, draft)].filter((time) => time !== undefined);
+  return times.length === 0 ? done : { requeueAfterMs: Math.max(Math.min(...times), 100) };
+}
+
+function nextDeadline(context: OperatorContext, job: Stored<ElasticJob>, draft: StatusDraft<ElasticJobStatus>): number | undefined {
+  if (hasEnded({ ...job, status: draft.value() }) || job.spec.suspend === true) return undefined;
+  return deadline({ job, draft } as JobView, context.clock.now())?.inMs;
+}
+
+function describeWaiting(context: OperatorContext, draft: StatusDraft<ElasticJobStatus>, phase: string, verdict: JobVerdict): void {
+  const waits = 'wait' in verdict && ['Pending', 'Preparing', 'Waiting'].includes(phase);
+  if (!waits) {
+    draft.unset('waiting');
+    return;
+  }
+  const before = draft.value().waiting;
+  draft.set({
+    waiting: {
+      reason: verdict.wait,
+      message: verdict.message.slice(0, 1024),
+      since: before?.reason === verdict.wait && before.since !== undefined ? before.since : formatTime(context.clock.now()),
+      ...(verdict.expectedAt !== undefined && { expectedAt: formatTime(verdict.expectedAt) }),
+    },
+  });
+}
+
+function summarize(draft: StatusDraft<ElasticJobStatus>, phase: string, verdict: JobVerdict): void {
+  if (phase === 'Failed') {
+    const { reason, message = '' } = draft.value().failure ?? { reason: 'Failed' };
+    draft.condition('Failed', true, reason, message);
+    draft.summary({ state: 'Stalled', reason, message });
+  } else if (phase === 'Succeeded' || phase === 'Terminated' || phase === 'Running') {
+    draft.summary({ state: 'Ready', reason: phase, message: `the job is ${phase.toLowerCase()}` });
+  } else {
+    draft.summary({ state: 'Reconciling', reason: phase, message: phaseMessage(draft, verdict) });
+  }
+}
+
+function phaseMessage(draft: StatusDraft<ElasticJobStatus>, verdict: JobVerdict): string {
+  if ('message' in verdict && verdict.message !== '') return verdict.message;
+  const failure = draft.value().failure?.message;
+  return failure ?? `attempt ${attemptOf({ draft })}`;
+}

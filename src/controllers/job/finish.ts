@@ -1,0 +1,164 @@
+import { labels } from '../../api/labels.ts';
+import { accessRecordKey, formatS3Uri, jobPrefix, logPrefix } from '../../core/access/locations.ts';
+import { attemptNames } from '../../core/jobs/names.ts';
+import { formatTime, parseTime } from '../../machinery/time.ts';
+import { services } from '../../ports/resources.ts';
+import { actAs } from '../identity/act.ts';
+import { describeFailure } from '../identity/failure.ts';
+import { nodesOf } from '../runtime/activity.ts';
+import { folderOf } from '../runtime/verify.ts';
+import { agentLog } from './agent-log.ts';
+import { deleteChild } from './children.ts';
+import { attemptOf, childrenOf, type Ending, go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
+
+/** Writes down how the attempt ends. Carrying it out begins with the next reconcile, so that a crash in between changes nothing. */
+export function beginEnding(tools: JobTools, view: JobView, end: Omit<Ending, 'since' | 'pods'>): void {
+  const pods = childrenOf(tools, view).pods.flatMap((pod) => {
+    const { uid, name } = pod.metadata;
+    const node = pod.spec.nodeName;
+    return node === undefined ? [] : [{ uid, name, node, role: pod.metadata.labels?.[labels.role] ?? 'worker' }];
+  });
+  note(view, { ending: { ...end, since: formatTime(tools.context.clock.now()), pods: pods.slice(0, 512) } });
+  view.draft.set({ phase: 'Uploading' });
+  view.draft.unset('waiting');
+}
+
+/** Ends the attempt: workers, logs, the agent's log and the record of accesses, children; then the job, or its next attempt. */
+export async function finishAttempt(tools: JobTools, view: JobView, ending: Ending): Promise<JobVerdict> {
+  const { master, worker } = childrenOf(tools, view);
+  const problem = (await deleteChild(tools, worker)) ?? (ending.phase === 'Succeeded' ? undefined : await deleteChild(tools, master));
+  if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
+  const flushed = logsFlushed(tools, view, ending);
+  if (!('go' in flushed)) return flushed;
+  await upload(tools, view, ending);
+  const left = await childrenGone(tools, view, ending);
+  if (!('go' in left)) return left;
+  conclude(tools, view, ending);
+  return go;
+}
+
+/** The pods of an attempt go only when their logs are out, their node is gone, or the time for it has passed. */
+function logsFlushed(tools: JobTools, view: JobView, ending: Ending): JobVerdict {
+  const { settings, clock } = tools.context;
+  const pods = ending.pods ?? [];
+  if (!settings.nodeAgents || pods.length === 0) {
+    view.draft.condition('LogsUploaded', true, 'NothingToWaitFor', 'no pod left a log to wait for');
+    return go;
+  }
+  const nodes = new Map(nodesOf(tools.context, view.runtime).map((node) => [node.status?.nodeName, node]));
+  let missingBytes = 0;
+  const pending = pods.filter(({ uid, node }) => {
+    const own = nodes.get(node);
+    if (own === undefined) return false;
+    const report = (own.status?.report?.logs ?? {}) as Readonly<
+      Record<string, { readonly flushed?: boolean; readonly pendingBytes?: number } | undefined>
+    >;
+    missingBytes += report[uid]?.pendingBytes ?? 0;
+    return report[uid]?.flushed !== true;
+  });
+  if (pending.length === 0) {
+    view.draft.condition('LogsUploaded', true, 'Uploaded', `the logs of ${pods.length} pod(s) are stored`);
+    return go;
+  }
+  const left = (parseTime(ending.since) ?? 0) + settings.logFlushTimeoutMs - clock.now();
+  if (left <= 0) {
+    view.draft.condition(
+      'LogsUploaded',
+      false,
+      'TimedOut',
+      `${pending.length} pod(s) without a final flush; at least ${missingBytes} byte(s) are known to be missing`,
+    );
+    return go;
+  }
+  view.draft.condition('LogsUploaded', false, 'Uploading', `waiting for the logs of ${pending.length} pod(s)`);
+  return { wait: 'LogsUploading', message: `logs of ${pending.length} pod(s)`, afterMs: Math.min(left, 5_000) };
+}
+
+/** As agent. A log that cannot be stored does not keep a job from ending: it is said in a condition. */
+async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<void> {
+  const { context } = tools;
+  const { job, runtime } = view;
+  const folder = jobPrefix(folderOf(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
+  const attempt = attemptOf(view);
+  const agentFolder = logPrefix(folder, attempt, 'agent');
+  view.draft.set({
+    logs: {
+      agent: `${formatS3Uri(agentFolder)}/`,
+      master: `${formatS3Uri(logPrefix(folder, attempt, 'master'))}/`,
+      workers: `${formatS3Uri(logPrefix(folder, attempt, 'worker'))}/`,
+    },
+  });
+  const records = context.audit.ofJob(
+    `${job.metadata.namespace}/${runtime.metadata.name}`,
+    `${job.metadata.namespace}/${job.metadata.name}`,
+  );
+  const documents = [
+    {
+      location: { bucket: agentFolder.bucket, key: `${agentFolder.key}/agent.log` },
+      text: agentLog(tools, view, ending, records),
+      type: 'text/plain',
+    },
+    {
+      location: accessRecordKey(folder),
+      text: `${JSON.stringify({ job: job.metadata.name, uid: job.metadata.uid, accesses: records }, null, 1)}\n`,
+      type: 'application/json',
+    },
+  ];
+  for (const { location, text, type } of documents) {
+    const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+    const request = {
+      runtime,
+      identity: 'agent',
+      job: { namespace: job.metadata.namespace ?? '', name: job.metadata.name, uid: job.metadata.uid },
+    } as const;
+    const stored = await actAs(context, request, at, (aws, caller) =>
+      aws.s3.putObject(caller, {
+        ...location,
+        body: new TextEncoder().encode(text),
+        contentType: type,
+        kmsKeyArn: runtime.spec.logs.kmsKeyArn,
+      }),
+    );
+    if (!stored.ok) view.draft.condition('LogsUploaded', false, 'AgentLogNotStored', describeFailure(stored.error));
+  }
+}
+
+/** Before another attempt takes over, nothing of this one may run any more; an end for good leaves what has ended for people to look at. */
+async function childrenGone(tools: JobTools, view: JobView, ending: Ending): Promise<JobVerdict> {
+  const { master, worker, pods } = childrenOf(tools, view);
+  const alive = pods.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
+  if (worker !== undefined || (ending.phase !== 'Succeeded' && master !== undefined))
+    return { wait: 'ChildrenEnding', message: 'the children are being deleted', afterMs: 5_000 };
+  if (alive.length > 0) return { wait: 'ChildrenEnding', message: `${alive.length} pod(s) still end`, afterMs: 5_000 };
+  if (ending.phase === 'Succeeded') return go;
+  const { name, namespace = '' } = view.job.metadata;
+  const deleted = await tools.context.kubernetes.delete(services, { namespace, name: attemptNames(name, attemptOf(view)).service });
+  return deleted.ok || deleted.error.kind === 'NotFound' ? go : { again: 'ChildrenEnding', message: deleted.error.message };
+}
+
+function conclude(tools: JobTools, view: JobView, ending: Ending): void {
+  const { draft } = view;
+  const now = formatTime(tools.context.clock.now());
+  const number = attemptOf(view);
+  const start = draft.value().attempt?.startTime;
+  const record = {
+    number,
+    reason: ending.reason,
+    message: ending.message.slice(0, 1024),
+    endTime: now,
+    ...(start !== undefined && { startTime: start }),
+  };
+  draft.set({ attemptHistory: [...(draft.value().attemptHistory ?? []), record].slice(-10) });
+  const failures = (notesOf(view).failures ?? 0) + (ending.failure === undefined ? 0 : 1);
+  note(view, { ending: undefined, failures });
+  draft.dropCondition('MasterRunning');
+  if (ending.phase === 'Retry') {
+    draft.set({ phase: 'Waiting', attempt: { number: number + 1 }, attempts: number + 1 });
+    draft.condition('CapacityReady', false, 'Retry', `attempt ${number} ended: ${ending.reason}`);
+    return;
+  }
+  draft.set({ phase: ending.phase, completionTime: now });
+  if (ending.failure !== undefined) draft.set({ failure: ending.failure });
+  const succeeded = ending.phase === 'Succeeded';
+  draft.condition(succeeded ? 'Complete' : 'Failed', true, ending.reason, ending.message);
+}

@@ -1,0 +1,79 @@
+import { attemptOutcome, podsOf } from '../../core/jobs/outcome.ts';
+import { parseTime } from '../../machinery/time.ts';
+import { readySlots, workersNow } from './capacity.ts';
+import { applyChildren } from './children.ts';
+import { childrenOf, go, type JobTools, type JobVerdict, type JobView, notesOf } from './tools.ts';
+
+/** Watches a running attempt: reports progress, grows and shrinks the workers, says when it has ended. */
+export async function watchAttempt(tools: JobTools, view: JobView): Promise<JobVerdict> {
+  const { draft, job } = view;
+  const children = childrenOf(tools, view);
+  const readyWorkers = podsOf(children.pods, 'worker').filter(isReady).length;
+  const masterRunning = podsOf(children.pods, 'master').some(isReady);
+  draft.condition(
+    'MasterRunning',
+    masterRunning,
+    masterRunning ? 'Running' : 'NotRunning',
+    masterRunning ? 'the master pod is ready' : 'no master pod is ready',
+  );
+  if (children.master === undefined) return { end: { phase: 'Retry', reason: 'MasterLost', message: 'the master Job was deleted' } };
+  const outcome = attemptOutcome({
+    master: children.master,
+    worker: children.worker,
+    pods: children.pods,
+    nodeExists: (name) => tools.context.stores.nodes.get(name) !== undefined,
+  });
+  if (outcome?.kind === 'Succeeded') return { end: { phase: 'Succeeded', reason: 'Succeeded', message: outcome.message } };
+  if (outcome?.kind === 'Lost') return { end: { phase: 'Retry', reason: outcome.reason, message: outcome.message } };
+  if (outcome?.kind === 'Failed') return failed(view, outcome.failure);
+  const wanted =
+    job.spec.workers.template === undefined
+      ? 0
+      : Math.max(workersNow(view, readySlots(tools, view)), shrunk(children.worker?.spec.parallelism ?? 0, job.spec.workers.max));
+  draft.set({ workers: { ready: readyWorkers, desired: wanted } });
+  const applied = await applyChildren(tools, view, { released: true, workers: wanted });
+  return 'go' in applied ? go : applied;
+}
+
+/** Workers that run are kept even where their slot is not counted ready any more (a node not ready for a moment), up to the maximum. */
+function shrunk(current: number, max: number): number {
+  return Math.min(current, max);
+}
+
+function failed(view: JobView, failure: NonNullable<ReturnType<typeof view.draft.value>['failure']>): JobVerdict {
+  const failures = (notesOf(view).failures ?? 0) + 1;
+  const message = failure.message ?? failure.reason;
+  const last = failures > view.job.spec.backoffLimit;
+  return { end: { phase: last ? 'Failed' : 'Retry', reason: failure.reason, message, failure } };
+}
+
+function isReady(pod: {
+  readonly status?: { readonly phase?: string; readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}): boolean {
+  return (
+    pod.status?.phase === 'Running' && (pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)
+  );
+}
+
+/** Milliseconds until a deadline passes, and what then; undefined where none is set. */
+export function deadline(view: JobView, nowMs: number): { readonly inMs: number; readonly end: JobVerdict } | undefined {
+  const { spec, metadata } = view.job;
+  const started = parseTime(view.draft.value().startTime);
+  const paused = notesOf(view).suspendedMs ?? 0;
+  if (started !== undefined && spec.activeDeadlineSeconds !== undefined) {
+    const message = `the job ran longer than ${spec.activeDeadlineSeconds} s (activeDeadlineSeconds)`;
+    return {
+      inMs: started + paused + spec.activeDeadlineSeconds * 1000 - nowMs,
+      end: { end: { phase: 'Failed', reason: 'DeadlineExceeded', message, failure: { reason: 'DeadlineExceeded', message } } },
+    };
+  }
+  if (started === undefined && spec.waitDeadlineSeconds !== undefined) {
+    const created = parseTime(metadata.creationTimestamp) ?? nowMs;
+    const message = `the job did not start within ${spec.waitDeadlineSeconds} s (waitDeadlineSeconds): ${view.draft.value().waiting?.message ?? 'no capacity'}`;
+    return {
+      inMs: created + paused + spec.waitDeadlineSeconds * 1000 - nowMs,
+      end: { end: { phase: 'Failed', reason: 'WaitDeadlineExceeded', message, failure: { reason: 'WaitDeadlineExceeded', message } } },
+    };
+  }
+  return undefined;
+}

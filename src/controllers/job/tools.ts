@@ -1,0 +1,92 @@
+import type { ElasticJob, ElasticJobStatus, ElasticRuntime, Failure } from '../../api/generated/types.ts';
+import type { Job, Pod, Stored } from '../../api/kubernetes.ts';
+import { labels } from '../../api/labels.ts';
+import type { AccessPlan } from '../../core/access/plan.ts';
+import { attemptNames } from '../../core/jobs/names.ts';
+import type { Applier } from '../../machinery/applier.ts';
+import type { Expectations } from '../../machinery/expectations.ts';
+import type { OperatorContext } from '../context.ts';
+import type { StatusDraft } from '../draft.ts';
+import type { GrantRequest } from '../identity/grants.ts';
+
+export type JobTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
+
+/** One reconcile of one ElasticJob. */
+export type JobView = {
+  readonly job: Stored<ElasticJob>;
+  readonly runtime: Stored<ElasticRuntime>;
+  readonly plan: AccessPlan;
+  readonly draft: StatusDraft<ElasticJobStatus>;
+};
+
+/** What is to become of the attempt or the job, written down before it is carried out. */
+export type Ending = {
+  readonly phase: 'Succeeded' | 'Failed' | 'Terminated' | 'Retry';
+  readonly reason: string;
+  readonly message: string;
+  readonly failure?: Failure;
+  /** RFC 3339 */
+  readonly since: string;
+  /** Pods whose logs are waited for. */
+  readonly pods?: readonly { readonly uid: string; readonly name: string; readonly node: string; readonly role: string }[];
+};
+
+/** `internal` of a job's status. */
+export type JobNotes = {
+  readonly verified?: string;
+  readonly staged?: string;
+  readonly ending?: Ending;
+  /** Attempts that failed by themselves. */
+  readonly failures?: number;
+  readonly suspendedSince?: string;
+  readonly suspendedMs?: number;
+  readonly cleaned?: boolean;
+};
+
+export type JobVerdict =
+  | { readonly go: true }
+  /** Comes back by an event, or after this long. */
+  | { readonly wait: string; readonly message: string; readonly afterMs?: number; readonly expectedAt?: number }
+  | { readonly again: string; readonly message: string }
+  | { readonly end: Omit<Ending, 'since' | 'pods'> };
+
+export const go = { go: true } satisfies JobVerdict;
+
+export function notesOf(view: Pick<JobView, 'draft'>): JobNotes {
+  return (view.draft.value().internal ?? {}) as JobNotes;
+}
+
+export function note(view: Pick<JobView, 'draft'>, notes: { readonly [K in keyof JobNotes]?: JobNotes[K] | undefined }): void {
+  const merged = Object.fromEntries(
+    Object.entries({ ...view.draft.value().internal, ...notes }).filter(([, value]) => value !== undefined),
+  );
+  view.draft.set({ internal: merged });
+}
+
+export function attemptOf(view: Pick<JobView, 'draft'>): number {
+  return view.draft.value().attempt?.number ?? 1;
+}
+
+/** Children of one attempt as the caches have them. */
+export function childrenOf(
+  tools: JobTools,
+  view: JobView,
+): { readonly master: Stored<Job> | undefined; readonly worker: Stored<Job> | undefined; readonly pods: readonly Stored<Pod>[] } {
+  const { job } = view;
+  const attempt = attemptOf(view);
+  const names = attemptNames(job.metadata.name, attempt);
+  const { stores } = tools.context;
+  const own = (found: Stored<Job> | undefined): Stored<Job> | undefined =>
+    found?.metadata.labels?.[labels.jobUid] === job.metadata.uid ? found : undefined;
+  return {
+    master: own(stores.childJobs.get(`${job.metadata.namespace}/${names.master}`)),
+    worker: own(stores.childJobs.get(`${job.metadata.namespace}/${names.worker}`)),
+    pods: stores.pods.byIndex('job', job.metadata.uid).filter((pod) => pod.metadata.labels?.[labels.attempt] === String(attempt)),
+  };
+}
+
+/** Grants on behalf of this job. */
+export function onBehalf(view: JobView, identity: GrantRequest['identity']): GrantRequest {
+  const { name, namespace = '', uid } = view.job.metadata;
+  return { runtime: view.runtime, identity, job: { namespace, name, uid }, connections: view.job.spec.connections ?? [] };
+}

@@ -1,0 +1,195 @@
+import { labels } from '../api/labels.ts';
+import { type ControllerOptions, primarySource, runController, storeSource } from '../machinery/controller.ts';
+import { createEventRecorder } from '../machinery/event-recorder.ts';
+import { createExpectations } from '../machinery/expectations.ts';
+import { createWorkQueue, type WorkQueue } from '../machinery/work-queue.ts';
+import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
+import type { Clock, Random } from '../ports/clock.ts';
+import type { KubernetesPort } from '../ports/kubernetes.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { createAuditLog } from './audit-log.ts';
+import { type OperatorContext, type OperatorSettings, runtimeKey } from './context.ts';
+import { createDisruptor } from './disruption/controller.ts';
+import { createGarbageCollector } from './garbage/controller.ts';
+import { createGrantKeeper } from './identity/grants.ts';
+import { createJobReconciler } from './job/controller.ts';
+import { createCapacityMemory } from './node/capacity-memory.ts';
+import { createNodeReconciler } from './node/controller.ts';
+import { createExplanations } from './node/explanations.ts';
+import { createProvisioner } from './node/provision.ts';
+import { createRuntimeReconciler } from './runtime/controller.ts';
+import { createStores } from './stores.ts';
+import { createVolumeReconciler } from './volume/controller.ts';
+
+export type OperatorParts = {
+  readonly kubernetes: KubernetesPort;
+  /** Given the audit that its calls are recorded in. */
+  readonly aws: (audit: AuditPort) => (region: string) => AwsPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+  /** Where every audit record goes at once. */
+  readonly audit: AuditPort;
+  readonly settings: OperatorSettings;
+  /** Name of this process, in events. */
+  readonly instance: string;
+};
+
+export type Operator = { readonly context: OperatorContext; readonly run: (signal: AbortSignal) => Promise<void> };
+
+/** The controllers over their ports: production and simulator start the same ones here. */
+export function createOperator(parts: OperatorParts): Operator {
+  const { kubernetes, clock, random, telemetry, settings } = parts;
+  const { stores, run: runStores } = createStores({ port: kubernetes, clock, random, telemetry });
+  const audit = createAuditLog(parts.audit);
+  const aws = parts.aws(audit);
+  const context: OperatorContext = {
+    kubernetes,
+    aws,
+    clock,
+    random,
+    telemetry,
+    settings,
+    stores,
+    audit,
+    grants: createGrantKeeper({ sts: (region) => aws(region).sts, kubernetes, clock, clusterName: settings.clusterName }),
+    events: createEventRecorder({
+      port: kubernetes,
+      clock,
+      random,
+      telemetry,
+      component: 'elastic-runtime-operator',
+      instance: parts.instance,
+    }),
+    capacity: createCapacityMemory(clock),
+    explanations: createExplanations(),
+  };
+  const controllers = describeControllers(context);
+  return {
+    context,
+    async run(signal) {
+      await Promise.all([runStores(signal), ...controllers.map((controller) => runController(controller, signal))]);
+      await context.events.flush();
+    },
+  };
+}
+
+type Described = Omit<ControllerOptions, 'clock' | 'telemetry' | 'queue'>;
+
+function describeControllers(context: OperatorContext): readonly ControllerOptions[] {
+  const { stores, clock, random, telemetry } = context;
+  const queues = new Map<string, WorkQueue>();
+  const queueOf = (name: string): WorkQueue => {
+    const queue = queues.get(name) ?? createWorkQueue({ name, clock, random, telemetry });
+    queues.set(name, queue);
+    return queue;
+  };
+  const expectations = () => createExpectations({ clock, telemetry });
+  const ofRuntime = { runtime: expectations(), provision: expectations() };
+  const ofJob = expectations();
+  const ofNode = expectations();
+
+  // Who hears of what. A runtime hears of its jobs and nodes; its jobs hear of it, of its nodes, of their own children and pods.
+  const jobKeysOf = (runtime: string): readonly string[] =>
+    stores.jobs.byIndex('runtime', runtime).map((job) => `${job.metadata.namespace}/${job.metadata.name}`);
+  const labelled =
+    (name: string) =>
+    (object: { readonly metadata: { readonly namespace?: string; readonly labels?: Readonly<Record<string, string>> } }) => {
+      const value = object.metadata.labels?.[name];
+      return value === undefined ? [] : [`${object.metadata.namespace}/${value}`];
+    };
+  const runtimes = primarySource(stores.runtimes);
+  const runtimesOfJobs = storeSource(stores.jobs, (job) => [`${job.metadata.namespace}/${job.spec.runtime}`]);
+  const runtimesOfNodes = storeSource(stores.elasticNodes, (node) => [runtimeKey(node.spec.runtimeRef)]);
+  const runtimesOfPods = storeSource(stores.pods, labelled(labels.runtime));
+  const nodeOfMachine = storeSource(stores.nodes, (machine) => {
+    const providerID = machine.spec?.providerID;
+    return providerID === undefined ? [] : stores.elasticNodes.byIndex('providerID', providerID).map((node) => node.metadata.name);
+  });
+  const jobsOfMachine = storeSource(stores.nodes, (machine) => {
+    const providerID = machine.spec?.providerID;
+    if (providerID === undefined) return [];
+    return stores.elasticNodes.byIndex('providerID', providerID).flatMap((node) => jobKeysOf(runtimeKey(node.spec.runtimeRef)));
+  });
+  const everything = {
+    synced: async () =>
+      void (await Promise.all(
+        [
+          stores.runtimes,
+          stores.jobs,
+          stores.elasticNodes,
+          stores.nodes,
+          stores.pods,
+          stores.childJobs,
+          stores.daemonSets,
+          stores.priorityClasses,
+        ].map((store) => store.synced()),
+      )),
+    start: () => () => {},
+  };
+
+  const described: readonly Described[] = [
+    {
+      name: 'runtime',
+      workers: 4,
+      reconcile: createRuntimeReconciler(context, ofRuntime.runtime),
+      sources: [runtimes, runtimesOfJobs, runtimesOfNodes, everything],
+      expectations: ofRuntime.runtime,
+      resync: {
+        everyMs: 600_000,
+        keys: () =>
+          stores.runtimes.list().map((runtime) => runtimeKey({ namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name })),
+      },
+    },
+    {
+      name: 'job',
+      workers: 16,
+      reconcile: createJobReconciler(context, ofJob),
+      sources: [
+        primarySource(stores.jobs),
+        storeSource(stores.runtimes, (runtime) =>
+          jobKeysOf(runtimeKey({ namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name })),
+        ),
+        storeSource(stores.elasticNodes, (node) => [
+          ...new Set((node.spec.reservedFor ?? []).map(({ jobName }) => `${node.spec.runtimeRef.namespace}/${jobName}`)),
+        ]),
+        storeSource(stores.childJobs, labelled(labels.job)),
+        storeSource(stores.pods, labelled(labels.job)),
+        jobsOfMachine,
+        everything,
+      ],
+      expectations: ofJob,
+    },
+    {
+      name: 'provision',
+      workers: 2,
+      reconcile: createProvisioner(context, {
+        expectations: ofRuntime.provision,
+        explained: (keys) => keys.forEach((key) => queueOf('job').add(key)),
+      }),
+      sources: [runtimes, runtimesOfJobs, runtimesOfNodes, runtimesOfPods, everything],
+      expectations: ofRuntime.provision,
+    },
+    {
+      name: 'node',
+      workers: 16,
+      reconcile: createNodeReconciler(context, ofNode),
+      sources: [primarySource(stores.elasticNodes), nodeOfMachine, everything],
+      expectations: ofNode,
+    },
+    {
+      name: 'disruption',
+      workers: 2,
+      reconcile: createDisruptor(context),
+      sources: [runtimes, runtimesOfJobs, runtimesOfNodes, runtimesOfPods, everything],
+    },
+    { name: 'volume', workers: 4, reconcile: createVolumeReconciler(context), sources: [primarySource(stores.elasticNodes), everything] },
+    {
+      name: 'garbage',
+      workers: 2,
+      reconcile: createGarbageCollector(context),
+      sources: [primarySource(stores.runtimes, { when: ({ previous }) => previous === undefined }), everything],
+    },
+  ];
+  return described.map((controller) => ({ ...controller, queue: queueOf(controller.name), clock, telemetry }));
+}

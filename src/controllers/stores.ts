@@ -1,0 +1,68 @@
+import { labels } from '../api/labels.ts';
+import { createInformer, type Informer } from '../machinery/informer.ts';
+import type { Clock, Random } from '../ports/clock.ts';
+import type { KubernetesPort } from '../ports/kubernetes.ts';
+import { daemonSets, elasticJobs, elasticNodes, elasticRuntimes, jobs, nodes, pods, priorityClasses } from '../ports/resources.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { runtimeKey, type Stores } from './context.ts';
+
+export type StoreParts = { readonly stores: Stores; readonly run: (signal: AbortSignal) => Promise<void> };
+
+/** What the controllers read, filled by one watch per kind. Pods and Jobs are those of ElasticJobs only. */
+export function createStores(parts: {
+  readonly port: KubernetesPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+}): StoreParts {
+  const ours = { labelSelector: labels.jobUid };
+  const indexByLabel = (name: string) => (object: { readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }) => {
+    const value = object.metadata.labels?.[name];
+    return value === undefined ? [] : [value];
+  };
+  const informers = {
+    runtimes: createInformer({ ...parts, type: elasticRuntimes }),
+    jobs: createInformer({
+      ...parts,
+      type: elasticJobs,
+      indexes: { runtime: (job) => [runtimeKey({ namespace: job.metadata.namespace ?? '', name: job.spec.runtime })] },
+    }),
+    elasticNodes: createInformer({
+      ...parts,
+      type: elasticNodes,
+      indexes: {
+        runtime: (node) => [runtimeKey(node.spec.runtimeRef)],
+        providerID: (node) => (node.status?.providerID === undefined ? [] : [node.status.providerID]),
+      },
+    }),
+    nodes: createInformer({
+      ...parts,
+      type: nodes,
+      indexes: { providerID: (node) => (node.spec?.providerID === undefined ? [] : [node.spec.providerID]) },
+    }),
+    pods: createInformer({
+      ...parts,
+      ...ours,
+      type: pods,
+      indexes: { job: indexByLabel(labels.jobUid), node: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
+    }),
+    childJobs: createInformer({ ...parts, ...ours, type: jobs, indexes: { job: indexByLabel(labels.jobUid) } }),
+    daemonSets: createInformer({ ...parts, type: daemonSets }),
+    priorityClasses: createInformer({ ...parts, type: priorityClasses }),
+  };
+  return {
+    stores: {
+      runtimes: informers.runtimes.store,
+      jobs: informers.jobs.store,
+      elasticNodes: informers.elasticNodes.store,
+      nodes: informers.nodes.store,
+      pods: informers.pods.store,
+      childJobs: informers.childJobs.store,
+      daemonSets: informers.daemonSets.store,
+      priorityClasses: informers.priorityClasses.store,
+    },
+    async run(signal) {
+      await Promise.all(Object.values(informers).map((informer: Pick<Informer<never, never>, 'run'>) => informer.run(signal)));
+    },
+  };
+}
