@@ -29,6 +29,9 @@ export type ConnectionSpec = {
   readonly connector?: Maybe<string>;
   readonly access?: Maybe<string>;
   readonly location?: Maybe<string>;
+  /** No rule reads these two; they go with the connection to whoever uses it. */
+  readonly expectedBucketOwner?: Maybe<string>;
+  readonly kmsKeyArn?: Maybe<string>;
   readonly authentication?: Maybe<Authentication>;
 };
 
