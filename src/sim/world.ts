@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Random } from '../ports/clock.ts';
 import { between, createFaults, createRandom, type FaultProfile, type Faults, profiles } from './faults.ts';
 
@@ -68,6 +67,13 @@ export type SimulatedProcess = {
 };
 
 export type WorldOptions = { readonly seed: number; readonly faults?: FaultProfile; readonly keepTrace?: boolean };
+
+/** Resolves when everything that the current instant has set off (promises, nested ones too) is over. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
 
 type QueuedEvent = { readonly at: number; readonly order: number; readonly label: string; action: (() => void) | undefined };
 

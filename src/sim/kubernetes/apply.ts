@@ -44,9 +44,12 @@ export function applyConfiguration(request: ApplyRequest): Applied {
   const dropped = [...(owners.get(owner) ?? [])].filter((path) => !wanted.has(path));
   let object = merged;
   for (const path of dropped) {
-    const shared = [...next.values()].some((paths) => paths.has(path) || ownsBelow(paths, path));
-    if (!shared) object = removePath(object, path.split(SEPARATOR), shape) as Fields;
+    // An empty map that was applied may have got members since.
+    const shared = ownsBelow(wanted, path) || [...next.values()].some((paths) => paths.has(path) || ownsBelow(paths, path));
+    if (!shared) object = (removePath(object, path.split(SEPARATOR), shape) ?? {}) as Fields;
   }
+  // A map that was left empty above may be applied as an empty one.
+  if (dropped.length > 0) object = merge(object, applied, shape) as Fields;
   next.set(owner, wanted);
   return { ok: true, object, owners: dropEmpty(next) };
 }

@@ -80,6 +80,7 @@ export async function bed(
     answer,
     value,
     async pass(ms) {
+      world.schedule(ms, 'time passes', () => undefined);
       await world.runUntil(() => false, ms);
     },
     async until(done, limitMs = 10 * 60_000) {
