@@ -6,7 +6,6 @@ export type Tags = Readonly<Record<string, string>>;
 
 type AssumeCommon = { readonly roleArn: string; readonly sessionName: string };
 type ObjectRequest = { readonly bucket: string; readonly key: string };
-type Filter = { readonly tags?: Tags };
 
 export type AwsCalls = {
   'sts.assumeRoleWithWebIdentity': AssumeCommon;
@@ -18,7 +17,7 @@ export type AwsCalls = {
   's3.listObjects': { readonly bucket: string; readonly prefix: string; readonly maxKeys?: number };
   's3.deleteObject': ObjectRequest;
   'ec2.createLaunchTemplate': { readonly name: string; readonly tags: Tags };
-  'ec2.describeLaunchTemplates': Filter;
+  'ec2.describeLaunchTemplates': object;
   'ec2.deleteLaunchTemplate': { readonly id: string };
   'ec2.createFleet': {
     readonly launchTemplate: { readonly id: string };
@@ -29,13 +28,13 @@ export type AwsCalls = {
     }[];
     readonly tags: Tags;
   };
-  'ec2.describeInstances': Filter;
+  'ec2.describeInstances': object;
   'ec2.terminateInstances': { readonly instanceIds: readonly string[] };
-  'ec2.describeVolumes': Filter;
+  'ec2.describeVolumes': object;
   'ec2.modifyVolume': { readonly volumeId: string; readonly sizeGiB: number };
   'ec2.describeVolumesModifications': object;
   'ec2.deleteVolume': { readonly volumeId: string };
-  'ec2.describeSubnets': Filter;
+  'ec2.describeSubnets': object;
   'ssm.getParameter': { readonly name: string };
   'secretsManager.getSecretValue': { readonly secretId: string };
 };

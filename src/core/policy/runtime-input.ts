@@ -1,6 +1,8 @@
+import type { PolicyDocument } from './document.ts';
+
 /** What the generated IAM depends on: structural, so that the generated API types satisfy it. */
 type Maybe<T> = T | undefined;
-type SecretName = { readonly name: string };
+type SecretKey = { readonly name: string; readonly key: string };
 type Location = { readonly uri: string; readonly kmsKeyArn: string };
 
 export type PolicyRuntime = {
@@ -10,7 +12,7 @@ export type PolicyRuntime = {
     readonly region: string;
     readonly identities: {
       readonly agent: { readonly roleArn: string };
-      readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretName> };
+      readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretKey> };
       readonly master?: Maybe<{ readonly roleArn: string }>;
       readonly worker?: Maybe<{ readonly roleArn: string }>;
       readonly node?: Maybe<{ readonly instanceProfileArn: string }>;
@@ -29,7 +31,7 @@ export type PolicyConnection = {
   readonly kmsKeyArn?: Maybe<string>;
   readonly authentication?: Maybe<{
     readonly roleArn?: Maybe<string>;
-    readonly externalIdSecretRef?: Maybe<SecretName>;
+    readonly externalIdSecretRef?: Maybe<SecretKey>;
     readonly credentials?: Maybe<object>;
     readonly properties?: Maybe<object>;
   }>;
@@ -55,14 +57,14 @@ export type DocumentsInput = {
   readonly oidcProviderArn: string;
   /** Issuer of the cluster's tokens, with or without `https://`. */
   readonly issuer: string;
-  /** Values of external IDs by the Secret's name; a Secret without one gets a value that no caller can send. */
+  /** Values of external IDs by `<Secret>/<key>`; one that is not here gets a value that no caller can send. */
   readonly externalIds?: Maybe<Readonly<Record<string, string>>>;
 };
 
 export type RoleDocuments = {
   readonly roleArn: string;
-  readonly trust: import('./document.ts').PolicyDocument;
-  readonly permissions: import('./document.ts').PolicyDocument;
+  readonly trust: PolicyDocument;
+  readonly permissions: PolicyDocument;
 };
 
 export type RuntimeDocuments = {

@@ -25,7 +25,7 @@ export function operatorTrust(context: DocumentContext): readonly PolicyStatemen
       Principal: { AWS: context.roles.agent },
       Action: ['sts:AssumeRole', 'sts:TagSession'],
       ...withCondition(
-        merge(externalId(context, spec.identities.operator.externalIdSecretRef?.name), ownTags('aws:RequestTag', context), onlyOurKeys),
+        merge(externalId(context, spec.identities.operator.externalIdSecretRef), ownTags('aws:RequestTag', context), onlyOurKeys),
       ),
     },
   ];
@@ -56,7 +56,9 @@ export function nodeTrust(): readonly PolicyStatement[] {
 
 /** sts:AssumeRole and nothing else: towards connection roles we pass neither tags nor a source identity. */
 export function connectionTrust(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
-  const secret = connections.map((connection) => connection.authentication?.externalIdSecretRef?.name).find((name) => name !== undefined);
+  const secret = connections
+    .map((connection) => connection.authentication?.externalIdSecretRef)
+    .find((reference) => reference !== undefined);
   return [
     {
       Sid: 'WorkerAtRunAgentAtDesign',
@@ -85,8 +87,12 @@ function webIdentity(context: DocumentContext, sid: string, subjects: readonly s
   };
 }
 
-function externalId(context: DocumentContext, secret: string | undefined): ConditionBlock | undefined {
+function externalId(
+  context: DocumentContext,
+  secret: { readonly name: string; readonly key: string } | undefined,
+): ConditionBlock | undefined {
   if (secret === undefined) return undefined;
+  const reference = `${secret.name}/${secret.key}`;
   // An external ID holds no space (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), so this matches nobody until it is filled in.
-  return { StringEquals: { 'sts:ExternalId': context.input.externalIds?.[secret] ?? `external ID of Secret ${secret}` } };
+  return { StringEquals: { 'sts:ExternalId': context.input.externalIds?.[reference] ?? `external ID of Secret ${reference}` } };
 }

@@ -1,0 +1,158 @@
+import { parseS3Uri } from '../../core/access/locations.ts';
+import {
+  type DocumentsInput,
+  mergeDocuments,
+  type PolicyConnection,
+  type PolicyJob,
+  type PolicyRuntime,
+  type RoleDocuments,
+  runtimeDocuments,
+} from '../../core/policy/documents.ts';
+import { malformed, type Parsed, parsed } from '../../core/quantity/outcome.ts';
+import { simulatedCatalog } from './catalog.ts';
+import { credentialUsers, type SecretManifest, secretValues, storedSecrets } from './credentials.ts';
+import { overlay } from './overlay.ts';
+import { bucketsOf, keysOf, type PlacedConnection, subnetsOf } from './places.ts';
+import { parseSimulatedAccount } from './simulated-account.ts';
+import type { AccountSpec, RoleSpec } from './spec.ts';
+
+/** What a simulation is given, as parsed manifests. */
+export type Manifests = {
+  readonly runtimes: readonly PolicyRuntime[];
+  readonly jobs: readonly PolicyJob[];
+  readonly secrets: readonly SecretManifest[];
+  /** ElasticConnections, for `connectionRef`. */
+  readonly connections?: readonly { readonly metadata: { readonly name?: string; readonly namespace?: string }; readonly spec: object }[];
+};
+
+export type AccountOptions = {
+  /** Value of the tag `elasticruntime.dev/cluster`. */
+  readonly clusterName: string;
+  /** Issuer URL of the simulated cluster's tokens. */
+  readonly issuer: string;
+};
+
+/**
+ * An account that fits the manifests: buckets, keys, subnets, roles with the policies that the generator makes, IAM users for the credentials found
+ * in Secrets, and values for Parameter Store and Secrets Manager. A document of kind SimulatedAccount overrides any of it. The reason of a refusal names the field.
+ */
+export function accountFor(manifests: Manifests, options: AccountOptions, simulatedAccount?: unknown): Parsed<AccountSpec> {
+  const said = simulatedAccount === undefined ? undefined : parseSimulatedAccount(simulatedAccount);
+  if (said !== undefined && !said.ok) return malformed(`SimulatedAccount: ${said.reason}`);
+  const wrong = manifests.runtimes.map(wrongLocations).find((reason) => reason !== undefined);
+  if (wrong !== undefined) return malformed(wrong);
+  const first = manifests.runtimes[0];
+  const accountId = said?.value.accountId ?? first?.spec.identities.operator.roleArn.split(':')[4] ?? '000000000000';
+  const region = said?.value.region ?? first?.spec.region ?? 'us-east-1';
+  const views = manifests.runtimes.map((runtime) => viewOf(runtime, manifests, options));
+  const connections = views.flatMap((view) => view.connections);
+  const accounts = new Set([
+    accountId,
+    ...views.flatMap(({ documents }) => rolesIn(documents).map(({ roleArn }) => roleArn.split(':')[4] ?? '')),
+  ]);
+  const issuer = options.issuer.replace(/^https:\/\//, '');
+  const generated: AccountSpec = {
+    accountId,
+    region,
+    oidcProviders: [...accounts].map((account) => ({
+      arn: `arn:aws:iam::${account}:oidc-provider/${issuer}`,
+      issuer,
+      clientIds: ['sts.amazonaws.com'],
+    })),
+    roles: mergedRoles(views),
+    users: credentialUsers(connections, manifests.secrets, accountId),
+    buckets: bucketsOf(manifests, connections, accountId, region),
+    keys: keysOf(manifests.runtimes, connections),
+    subnets: subnetsOf(manifests.runtimes, region),
+    instanceProfiles: views.map(({ documents }) => ({ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn })),
+    ...storedSecrets(connections),
+    quotas: { onDemandVcpus: 5000, spotVcpus: 5000 },
+    capacity: [],
+    interruptions: [],
+    types: simulatedCatalog(region).types,
+  };
+  return parsed(said === undefined ? generated : overlay(generated, said.value));
+}
+
+type View = {
+  readonly runtime: PolicyRuntime;
+  readonly connections: readonly PlacedConnection[];
+  readonly documents: ReturnType<typeof runtimeDocuments>;
+};
+
+function viewOf(runtime: PolicyRuntime, manifests: Manifests, { clusterName, issuer }: AccountOptions): View {
+  const { name, namespace = 'default' } = runtime.metadata;
+  const accountId = runtime.spec.identities.operator.roleArn.split(':')[4] ?? '';
+  const jobs = manifests.jobs
+    .filter((job) => job.spec.runtime === name && (job.metadata.namespace ?? 'default') === namespace)
+    .map((job) => resolved(job, manifests));
+  const input: DocumentsInput = {
+    runtime,
+    jobs,
+    clusterName,
+    accountId,
+    oidcProviderArn: `arn:aws:iam::${runtime.spec.identities.agent.roleArn.split(':')[4] ?? accountId}:oidc-provider/${issuer.replace(/^https:\/\//, '')}`,
+    issuer,
+    externalIds: externalIds(manifests.secrets, namespace),
+  };
+  const connections = jobs.flatMap((job) => (job.spec.connections ?? []).map((connection) => ({ connection, runtime })));
+  return { runtime, connections, documents: runtimeDocuments(input) };
+}
+
+/** The job with `connectionRef`s replaced by what they name. */
+function resolved(job: PolicyJob, manifests: Manifests): PolicyJob {
+  const namespace = job.metadata.namespace ?? 'default';
+  const connections = (job.spec.connections ?? []).map((connection): PolicyConnection => {
+    const reference = (connection as { readonly connectionRef?: { readonly name: string } }).connectionRef?.name;
+    const found = manifests.connections?.find(
+      ({ metadata }) => metadata.name === reference && (metadata.namespace ?? 'default') === namespace,
+    );
+    return found === undefined ? connection : { ...connection, ...found.spec, name: connection.name };
+  });
+  return { ...job, spec: { ...job.spec, connections } };
+}
+
+function externalIds(secrets: readonly SecretManifest[], namespace: string): Readonly<Record<string, string>> {
+  const own = secrets.filter((secret) => (secret.metadata.namespace ?? 'default') === namespace);
+  return Object.fromEntries(
+    own.flatMap((secret) => Object.entries(secretValues(secret)).map(([key, value]) => [`${secret.metadata.name ?? ''}/${key}`, value])),
+  );
+}
+
+type MergedRole = { readonly trusts: RoleDocuments['trust'][]; readonly policies: Map<string, RoleSpec['policies'][number]> };
+
+/** Roles that several runtimes share have the trust of all of them, and the policies of each. */
+function mergedRoles(views: readonly View[]): readonly RoleSpec[] {
+  const merged = new Map<string, MergedRole>();
+  for (const { runtime, documents } of views) {
+    for (const { roleArn, trust, permissions } of rolesIn(documents)) {
+      const entry: MergedRole = merged.get(roleArn) ?? { trusts: [], policies: new Map() };
+      merged.set(roleArn, entry);
+      entry.trusts.push(trust);
+      const name = `${roleArn.slice(roleArn.lastIndexOf('/') + 1)} for ${runtime.metadata.namespace ?? 'default'}/${runtime.metadata.name ?? ''}`;
+      if (Array.isArray(permissions.Statement) && permissions.Statement.length === 0) continue;
+      entry.policies.set(JSON.stringify(permissions), { name, document: permissions });
+    }
+  }
+  return [...merged].map(([arn, { trusts, policies }]) => ({ arn, trust: mergeDocuments(trusts), policies: [...policies.values()] }));
+}
+
+function rolesIn({
+  agent,
+  operator,
+  master,
+  worker,
+  node,
+  connectionRoles,
+}: ReturnType<typeof runtimeDocuments>): readonly RoleDocuments[] {
+  return [agent, operator, master, worker, node, ...new Set(Object.values(connectionRoles))];
+}
+
+function wrongLocations(runtime: PolicyRuntime): string | undefined {
+  for (const field of ['staging', 'logs'] as const) {
+    const location = parseS3Uri(runtime.spec[field].uri);
+    if (!location.ok)
+      return `ElasticRuntime ${runtime.metadata.namespace ?? 'default'}/${runtime.metadata.name ?? ''}: spec.${field}.uri: ${location.reason}`;
+  }
+  return undefined;
+}

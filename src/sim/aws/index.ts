@@ -1,0 +1,149 @@
+import type { PolicyDocument } from '../../core/policy/document.ts';
+import type { AuditPort, AwsPort } from '../../ports/aws/index.ts';
+import type { SimulatedProcess, World } from '../world.ts';
+import { interrupt } from './fleet.ts';
+import { endInstance, isLive, stateOf } from './instances.ts';
+import { createPort } from './port.ts';
+import type { CallRecord } from './record.ts';
+import type { AccountSpec, CapacitySpec, InterruptionSpec, RoleSpec } from './spec.ts';
+import {
+  type AccountState,
+  compileRole,
+  createState,
+  type InstanceEvents,
+  type InstanceState,
+  type StoredObject,
+  type VerifyToken,
+  type VolumeState,
+} from './state.ts';
+import { sizeOf } from './volumes.ts';
+
+export { accountFor } from './account.ts';
+export { type CatalogEntry, type SimulatedCatalog, simulatedCatalog } from './catalog.ts';
+export { type CallRecord, type Difference, differencesOf } from './record.ts';
+export type { AccountSpec } from './spec.ts';
+export type { InstanceEvents, InstanceState, StoredObject, TokenFacts, VerifyToken, VolumeState } from './state.ts';
+
+export type AwsAccount = {
+  readonly spec: AccountSpec;
+  /** The port of one process. Its grants are its own: another process, or its next incarnation, knows none of them. */
+  awsFor(process: SimulatedProcess, audit: AuditPort, region?: string): AwsPort;
+  /** Every call that reached the account, in order, as the account saw it. */
+  readonly calls: readonly CallRecord[];
+  /** `<Sid> of <policy>` of every statement that has allowed something. */
+  readonly usedStatements: ReadonlySet<string>;
+  /** Every instance ever launched. */
+  instances(): readonly InstanceState[];
+  /** Not ended: neither shutting down nor terminated. */
+  liveInstances(): readonly InstanceState[];
+  instance(id: string): InstanceState | undefined;
+  stateOf(instance: InstanceState): ReturnType<typeof stateOf>;
+  /** Every volume that exists now. */
+  volumes(): readonly VolumeState[];
+  volume(id: string): VolumeState | undefined;
+  /** GiB of the block device, as the machine sees it now. */
+  volumeSize(volume: VolumeState): number;
+  /** Launch templates that exist now. */
+  templates(): readonly { readonly id: string; readonly name: string; readonly tags: Readonly<Record<string, string>> }[];
+  objects(bucket: string): readonly StoredObject[];
+  /** Puts an object there as nobody: what was there before, or what somebody else wrote. */
+  placeObject(bucket: string, key: string, body: Uint8Array, kmsKeyArn?: string): void;
+  /** What all instances have cost so far: seconds at the price of their launch, at least a minute each. */
+  usd(): number;
+  /** The machine shuts itself down; its shutdown behaviour ends the instance. */
+  shutDown(instanceId: string): void;
+  /** AWS gives the two minutes' notice and takes a spot instance back. */
+  interrupt(instanceId: string): void;
+  /** Replaces or adds a role: what somebody changes in the account while it runs. */
+  putRole(role: RoleSpec): void;
+  deleteRole(arn: string): void;
+  /** Adds the policy with which the console revokes sessions: everything is denied to those issued before now. */
+  revokeSessions(roleArn: string): void;
+  setKeyEnabled(arn: string, enabled: boolean): void;
+  setCapacity(capacity: readonly CapacitySpec[]): void;
+};
+
+export type AwsAccountOptions = {
+  readonly world: World;
+  readonly verifyToken: VerifyToken;
+  readonly events?: InstanceEvents;
+};
+
+/** An AWS account in memory, on the world's virtual clock and seed. */
+export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions): AwsAccount {
+  const { world, verifyToken, events = {} } = options;
+  const state = createState(spec, { world, verifyToken, events });
+  for (const interruption of spec.interruptions) {
+    world.schedule(interruption.atMs, 'aws interrupts spot instances', () => interruptSome(state, interruption));
+  }
+  const live = (): readonly InstanceState[] => [...state.instances.values()].filter((instance) => isLive(instance, world.now()));
+  return {
+    spec,
+    awsFor: (process, audit, region = spec.region) => createPort(state, process, audit, region),
+    calls: state.calls,
+    usedStatements: state.usedStatements,
+    instances: () => [...state.instances.values()],
+    liveInstances: live,
+    instance: (id) => state.instances.get(id),
+    stateOf: (instance) => stateOf(instance, world.now()),
+    volumes: () => [...state.volumes.values()].filter((volume) => world.now() < volume.deletedAt),
+    volume: (id) => state.volumes.get(id),
+    volumeSize: (volume) => sizeOf(volume, world.now()),
+    templates: () => [...state.templates.values()],
+    objects: (bucket) => [...(state.buckets.get(bucket)?.objects.values() ?? [])],
+    placeObject(bucket, key, body, kmsKeyArn) {
+      const object = { key, body, eTag: '"placed"', writtenAt: world.now(), ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }) };
+      state.buckets.get(bucket)?.objects.set(key, object);
+    },
+    usd: () => usdOf(state),
+    shutDown(instanceId) {
+      const instance = state.instances.get(instanceId);
+      if (instance !== undefined) endInstance(state, instance, 'itself');
+    },
+    interrupt(instanceId) {
+      const instance = state.instances.get(instanceId);
+      if (instance !== undefined) interrupt(state, instance);
+    },
+    putRole: (role) => void state.roles.set(role.arn, compileRole(role)),
+    deleteRole: (arn) => void state.roles.delete(arn),
+    revokeSessions(roleArn) {
+      const role = state.roles.get(roleArn);
+      if (role === undefined) return;
+      const policies = [...role.spec.policies, { name: 'AWSRevokeOlderSessions', document: denyOlderThan(world.now()) }];
+      state.roles.set(roleArn, compileRole({ ...role.spec, policies }));
+    },
+    setKeyEnabled(arn, enabled) {
+      const key = state.keys.get(arn);
+      if (key !== undefined) key.spec = { ...key.spec, enabled };
+    },
+    setCapacity: (capacity) => void state.capacity.splice(0, state.capacity.length, ...capacity),
+  };
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html */
+function denyOlderThan(now: number): PolicyDocument {
+  const before = { DateLessThan: { 'aws:TokenIssueTime': new Date(now).toISOString() } };
+  return { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: '*', Resource: '*', Condition: before }] };
+}
+
+function interruptSome(state: AccountState, { instanceType, zone, count }: InterruptionSpec): void {
+  const now = state.world.now();
+  const chosen = [...state.instances.values()].filter(
+    (instance) =>
+      isLive(instance, now) &&
+      instance.capacityType === 'spot' &&
+      (instanceType === undefined || instance.type.name === instanceType) &&
+      (zone === undefined || instance.zone === zone),
+  );
+  for (const instance of chosen.slice(0, count)) interrupt(state, instance);
+}
+
+/** Per second, at least 60 s, from launch until it stops (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/concepts.html). */
+function usdOf(state: AccountState): number {
+  const now = state.world.now();
+  let usd = 0;
+  for (const { launchedAt, stoppingAt, usdPerHour } of state.instances.values()) {
+    usd += (Math.max(60, (Math.min(now, stoppingAt) - launchedAt) / 1000) / 3600) * usdPerHour;
+  }
+  return usd;
+}

@@ -1,0 +1,170 @@
+import { auditOf } from '../../core/policy/audit.ts';
+import type { AwsCalls, AwsMethod } from '../../core/policy/calls.ts';
+import { accountOf, callerArn } from '../../core/policy/principal.ts';
+import type { AuditPort, AwsError, AwsPort, AwsResult, Caller, Grant, Subject } from '../../ports/aws/index.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
+import type { SimulatedProcess } from '../world.ts';
+import type { Authenticated } from './authorize.ts';
+import { type Failure, noAnswer } from './failures.ts';
+import { createFleet } from './fleet.ts';
+import { describeInstances, terminateInstances } from './instances.ts';
+import { type Answer, perform, performUnsigned, type Request, refuseBusy } from './perform.ts';
+import { deleteObject, getObject, headObject, listObjects, putObject } from './s3.ts';
+import { getParameter, getSecretValue } from './secrets.ts';
+import type { AccountState, Session } from './state.ts';
+import { assumeRole, assumeRoleWithWebIdentity } from './sts.ts';
+import { describeSubnets } from './subnets.ts';
+import { createLaunchTemplate, deleteLaunchTemplate, describeLaunchTemplates } from './templates.ts';
+import { createVault } from './vault.ts';
+import { deleteVolume, describeVolumes, describeVolumesModifications, modifyVolume } from './volumes.ts';
+
+/** Methods that change something: at these a process may die under faults. */
+const writes: ReadonlySet<AwsMethod> = new Set<AwsMethod>([
+  's3.putObject',
+  's3.deleteObject',
+  'ec2.createLaunchTemplate',
+  'ec2.deleteLaunchTemplate',
+  'ec2.createFleet',
+  'ec2.terminateInstances',
+  'ec2.modifyVolume',
+  'ec2.deleteVolume',
+]);
+
+type Actor = { readonly identity: string; readonly chain: readonly string[]; readonly sessionName: string; readonly subject: Subject };
+
+const grantEnded: AwsError = {
+  kind: 'Expired',
+  code: 'GrantEnded',
+  message: 'the grant was released or is past its end; no call was made',
+};
+
+/** One process's AWS: its own vault of grants and its own audit, over the account that all processes share. */
+export function createPort(state: AccountState, process: SimulatedProcess, audit: AuditPort, region: string): AwsPort {
+  const vault = createVault(process.clock, process.name);
+
+  async function send<M extends AwsMethod, T>(incoming: Request<M>, actor: Actor, effect: () => Answer<T>): Promise<AwsResult<T>> {
+    const { method, request } = incoming;
+    const shown = auditOf(method, request);
+    const answer = await process.call<Answer<T> | undefined>(
+      `aws ${method} ${shown.resource}`,
+      { write: writes.has(method), service: 'aws' },
+      effect,
+      {
+        lost: () => undefined,
+        busy: () => refuseBusy<M, T>(state, incoming, actor.sessionName),
+      },
+    );
+    const { job, node } = actor.subject;
+    audit.record({
+      time: new Date(process.clock.now()).toISOString(),
+      runtime: actor.subject.runtime,
+      ...(job === undefined ? {} : { job }),
+      ...(node === undefined ? {} : { node }),
+      identity: actor.identity,
+      chain: actor.chain,
+      sessionName: actor.sessionName,
+      ...shown,
+      outcome: answer === undefined ? 'no-answer' : answer.result.ok ? 'ok' : answer.result.error.code,
+      ...(answer === undefined ? {} : { requestId: answer.requestId }),
+    });
+    if (answer === undefined) return err(noAnswer);
+    return answer.result.ok ? answer.result : err({ ...answer.result.error, requestId: answer.requestId });
+  }
+
+  /** A signed call. */
+  async function call<M extends AwsMethod, T>(
+    method: M,
+    caller: Caller,
+    request: AwsCalls[M],
+    run: (caller: Authenticated) => Result<T, Failure>,
+  ): Promise<AwsResult<T>> {
+    const credentials = vault.open(caller.grant);
+    if (credentials === undefined) return err(grantEnded);
+    const incoming = { method, request, process: process.name, credentials };
+    const { identity, chain, sessionName } = caller.grant;
+    return await send(incoming, { identity, chain, sessionName, subject: caller.subject }, () => perform(state, incoming, run));
+  }
+
+  function grantOf(answer: AwsResult<Session>, facts: Omit<Grant, 'id' | 'expiresAt'>): AwsResult<Grant> {
+    if (!answer.ok) return answer;
+    const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = answer.value;
+    return ok(vault.put({ ...facts, expiresAt }, { accessKeyId, secretAccessKey, sessionToken }));
+  }
+
+  /** An operation on the account with its caller and region filled in. */
+  function on<M extends AwsMethod, R extends AwsCalls[M], T>(
+    method: M,
+    operation: (
+      at: { readonly state: AccountState; readonly caller: Authenticated; readonly region: string },
+      request: R,
+    ) => Result<T, Failure>,
+  ): (caller: Caller, request: R) => Promise<AwsResult<T>> {
+    return (caller, request) =>
+      call(method, caller, request, (authenticated) => operation({ state, caller: authenticated, region }, request));
+  }
+
+  return {
+    sts: {
+      async assumeRoleWithWebIdentity(subject, request) {
+        const { identity, roleArn, sessionName } = request;
+        const incoming = { method: 'sts.assumeRoleWithWebIdentity', request, process: process.name, credentials: undefined } as const;
+        const answer = await send(incoming, { identity, chain: [], sessionName, subject }, () => {
+          const who = { caller: state.verifyToken(request.token)?.sub ?? 'unauthenticated', sessionName };
+          return performUnsigned(state, incoming, who, () => assumeRoleWithWebIdentity(state, request));
+        });
+        return grantOf(answer, { identity, chain: [roleArn], sessionName });
+      },
+      async assumeRole(caller, request) {
+        const { identity, roleArn, sessionName } = request;
+        const answer = await call('sts.assumeRole', caller, request, (authenticated) => assumeRole(state, authenticated, request));
+        return grantOf(answer, { identity, chain: [...caller.grant.chain, roleArn], sessionName });
+      },
+      getCallerIdentity: (caller) =>
+        call('sts.getCallerIdentity', caller, {}, ({ principal }) =>
+          ok({ account: accountOf(callerArn(principal)), arn: callerArn(principal) }),
+        ),
+      staticGrant(identity, keys) {
+        const { accessKeyId, secretAccessKey, sessionToken } = keys;
+        const facts = {
+          identity,
+          chain: keys.chain ?? [],
+          sessionName: keys.sessionName ?? accessKeyId.slice(-4),
+          expiresAt: keys.expiresAt ?? Number.POSITIVE_INFINITY,
+        };
+        return vault.put(facts, { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) });
+      },
+      exportGrant(grant) {
+        const credentials = vault.open(grant);
+        return credentials?.sessionToken === undefined ? undefined : { ...credentials, sessionToken: credentials.sessionToken };
+      },
+      release: (grant) => vault.release(grant),
+    },
+    s3: {
+      putObject: on('s3.putObject', putObject),
+      getObject: async (caller, request) => {
+        const answer = await on('s3.getObject', getObject)(caller, request);
+        if (!answer.ok || answer.value.body.byteLength <= request.maxBytes) return answer;
+        const message = `the object has ${answer.value.body.byteLength} bytes, at most ${request.maxBytes} are read`;
+        return err({ kind: 'Invalid', code: 'ObjectTooLarge', message });
+      },
+      headObject: on('s3.headObject', headObject),
+      listObjects: on('s3.listObjects', listObjects),
+      deleteObject: on('s3.deleteObject', deleteObject),
+    },
+    ec2: {
+      createLaunchTemplate: on('ec2.createLaunchTemplate', createLaunchTemplate),
+      describeLaunchTemplates: on('ec2.describeLaunchTemplates', describeLaunchTemplates),
+      deleteLaunchTemplate: on('ec2.deleteLaunchTemplate', deleteLaunchTemplate),
+      createFleet: on('ec2.createFleet', createFleet),
+      describeInstances: on('ec2.describeInstances', describeInstances),
+      terminateInstances: on('ec2.terminateInstances', terminateInstances),
+      describeVolumes: on('ec2.describeVolumes', describeVolumes),
+      modifyVolume: on('ec2.modifyVolume', modifyVolume),
+      describeVolumesModifications: on('ec2.describeVolumesModifications', describeVolumesModifications),
+      deleteVolume: on('ec2.deleteVolume', deleteVolume),
+      describeSubnets: on('ec2.describeSubnets', describeSubnets),
+    },
+    ssm: { getParameter: on('ssm.getParameter', getParameter) },
+    secretsManager: { getSecretValue: on('secretsManager.getSecretValue', getSecretValue) },
+  };
+}
