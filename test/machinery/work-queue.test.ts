@@ -167,7 +167,7 @@ const steps = fc.array(
     fc.record({ do: fc.constant('done' as const), pick: fc.nat(9) }),
     fc.record({ do: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 60 }) }),
   ),
-  { maxLength: 80 },
+  { maxLength: 80, size: 'max' },
 );
 
 test('model: against plain sets, nothing is lost, doubled or handed out of turn', async () => {
