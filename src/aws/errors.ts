@@ -181,13 +181,15 @@ function unreadable(status: number): AwsError {
   return status < 300 ? { kind: 'Network', code: 'UnreadableAnswer', message } : { kind: ofStatus(status), code: String(status), message };
 }
 
-/** An answer without a body (HeadObject) has no code but its status: S3 documents 403 Forbidden, 404 Not Found there. */
+/** What S3 documents for answers to HEAD, which have no body to carry a code (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). */
+const BODYLESS: Readonly<Record<number, string>> = { 400: 'BadRequest', 403: 'Forbidden', 404: 'NotFound' };
+
 function codeOf(error: Thrown, status: number | undefined): string {
   if (status === undefined) {
     return error.code ?? error.name ?? 'NoAnswer';
   }
   const name = error.Code ?? error.name ?? '';
-  return name === '' || name === 'Unknown' || name === 'UnknownError' ? String(status) : name;
+  return name === '' || name === 'Unknown' || name === 'UnknownError' ? (BODYLESS[status] ?? String(status)) : name;
 }
 
 function clean(message: string, secrets: readonly string[]): string {

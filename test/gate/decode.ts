@@ -75,19 +75,19 @@ const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
     method: 'ec2.createLaunchTemplate',
     request: { name: textAt(p, 'LaunchTemplateName') ?? '', tags: specifiedTags(p, 'launch-template') },
   }),
-  'ec2:DescribeLaunchTemplates': (p) => ({ method: 'ec2.describeLaunchTemplates', request: filter(p) }),
+  'ec2:DescribeLaunchTemplates': () => ({ method: 'ec2.describeLaunchTemplates', request: {} }),
   'ec2:DeleteLaunchTemplate': (p) => ({ method: 'ec2.deleteLaunchTemplate', request: { id: textAt(p, 'LaunchTemplateId') ?? '' } }),
   'ec2:CreateFleet': (p) => ({ method: 'ec2.createFleet', request: fleet(p) }),
-  'ec2:DescribeInstances': (p) => ({ method: 'ec2.describeInstances', request: filter(p) }),
+  'ec2:DescribeInstances': () => ({ method: 'ec2.describeInstances', request: {} }),
   'ec2:TerminateInstances': (p) => ({ method: 'ec2.terminateInstances', request: { instanceIds: texts(p, 'InstanceId') } }),
-  'ec2:DescribeVolumes': (p) => ({ method: 'ec2.describeVolumes', request: filter(p) }),
+  'ec2:DescribeVolumes': () => ({ method: 'ec2.describeVolumes', request: {} }),
   'ec2:ModifyVolume': (p) => ({
     method: 'ec2.modifyVolume',
     request: { volumeId: textAt(p, 'VolumeId') ?? '', sizeGiB: Number(textAt(p, 'Size')) },
   }),
   'ec2:DescribeVolumesModifications': () => ({ method: 'ec2.describeVolumesModifications', request: {} }),
   'ec2:DeleteVolume': (p) => ({ method: 'ec2.deleteVolume', request: { volumeId: textAt(p, 'VolumeId') ?? '' } }),
-  'ec2:DescribeSubnets': (p) => ({ method: 'ec2.describeSubnets', request: filter(p) }),
+  'ec2:DescribeSubnets': () => ({ method: 'ec2.describeSubnets', request: {} }),
 };
 
 function assumed(p: Tree): { roleArn: string; sessionName: string } {
@@ -96,14 +96,6 @@ function assumed(p: Tree): { roleArn: string; sessionName: string } {
 
 function texts(p: Tree, name: string): string[] {
   return listAt(p, name).filter((item) => typeof item === 'string');
-}
-
-function filter(p: Tree): { tags?: Readonly<Record<string, string>> } {
-  const tags = listAt(p, 'Filter').flatMap((item) => {
-    const name = textAt(item, 'Name') ?? '';
-    return name.startsWith('tag:') ? [[name.slice(4), textAt(item, 'Value', 0) ?? '']] : [];
-  });
-  return tags.length === 0 ? {} : { tags: Object.fromEntries(tags) };
 }
 
 /** Tags of one kind of resource in a request's TagSpecification list. */

@@ -54,7 +54,9 @@ async function templateOf(backend: Backend, id: string): Promise<Template | unde
     const data = answer.LaunchTemplateVersions?.[0]?.LaunchTemplateData;
     const profile = data?.IamInstanceProfile?.Arn;
     const key = data?.BlockDeviceMappings?.[0]?.Ebs?.KmsKeyId;
+    const launchTags = data?.TagSpecifications?.find(({ ResourceType }) => ResourceType === 'network-interface')?.Tags ?? [];
     return {
+      launchTags: Object.fromEntries(launchTags.map(({ Key = '', Value = '' }) => [Key, Value])),
       imageId: data?.ImageId ?? '',
       securityGroupIds: data?.SecurityGroupIds ?? [],
       ...(profile !== undefined && { instanceProfileArn: profile }),

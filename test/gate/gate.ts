@@ -84,7 +84,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     records.push({
       time: new Date(time).toISOString(),
       ...seen,
-      outcome: isRefusal(result) ? result.code : outcomeOf(answer, request),
+      outcome: outcomeOf(answer, request),
       requestId,
       delivered,
       ...(isRefusal(result) && result.because !== undefined && { because: result.because }),
@@ -150,12 +150,13 @@ function audited({ call, service, operation }: Wire): { readonly action: string;
   return call ? auditOf(call.method, call.request as never) : { action: `${service}:${operation}`, resource: '*' };
 }
 
-/** Of an answer of the emulator's; a HEAD has no body to name its error in. */
+/** `ok` or the error's code as the caller can see it: to a HEAD there is none but the status. */
 function outcomeOf(answer: WireAnswer, request: WireRequest): string {
   if (answer.status < 300) return 'ok';
+  if (request.method === 'HEAD')
+    return ({ 400: 'BadRequest', 403: 'Forbidden', 404: 'NotFound' } as Record<number, string>)[answer.status] ?? String(answer.status);
   const body = answer.body.toString();
-  const code = /<Code>([^<]+)<\/Code>/.exec(body)?.[1] ?? /"__type": ?"(?:[^"]*#)?([^"]+)"/.exec(body)?.[1];
-  return code ?? (request.method === 'HEAD' && answer.status === 404 ? 'NotFound' : String(answer.status));
+  return /<Code>([^<]+)<\/Code>/.exec(body)?.[1] ?? /"__type": ?"(?:[^"]*#)?([^"]+)"/.exec(body)?.[1] ?? String(answer.status);
 }
 
 /** The fault in place of carrying out the call. */
