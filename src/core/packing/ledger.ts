@@ -39,6 +39,8 @@ export type Ledger = {
   free: Float64Array;
   /** The most that any machine offers, found when first asked. */
   largest: Float64Array | undefined;
+  /** Candidates by shape and capacity type, grouped when first asked. */
+  byKind: ReadonlyMap<string, readonly Candidate[]> | undefined;
   phase: Phase;
   /** While a gang that stays together is placed: the zone that is being tried. */
   onlyZone: string | undefined;
@@ -67,6 +69,7 @@ export function openLedger(problem: PackingProblem, classified: Classified, dims
     limits: launchLimits(problem),
     free: new Float64Array(dims.names.length * (problem.nodes.length + 64)),
     largest: undefined,
+    byKind: undefined,
     phase: 'existing',
     onlyZone: undefined,
     log: [],

@@ -6,7 +6,7 @@ import { nodeFacts } from './running.ts';
 
 type Tally = { nodes: number; vcpus: number; usdPerHour: number };
 type Caps = { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number };
-type Share = { spotVcpus: number; vcpus: number };
+type Share = { spotVcpus: number; vcpus: number; initialSpotVcpus: number; initialVcpus: number; readonly percent: number };
 
 /** What pools and the whole problem may still launch, and which capacity type keeps a pool's spot share. */
 export type LaunchLimits = {
@@ -20,7 +20,10 @@ export function launchLimits(problem: PackingProblem): LaunchLimits {
   const all: Tally = { nodes: 0, vcpus: 0, usdPerHour: 0 };
   const byPool = new Map<string, Tally>(problem.pools.map((pool) => [pool.name, { nodes: 0, vcpus: 0, usdPerHour: 0 }]));
   const shares = new Map<string, Share>();
-  for (const pool of problem.pools) if (pool.spotPercent !== undefined) shares.set(shareGroup(pool), { spotVcpus: 0, vcpus: 0 });
+  for (const pool of problem.pools) {
+    if (pool.spotPercent === undefined) continue;
+    shares.set(shareGroup(pool), { spotVcpus: 0, vcpus: 0, initialSpotVcpus: 0, initialVcpus: 0, percent: pool.spotPercent });
+  }
   const pools = new Map(problem.pools.map((pool) => [pool.name, pool]));
   for (const node of problem.nodes) {
     const pool = node.pool === undefined ? undefined : pools.get(node.pool);
@@ -33,6 +36,10 @@ export function launchLimits(problem: PackingProblem): LaunchLimits {
       share.vcpus += size.vcpus;
       if (node.labels[CAPACITY_TYPE] === 'spot') share.spotVcpus += size.vcpus;
     }
+  }
+  for (const share of shares.values()) {
+    share.initialSpotVcpus = share.spotVcpus;
+    share.initialVcpus = share.vcpus;
   }
   return { all, byPool, shares, caps: problem.limits };
 }

@@ -1,12 +1,15 @@
 import { answer } from './answer.ts';
-import { classify, dimensions } from './classes.ts';
+import { lowerBound } from './bound.ts';
+import { type Classified, classify, dimensions } from './classes.ts';
+import { effortOf } from './effort.ts';
 import { explain } from './explain.ts';
 import { launchSpace } from './launch.ts';
-import { type Ledger, openLedger, openNode } from './ledger.ts';
+import { type Ledger, mark, openLedger, openNode, rollBack } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
+import { planLaunches } from './patterns/plan-launches.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
 import { resizeNodes } from './resize.ts';
-import { placeUnits, unitsOf } from './units.ts';
+import { placeOnNodes, placeUnits, type Unit, unitsOf } from './units.ts';
 
 /**
  * Decides where pending pods go and which nodes to launch for them, at the least price per hour that it finds, with a proven lower
@@ -17,10 +20,28 @@ export function planPacking(problem: PackingProblem): PackingPlan {
   const dims = dimensions(classified.classes);
   const space = launchSpace(problem, classified.filters.filters);
   const ledger = openLedger(problem, classified, dims, space);
-  const left = placeUnits(ledger, unitsOf(ledger, classified.classes));
+  const units = unitsOf(ledger, classified.classes);
+  const left = placeAll(ledger, classified, units);
   resizeNodes(ledger);
   keepMinimumNodes(ledger);
-  return answer(ledger, explain(ledger, classified, left), 0);
+  return answer(ledger, explain(ledger, classified, left), lowerBound(ledger, left));
+}
+
+/** Patterns where they place everything; else unit by unit, which decides by priority who goes without. */
+function placeAll(ledger: Ledger, classified: Classified, units: readonly Unit[]): ReadonlyMap<number, number> {
+  const start = mark(ledger);
+  const left = placeOnNodes(ledger, units);
+  if (isDone(left)) return left;
+  ledger.phase = 'launch';
+  const rest = planLaunches(ledger, classified.classes, left, effortOf(ledger.problem));
+  if (rest !== undefined && isDone(rest)) return rest;
+  rollBack(ledger, start);
+  ledger.phase = 'existing';
+  return placeUnits(ledger, units);
+}
+
+function isDone(left: ReadonlyMap<number, number>): boolean {
+  return [...left.values()].every((count) => count === 0);
 }
 
 /** Pools with a minimum get empty nodes of their cheapest offering until they have it. */

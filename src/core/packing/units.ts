@@ -64,6 +64,13 @@ export function placeUnits(ledger: Ledger, units: readonly Unit[]): Map<number, 
   return left;
 }
 
+/** Onto nodes that are there only, every priority; what is left is for launches. */
+export function placeOnNodes(ledger: Ledger, units: readonly Unit[]): Map<number, number> {
+  const left = new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, one.pods.length] as const)));
+  if (ledger.nodes.length > 0) untilStill(ledger, units, left, 'nodes');
+  return left;
+}
+
 function untilStill(ledger: Ledger, units: readonly Unit[], left: Map<number, number>, reach: Reach): void {
   for (let moved = true; moved; ) {
     moved = false;

@@ -1,0 +1,180 @@
+import type { Fluid } from './fluid.ts';
+import type { Item, Option, PatternProblem } from './items.ts';
+import { fillNode, type Pattern, type Ranked, rank, relaxedValue } from './knapsack.ts';
+import { type Column, optimise, reducedCost, type Simplex, startSimplex } from './simplex.ts';
+
+export type Effort = {
+  /** Steps of branch and bound per filling. */
+  readonly fillSteps: number;
+  /** Fillings per option and round, each started with another item. */
+  readonly starts: number;
+  /** Options priced per round, the most promising ones. */
+  readonly options: number;
+  /** Rounds of new columns. */
+  readonly rounds: number;
+  readonly columnsPerRound: number;
+};
+
+/** The pattern LP: how often to buy each pattern, in parts. Patterns are found as they are needed (column generation, Gilmore and Gomory 1961). */
+export type Master = {
+  readonly simplex: Simplex;
+  readonly patterns: Pattern[];
+  readonly rowOf: Int32Array;
+  readonly active: readonly Item[];
+};
+
+/** Solves the pattern LP for what is left of each item; `known` patterns are tried first, cut to what is left. */
+export function solveMaster(
+  problem: PatternProblem,
+  options: readonly Option[],
+  left: Int32Array,
+  fluid: Fluid,
+  known: readonly Pattern[],
+  effort: Effort,
+): Master {
+  const active = problem.items.filter((item) => (left[item.id] as number) > 0);
+  const rowOf = new Int32Array(problem.items.length).fill(-1);
+  for (const [row, item] of active.entries()) rowOf[item.id] = row;
+  const patterns: Pattern[] = active.map((item) => onlyOf(item, options, left[item.id] as number));
+  const demand = Float64Array.from(active, (item) => left[item.id] as number);
+  const simplex = startSimplex(
+    patterns.map((pattern) => columnOf(pattern, rowOf)),
+    demand,
+  );
+  const add = (pattern: Pattern) => {
+    patterns.push(pattern);
+    simplex.columns.push(columnOf(pattern, rowOf));
+  };
+  const seen = new Set<string>();
+  for (const pattern of known) {
+    const part = cut(pattern, left);
+    if (part !== undefined && isNew(seen, part)) add(part);
+  }
+  const smooth = { center: fluid.values, bound: 0 };
+  for (let round = 0; ; round++) {
+    optimise(simplex, 4 * active.length + 50);
+    if (round === effort.rounds) break;
+    const duals = new Float64Array(problem.items.length);
+    for (const item of active) duals[item.id] = Math.max(0, simplex.duals[rowOf[item.id] as number] as number);
+    let found = 0;
+    // Near the center first; where that finds nothing new, at the duals themselves, which cannot miss.
+    for (const trust of [SMOOTHING, 0]) {
+      const values = duals.map((dual, id) => trust * (smooth.center[id] as number) + (1 - trust) * dual);
+      for (const pattern of price(active, options, values, left, fluid, effort, smooth, round)) {
+        if (reducedCost(simplex, columnOf(pattern, rowOf)) >= -1e-7 || !isNew(seen, pattern)) continue;
+        add(pattern);
+        found += 1;
+        if (found === effort.columnsPerRound) break;
+      }
+      if (found > 0) break;
+    }
+    if (found === 0) break;
+  }
+  return { simplex, patterns, rowOf, active };
+}
+
+const SMOOTHING = 0.5;
+
+type Smooth = { center: Float64Array; bound: number };
+
+/**
+ * Valuable fillings, best for their price first. The values give a bound on the LP by the way (Farley 1990): scaled down until no filling
+ * is worth more than its node, they are feasible duals. The values of the best bound become the center around which prices are smoothed
+ * (Wentges 1997): bare duals jump between extremes and need many more rounds.
+ */
+function price(
+  active: readonly Item[],
+  options: readonly Option[],
+  values: Float64Array,
+  left: Int32Array,
+  fluid: Fluid,
+  effort: Effort,
+  smooth: Smooth,
+  round: number,
+): readonly Pattern[] {
+  const found: Pattern[] = [];
+  const ranked = options.map((option) => {
+    const weights = fluid.weights[option.id] as Float64Array;
+    const order = rank(active, values, left, option, weights);
+    return { option, weights, order, ratio: relaxedValue(order, option, weights) / option.usdPerHour };
+  });
+  ranked.sort((one, other) => other.ratio - one.ratio);
+  let excess = 0;
+  for (const { option, weights, order, ratio } of ranked.slice(0, effort.options)) {
+    if (ratio <= 1 || order.length === 0) break;
+    let best = 0;
+    for (let start = 0; start < effort.starts; start++) {
+      const first = (start * 7 + round * 3 + (option.id % 5)) % order.length;
+      const filling = fillNode(order, first, option, weights, effort.fillSteps);
+      best = Math.max(best, filling.value);
+      if (filling.value > option.usdPerHour * 0.99) found.push(patternOf(option, order, filling));
+    }
+    excess = Math.max(excess, best / option.usdPerHour);
+  }
+  let worth = 0;
+  for (const item of active) worth += (values[item.id] as number) * (left[item.id] as number);
+  if (excess > 0 && worth / excess > smooth.bound) {
+    smooth.bound = worth / excess;
+    smooth.center = values.map((value) => value / excess);
+  }
+  return found.sort((one, other) => other.value / other.option.usdPerHour - one.value / one.option.usdPerHour);
+}
+
+function patternOf(
+  option: Option,
+  order: readonly Ranked[],
+  { counts, value }: { readonly counts: Int32Array; readonly value: number },
+): Pattern {
+  const kept = [...counts.keys()].filter((at) => (counts[at] as number) > 0);
+  return {
+    option,
+    items: Int32Array.from(kept, (at) => (order[at] as Ranked).item.id),
+    counts: Int32Array.from(kept, (at) => counts[at] as number),
+    value,
+  };
+}
+
+/** A node with nothing but this item, at the least price a pod. */
+function onlyOf(item: Item, options: readonly Option[], left: number): Pattern {
+  let best: Pattern | undefined;
+  let bestPrice = Number.POSITIVE_INFINITY;
+  for (const option of options) {
+    if (item.eligible[option.id] === 0) continue;
+    let pods = left;
+    for (const dim of item.taken) pods = Math.min(pods, Math.floor((option.room[dim] as number) / (item.amounts[dim] as number)));
+    if (pods < 1 || option.usdPerHour / pods >= bestPrice) continue;
+    bestPrice = option.usdPerHour / pods;
+    best = { option, items: Int32Array.of(item.id), counts: Int32Array.of(pods), value: 0 };
+  }
+  if (best === undefined) throw new Error(`no option holds item ${item.id}`);
+  return best;
+}
+
+function columnOf(pattern: Pattern, rowOf: Int32Array): Column {
+  return {
+    cost: pattern.option.usdPerHour,
+    rows: Int32Array.from(pattern.items, (item) => rowOf[item] as number),
+    values: Float64Array.from(pattern.counts),
+  };
+}
+
+/** The part of a pattern that is still wanted; undefined if nothing is. */
+export function cut(pattern: Pattern, left: Int32Array): Pattern | undefined {
+  if (pattern.items.every((item, at) => (left[item] as number) >= (pattern.counts[at] as number))) return pattern;
+  const counts = pattern.counts.map((count, at) => Math.min(count, left[pattern.items[at] as number] as number));
+  const kept = [...counts.keys()].filter((at) => (counts[at] as number) > 0);
+  if (kept.length === 0) return undefined;
+  return {
+    option: pattern.option,
+    items: Int32Array.from(kept, (at) => pattern.items[at] as number),
+    counts: Int32Array.from(kept, (at) => counts[at] as number),
+    value: 0,
+  };
+}
+
+function isNew(seen: Set<string>, pattern: Pattern): boolean {
+  const key = `${pattern.option.id};${pattern.items.join()};${pattern.counts.join()}`;
+  if (seen.has(key)) return false;
+  seen.add(key);
+  return true;
+}

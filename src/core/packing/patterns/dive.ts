@@ -1,0 +1,72 @@
+import { cut, type Effort, solveMaster } from './columns.ts';
+import type { Fluid } from './fluid.ts';
+import type { Option, PatternProblem } from './items.ts';
+import type { Pattern } from './knapsack.ts';
+
+/** Whole nodes for all items: solve the pattern LP, buy the whole parts of its answer, solve again for the rest, and so on down. */
+export function dive(problem: PatternProblem, fluid: Fluid, effort: Effort): readonly Pattern[] {
+  const left = Int32Array.from(problem.items, (item) => item.count);
+  const bought: Pattern[] = [];
+  let known: readonly Pattern[] = [];
+  let worth = fluid.usdPerHour;
+  for (let round = 0; left.some((count) => count > 0); round++) {
+    const options = sizesFor(problem, left, worth);
+    const { simplex, patterns } = solveMaster(
+      problem,
+      options,
+      left,
+      fluid,
+      known,
+      round === 0 ? effort : { ...effort, rounds: Math.min(effort.rounds, 4) },
+    );
+    const shares = sharesOf(simplex.basis, simplex.x);
+    known = patterns.slice(-2000);
+    let rest = 0;
+    for (const [index, share] of shares) {
+      const pattern = patterns[index] as Pattern;
+      for (let whole = Math.floor(share + 1e-6); whole > 0 && buy(pattern, left, bought, true); whole--) rest -= pattern.option.usdPerHour;
+      rest += share * pattern.option.usdPerHour;
+    }
+    worth = Math.max(0, rest);
+    // Then the largest part, and whatever else is nearly whole and still fits without a cut.
+    const parts = shares
+      .map(([index, share]) => ({ pattern: patterns[index] as Pattern, part: share - Math.floor(share + 1e-6) }))
+      .sort((one, other) => other.part - one.part);
+    for (const [rank, { pattern, part }] of parts.entries()) {
+      if (rank > 0 && part < 0.8) break;
+      if (buy(pattern, left, bought, rank > 0)) worth = Math.max(0, worth - part * pattern.option.usdPerHour);
+    }
+  }
+  return bought;
+}
+
+function sharesOf(basis: Int32Array, x: Float64Array): readonly (readonly [number, number])[] {
+  return [...basis.entries()]
+    .filter(([position, column]) => column >= 0 && (x[position] as number) > 1e-7)
+    .map(([position, column]) => [column, x[position] as number]);
+}
+
+function buy(pattern: Pattern, left: Int32Array, bought: Pattern[], whole: boolean): boolean {
+  const part = cut(pattern, left);
+  if (part === undefined || (whole && part !== pattern)) return false;
+  for (const [at, item] of part.items.entries()) left[item] = (left[item] as number) - (part.counts[at] as number);
+  bought.push(part);
+  return true;
+}
+
+/**
+ * Machines small enough that whole ones can follow the LP's parts: no more than a fortieth of what is left to pay each, as far as the
+ * items still fit. Prices are nearly proportional to size, so little is lost, and the last node is not a giant half empty.
+ */
+function sizesFor(problem: PatternProblem, left: Int32Array, worth: number): readonly Option[] {
+  const active = problem.items.filter((item) => (left[item.id] as number) > 0);
+  let most = worth / 40;
+  for (const item of active) {
+    const cheapest = problem.options.find(
+      (option) =>
+        item.eligible[option.id] === 1 && item.taken.every((dim) => (item.amounts[dim] as number) <= (option.room[dim] as number)),
+    );
+    most = Math.max(most, (cheapest?.usdPerHour ?? 0) * 2);
+  }
+  return problem.options.filter((option) => option.usdPerHour <= most);
+}

@@ -1,0 +1,157 @@
+import type { Item, Option, PatternProblem } from './items.ts';
+import { type Column, optimise, startSimplex } from './simplex.ts';
+
+/**
+ * The resource relaxation: nodes may be bought in parts, and each resource of a pod may come from a different node that the pod is
+ * allowed on. No real plan is cheaper. Its duals are the price of a unit of each resource.
+ */
+export type Fluid = {
+  /** Proven: scaled until the duals are feasible to the last bit, whatever the simplex's rounding did. */
+  readonly usdPerHour: number;
+  /** By option: USD per hour and unit of each dimension there. */
+  readonly weights: readonly Float64Array[];
+  /** By item: what its amounts are worth. */
+  readonly values: Float64Array;
+};
+
+type Side = { readonly members: readonly number[]; readonly demand: Float64Array };
+
+export function solveFluid({ items, options, width }: PatternProblem, absorbed?: Float64Array): Fluid {
+  const groups = itemGroups(items, width, absorbed);
+  const sides = optionGroups(options, groups, items);
+  const scale = Float64Array.from({ length: width }, (_, dim) => scaleOf(options, dim));
+  const rowOfGroup = (group: number, dim: number) => group * width + dim;
+  const rowOfSide = (side: number, dim: number) => (groups.length + side) * width + dim;
+  const columns: Column[] = options.map((option, id) => {
+    const side = sides.byOption[id] as number;
+    return column(
+      option.usdPerHour,
+      range(width)
+        .filter((dim) => finite(option, dim))
+        .map((dim) => [rowOfSide(side, dim), (option.room[dim] as number) / (scale[dim] as number)]),
+    );
+  });
+  for (const [side, open] of sides.openTo.entries()) {
+    for (const group of open) {
+      for (const dim of range(width))
+        columns.push(
+          column(0, [
+            [rowOfGroup(group, dim), 1],
+            [rowOfSide(side, dim), -1],
+          ]),
+        );
+      // An amount without a limit on some machine costs nothing there: it can be had for the price of nothing else.
+      for (const dim of sides.unlimited[side] as readonly number[]) columns.push(column(0, [[rowOfGroup(group, dim), 1]]));
+    }
+  }
+  const rows = (groups.length + sides.openTo.length) * width;
+  const demand = new Float64Array(rows);
+  for (const [group, { demand: wanted }] of groups.entries())
+    for (const dim of range(width)) demand[rowOfGroup(group, dim)] = (wanted[dim] as number) / (scale[dim] as number);
+  const dear = 1000 * Math.max(1, ...options.map((option) => option.usdPerHour));
+  const start = range(rows).map((row) => column(dear, [[row, 1]]));
+  const simplex = startSimplex(
+    start,
+    demand.map((amount, row) => amount + 1e-9 * (row + 1)),
+  );
+  simplex.columns.push(...columns);
+  optimise(simplex, 40 * rows + 200);
+  const price = (group: number, dim: number) => Math.max(0, simplex.duals[rowOfGroup(group, dim)] as number) / (scale[dim] as number);
+  return proven(items, options, groups, sides, price, width);
+}
+
+function proven(
+  items: readonly Item[],
+  options: readonly Option[],
+  groups: readonly Side[],
+  sides: OptionGroups,
+  price: (group: number, dim: number) => number,
+  width: number,
+): Fluid {
+  const weights = sides.openTo.map((open, side) =>
+    Float64Array.from({ length: width }, (_, dim) =>
+      (sides.unlimited[side] as readonly number[]).includes(dim) ? 0 : Math.max(0, ...open.map((group) => price(group, dim))),
+    ),
+  );
+  let excess = 1;
+  for (const [id, option] of options.entries()) {
+    const worth = dot(weights[sides.byOption[id] as number] as Float64Array, option.room);
+    excess = Math.max(excess, worth / option.usdPerHour);
+  }
+  let usdPerHour = 0;
+  const values = new Float64Array(items.length);
+  for (const [group, { members, demand }] of groups.entries()) {
+    for (const dim of range(width)) {
+      // A dimension that is free somewhere the group may go has no price for it.
+      const free = sides.openTo.some((open, side) => open.includes(group) && (sides.unlimited[side] as readonly number[]).includes(dim));
+      const unit = free ? 0 : price(group, dim) / excess;
+      usdPerHour += unit * (demand[dim] as number);
+      for (const item of members) values[item] = (values[item] as number) + unit * ((items[item] as Item).amounts[dim] as number);
+    }
+  }
+  return { usdPerHour, weights: options.map((_, id) => weights[sides.byOption[id] as number] as Float64Array), values };
+}
+
+function dot(weights: Float64Array, room: Float64Array): number {
+  let sum = 0;
+  for (let dim = 0; dim < weights.length; dim++) if (weights[dim] !== 0) sum += (weights[dim] as number) * (room[dim] as number);
+  return sum;
+}
+
+/** Items with the same machines to choose from; their demand less what existing nodes could absorb of it. */
+function itemGroups(items: readonly Item[], width: number, absorbed: Float64Array | undefined): readonly Side[] {
+  const groups = new Map<string, { members: number[]; demand: Float64Array }>();
+  for (const item of items) {
+    const key = item.eligible.join('');
+    const group = groups.get(key) ?? { members: [], demand: new Float64Array(width) };
+    group.members.push(item.id);
+    for (const dim of item.taken) group.demand[dim] = (group.demand[dim] as number) + item.count * (item.amounts[dim] as number);
+    groups.set(key, group);
+  }
+  return [...groups.values()].map(({ members, demand }) => ({
+    members,
+    demand: demand.map((amount, dim) => Math.max(0, amount - (absorbed?.[dim] ?? 0))),
+  }));
+}
+
+type OptionGroups = {
+  readonly byOption: readonly number[];
+  readonly openTo: readonly (readonly number[])[];
+  readonly unlimited: readonly (readonly number[])[];
+};
+
+function optionGroups(options: readonly Option[], groups: readonly Side[], items: readonly Item[]): OptionGroups {
+  const known = new Map<string, number>();
+  const openTo: number[][] = [];
+  const unlimited: number[][] = [];
+  const byOption = options.map((option, id) => {
+    const open = [...groups.keys()].filter((group) => (items[groups[group]?.members[0] as number] as Item).eligible[id] === 1);
+    const boundless = [...option.room.keys()].filter((dim) => !finite(option, dim));
+    const key = `${open.join()};${boundless.join()}`;
+    let side = known.get(key);
+    if (side === undefined) {
+      side = openTo.length;
+      known.set(key, side);
+      openTo.push(open);
+      unlimited.push(boundless);
+    }
+    return side;
+  });
+  return { byOption, openTo, unlimited };
+}
+
+function finite(option: Option, dim: number): boolean {
+  return Number.isFinite(option.room[dim] as number);
+}
+
+function scaleOf(options: readonly Option[], dim: number): number {
+  return Math.max(1, ...options.map((option) => option.room[dim] as number).filter((amount) => Number.isFinite(amount)));
+}
+
+function range(length: number): readonly number[] {
+  return Array.from({ length }, (_, index) => index);
+}
+
+function column(cost: number, entries: readonly (readonly [number, number])[]): Column {
+  return { cost, rows: Int32Array.from(entries, ([row]) => row), values: Float64Array.from(entries, ([, value]) => value) };
+}

@@ -1,0 +1,157 @@
+import { admitsLaunch } from '../admit.ts';
+import type { Variant } from '../compile.ts';
+import { HOSTNAME } from '../filters.ts';
+import type { Candidate } from '../launch.ts';
+import { type Ledger, roomOf } from '../ledger.ts';
+
+/** Pods that a pattern cannot tell apart: same amounts, same machines allowed. Rules between pods are kept when patterns become nodes. */
+export type Item = {
+  readonly id: number;
+  readonly count: number;
+  readonly amounts: Float64Array;
+  /** Dimensions that the item takes anything of. */
+  readonly taken: readonly number[];
+  /** By option: may it run there. */
+  readonly eligible: Uint8Array;
+  readonly members: readonly Member[];
+};
+export type Member = { readonly variant: Variant; readonly count: number };
+
+/** One kind of node to launch: a shape and capacity type at one price, in whichever of the zones. */
+export type Option = {
+  readonly id: number;
+  readonly candidates: readonly Candidate[];
+  readonly usdPerHour: number;
+  readonly room: Float64Array;
+};
+
+export type PatternProblem = { readonly items: readonly Item[]; readonly options: readonly Option[]; readonly width: number };
+
+// Above this the rows of the pattern LP cost more than finer items gain.
+const FINE_ITEMS = 128;
+
+/** Builds items and options for the pods still to be placed, or undefined where patterns cannot help (too many kinds of pods). */
+export function patternProblem(ledger: Ledger, members: readonly Member[], mostItems: number): PatternProblem | undefined {
+  const fine = build(ledger, members, true);
+  if (fine.items.length <= FINE_ITEMS) return fine;
+  const coarse = build(ledger, members, false);
+  return coarse.items.length <= mostItems ? coarse : undefined;
+}
+
+function build(ledger: Ledger, members: readonly Member[], withSpread: boolean): PatternProblem {
+  const hostRules = new Map<number, number>();
+  const caps: number[] = [];
+  const drafts = new Map<string, { amounts: Float64Array; filter: Variant['filter']; members: Member[] }>();
+  const rulesOf = members.map(({ variant }) => hostGroups(variant, withSpread));
+  for (const { group, cap } of rulesOf.flat()) {
+    if (hostRules.has(group)) continue;
+    hostRules.set(group, caps.length);
+    caps.push(cap);
+  }
+  const base = ledger.dims.names.length;
+  for (const [index, member] of members.entries()) {
+    const amounts = new Float64Array(base + caps.length);
+    amounts.set(member.variant.requests);
+    for (const { group } of rulesOf[index] ?? []) amounts[base + (hostRules.get(group) as number)] = 1;
+    const key = `${member.variant.filter.id};${amounts.join()}`;
+    const draft = drafts.get(key) ?? { amounts, filter: member.variant.filter, members: [] };
+    draft.members.push(member);
+    drafts.set(key, draft);
+  }
+  const perZone =
+    ledger.problem.gangs?.some((gang) => gang.singleZone) === true || [...drafts.values()].some(({ filter }) => readsZone(filter));
+  const options = optionsOf(ledger, caps, perZone);
+  const merged = new Map<string, { amounts: Float64Array; eligible: Uint8Array; members: Member[] }>();
+  for (const { amounts, filter, members: some } of drafts.values()) {
+    const eligible = heaviest(
+      options,
+      Uint8Array.from(options, (option) => (option.candidates.every((one) => admitsLaunch(ledger, filter, one)) ? 1 : 0)),
+    );
+    const key = `${amounts.join()};${eligible.join('')}`;
+    const entry = merged.get(key) ?? { amounts, eligible, members: [] };
+    entry.members.push(...some);
+    merged.set(key, entry);
+  }
+  const kept = undominated(
+    options,
+    [...merged.values()].map((entry) => entry.eligible),
+  );
+  const items = [...merged.values()].map(({ amounts, eligible, members: all }, id) => ({
+    id,
+    count: all.reduce((sum, member) => sum + member.count, 0),
+    amounts,
+    taken: [...amounts.keys()].filter((dim) => (amounts[dim] as number) > 0),
+    eligible: Uint8Array.from(kept, (option) => eligible[option.id] as number),
+    members: all,
+  }));
+  return { items, options: kept.map((option, id) => ({ ...option, id })), width: base + caps.length };
+}
+
+function readsZone(filter: Variant['filter']): boolean {
+  return [...filter.placement, ...filter.extra].some((alternatives) =>
+    alternatives.some((one) => one.labels.has('topology.kubernetes.io/zone')),
+  );
+}
+
+/** Rules that let only so many pods of a group onto one host become amounts of one each, with the cap as a machine's capacity. */
+function hostGroups(variant: Variant, withSpread: boolean): readonly { readonly group: number; readonly cap: number }[] {
+  const anti = variant.avoids.filter((counter) => counter.table.key === HOSTNAME && variant.counted.includes(counter));
+  const spread = withSpread ? variant.spreads.filter(({ rule, self }) => rule.key === HOSTNAME && self === 1) : [];
+  return [
+    ...anti.map((counter) => ({ group: counter.id, cap: 1 })),
+    ...spread.map(({ counter, rule }) => ({ group: counter.id, cap: rule.maxSkew })),
+  ];
+}
+
+function optionsOf(ledger: Ledger, caps: readonly number[], perZone: boolean): readonly Option[] {
+  const groups = new Map<string, Candidate[]>();
+  for (const candidate of ledger.space.candidates) {
+    if (candidate.shape.pool.requirements?.some((requirement) => requirement.minValues !== undefined)) continue;
+    const share = candidate.shape.pool.spotPercent === undefined ? candidate.capacityType : 'share';
+    const key = `${candidate.shape.id} ${share} ${share === 'share' ? '' : candidate.usdPerHour} ${perZone ? candidate.zone : ''}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [candidate]);
+    else group.push(candidate);
+  }
+  const options = [...groups.values()].map((candidates) => {
+    const own = roomOf(ledger, candidates[0] as Candidate);
+    const room = new Float64Array(own.length + caps.length);
+    room.set(own);
+    for (const [index, cap] of caps.entries()) room[own.length + index] = cap;
+    return { candidates, usdPerHour: sharedPrice(candidates), room };
+  });
+  return options.sort((left, right) => left.usdPerHour - right.usdPerHour).map((option, id) => ({ id, ...option }));
+}
+
+/** Where a pool keeps a spot share, a node costs what the share makes of the two prices on average. */
+function sharedPrice(candidates: readonly Candidate[]): number {
+  const percent = (candidates[0] as Candidate).shape.pool.spotPercent;
+  const lowest = (type: string) => Math.min(...candidates.filter((one) => one.capacityType === type).map((one) => one.usdPerHour));
+  const spot = lowest('spot');
+  const onDemand = lowest('on-demand');
+  if (percent === undefined || !Number.isFinite(spot) || !Number.isFinite(onDemand)) return Math.min(spot, onDemand);
+  return (spot * percent + onDemand * (100 - percent)) / 100;
+}
+
+/** Only the heaviest pool that may take the item counts for it. */
+function heaviest(options: readonly Option[], eligible: Uint8Array): Uint8Array {
+  const weight = (option: Option) => (option.candidates[0] as Candidate).shape.pool.weight ?? 0;
+  const most = Math.max(...options.filter((option) => eligible[option.id] === 1).map(weight));
+  return eligible.map((may, id) => (may === 1 && weight(options[id] as Option) === most ? 1 : 0));
+}
+
+/** Drops an option where another costs no more, offers no less of anything and is open to every item that it is open to. */
+function undominated(options: readonly Option[], eligibility: readonly Uint8Array[]): readonly Option[] {
+  const kept: Option[] = [];
+  for (const option of options) {
+    if (!eligibility.some((eligible) => eligible[option.id] === 1)) continue;
+    const beaten = kept.some(
+      (other) =>
+        other.room.every((amount, dim) => amount >= (option.room[dim] as number)) &&
+        other.candidates.length >= option.candidates.length &&
+        eligibility.every((eligible) => (eligible[other.id] as number) >= (eligible[option.id] as number)),
+    );
+    if (!beaten) kept.push(option);
+  }
+  return kept;
+}

@@ -1,0 +1,95 @@
+import { canPlace } from '../admit.ts';
+import type { Variant } from '../compile.ts';
+import { type Ledger, openNode, place } from '../ledger.ts';
+import { brokenLimit, wantedCapacityType } from '../limits.ts';
+import { placePods } from '../place.ts';
+import type { PatternProblem } from './items.ts';
+import type { Pattern } from './knapsack.ts';
+import { assignZones, byStrictness, candidateIn, type ZoneNeeds, zoneNeeds } from './zones.ts';
+
+/** Places that patterns keep for an item on the nodes of one zone. */
+type Slots = { readonly nodes: number[]; readonly left: number[]; cursor: number };
+
+/**
+ * Makes nodes of patterns and puts pods onto them, each judged by every rule. A pattern says how many pods of an item a node holds, not
+ * which: that freedom is what the rules between pods are kept with. What finds no such place goes wherever there is room, or onto a new
+ * node. Answers how many pods of each class are left.
+ */
+export function realise(ledger: Ledger, problem: PatternProblem, patterns: readonly Pattern[], worth: Float64Array): Map<number, number> {
+  const plan = zoneNeeds(ledger, problem, worth);
+  const zoneOf = assignZones(patterns, plan, worth);
+  const slots = problem.items.map(() => plan.zones.map((): Slots => ({ nodes: [], left: [], cursor: 0 })));
+  for (const [index, pattern] of patterns.entries()) {
+    const zone = zoneOf[index] as number;
+    const { pool, vcpus } = (pattern.option.candidates[0] as (typeof pattern.option.candidates)[number]).shape;
+    const candidate = candidateIn(pattern, plan.zones[zone] as string, wantedCapacityType(ledger.limits, pool, vcpus));
+    if (candidate === undefined || brokenLimit(ledger.limits, candidate) !== undefined) continue;
+    const node = openNode(ledger, candidate);
+    for (const [at, item] of pattern.items.entries()) {
+      const there = (slots[item] as Slots[])[zone] as Slots;
+      there.nodes.push(node.index);
+      there.left.push(pattern.counts[at] as number);
+    }
+  }
+  return fill(ledger, problem, plan, slots);
+}
+
+function fill(ledger: Ledger, problem: PatternProblem, plan: ZoneNeeds, slots: readonly (readonly Slots[])[]): Map<number, number> {
+  const itemOf = new Map<Variant, number>();
+  for (const item of problem.items) for (const { variant } of item.members) itemOf.set(variant, item.id);
+  const waiting: { readonly variant: Variant; readonly count: number }[] = [];
+  for (const { variant, count } of byStrictness(problem.items.flatMap((item) => item.members))) {
+    const placed = placeMember(ledger, variant, count, slots[itemOf.get(variant) as number] as readonly Slots[], plan.targets.get(variant));
+    if (placed < count) waiting.push({ variant, count: count - placed });
+  }
+  const left = new Map<number, number>();
+  for (const { variant, count } of waiting) {
+    const placed = placePods(ledger, variant, count, 'nodes and launches');
+    left.set(variant.class.id, (left.get(variant.class.id) ?? 0) + count - placed);
+  }
+  return left;
+}
+
+function placeMember(ledger: Ledger, variant: Variant, count: number, slots: readonly Slots[], targets: Float64Array | undefined): number {
+  const wanted = targets?.slice() ?? new Float64Array(slots.length);
+  // Rules that change as pods are placed make a node acceptable again: then every pod looks from the start.
+  const changing = variant.spreads.length > 0 || variant.affinities.length > 0;
+  for (const there of slots) there.cursor = 0;
+  let placed = 0;
+  for (; placed < count; placed++) {
+    let done = false;
+    for (const zone of zonesInOrder(slots, wanted, targets !== undefined)) {
+      const there = slots[zone] as Slots;
+      const at = nextSlot(ledger, variant, there, changing);
+      if (at < 0) continue;
+      place(ledger, variant, there.nodes[at] as number);
+      there.left[at] = (there.left[at] as number) - 1;
+      if (there.left[at] === 0) dropSlot(there, at);
+      wanted[zone] = (wanted[zone] as number) - 1;
+      done = true;
+      break;
+    }
+    if (!done) break;
+  }
+  return placed;
+}
+
+function zonesInOrder(slots: readonly Slots[], wanted: Float64Array, targeted: boolean): readonly number[] {
+  const zones = [...slots.keys()];
+  if (slots.length < 2) return zones;
+  return targeted
+    ? zones.sort((left, right) => (wanted[right] as number) - (wanted[left] as number))
+    : zones.sort((left, right) => (slots[right] as Slots).nodes.length - (slots[left] as Slots).nodes.length);
+}
+
+function nextSlot(ledger: Ledger, variant: Variant, there: Slots, changing: boolean): number {
+  if (changing) there.cursor = 0;
+  for (; there.cursor < there.nodes.length; there.cursor++)
+    if (canPlace(ledger, variant, there.nodes[there.cursor] as number)) return there.cursor;
+  return -1;
+}
+
+function dropSlot(there: Slots, at: number): void {
+  there.nodes.splice(at, 1);
+  there.left.splice(at, 1);
+}

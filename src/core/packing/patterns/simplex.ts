@@ -1,0 +1,136 @@
+/** A column of the covering LP: so many of each row, at a cost. */
+export type Column = { readonly cost: number; readonly rows: Int32Array; readonly values: Float64Array };
+
+/**
+ * min cost·x, A x >= demand, x >= 0, over columns that arrive while it is solved. Revised primal simplex with an explicit inverse:
+ * rows are kinds of pods (at most some hundred), columns are many and sparse, and the duals after each pivot price the next column.
+ */
+export type Simplex = {
+  readonly size: number;
+  readonly columns: Column[];
+  /** Column in each basis position; -1 - row = the surplus of that row. */
+  readonly basis: Int32Array;
+  readonly inverse: Float64Array;
+  readonly x: Float64Array;
+  readonly duals: Float64Array;
+  pivots: number;
+};
+
+const TOLERANCE = 1e-9;
+
+/** Starts from columns that each cover their own row only: `start[row]` covers `row` with `values[0]`. */
+export function startSimplex(start: readonly Column[], demand: Float64Array): Simplex {
+  const size = start.length;
+  const inverse = new Float64Array(size * size);
+  const x = new Float64Array(size);
+  for (const [row, column] of start.entries()) {
+    inverse[row * size + row] = 1 / (column.values[0] as number);
+    x[row] = (demand[row] as number) / (column.values[0] as number);
+  }
+  const simplex: Simplex = {
+    size,
+    columns: [...start],
+    basis: Int32Array.from(start.keys()),
+    inverse,
+    x,
+    duals: new Float64Array(size),
+    pivots: 0,
+  };
+  updateDuals(simplex);
+  return simplex;
+}
+
+export function reducedCost(simplex: Simplex, column: Column): number {
+  let value = column.cost;
+  const { rows, values } = column;
+  for (let at = 0; at < rows.length; at++) value -= (simplex.duals[rows[at] as number] as number) * (values[at] as number);
+  return value;
+}
+
+function costAt(simplex: Simplex, position: number): number {
+  const column = simplex.basis[position] as number;
+  return column < 0 ? 0 : (simplex.columns[column] as Column).cost;
+}
+
+function updateDuals(simplex: Simplex): void {
+  const { size, inverse, duals } = simplex;
+  duals.fill(0);
+  for (let position = 0; position < size; position++) {
+    const cost = costAt(simplex, position);
+    if (cost === 0) continue;
+    for (let row = 0, at = position * size; row < size; row++, at++) duals[row] = (duals[row] as number) + cost * (inverse[at] as number);
+  }
+}
+
+/** Brings a column (an index, or -1 - row for a surplus) into the basis. False where it would not change anything. */
+export function enter(simplex: Simplex, index: number): boolean {
+  const { size, inverse, x } = simplex;
+  const direction = new Float64Array(size);
+  if (index < 0) {
+    const row = -1 - index;
+    for (let position = 0; position < size; position++) direction[position] = -(inverse[position * size + row] as number);
+  } else {
+    const { rows, values } = simplex.columns[index] as Column;
+    for (let position = 0; position < size; position++) {
+      let sum = 0;
+      const offset = position * size;
+      for (let at = 0; at < rows.length; at++) sum += (inverse[offset + (rows[at] as number)] as number) * (values[at] as number);
+      direction[position] = sum;
+    }
+  }
+  let leaving = -1;
+  let step = Number.POSITIVE_INFINITY;
+  for (let position = 0; position < size; position++) {
+    const rate = direction[position] as number;
+    if (rate <= 1e-7) continue;
+    const ratio = Math.max(0, x[position] as number) / rate;
+    // Of equal ratios the larger pivot: it keeps the inverse accurate.
+    if (ratio < step - TOLERANCE || (ratio <= step + TOLERANCE && leaving >= 0 && rate > (direction[leaving] as number))) {
+      step = Math.min(step, ratio);
+      leaving = position;
+    }
+  }
+  if (leaving < 0) return false;
+  pivot(simplex, index, leaving, direction, step);
+  return true;
+}
+
+function pivot(simplex: Simplex, index: number, leaving: number, direction: Float64Array, step: number): void {
+  const { size, inverse, x } = simplex;
+  const pivotValue = direction[leaving] as number;
+  const pivotRow = leaving * size;
+  for (let row = 0; row < size; row++) inverse[pivotRow + row] = (inverse[pivotRow + row] as number) / pivotValue;
+  for (let position = 0; position < size; position++) {
+    const rate = direction[position] as number;
+    if (position === leaving || rate === 0) continue;
+    x[position] = (x[position] as number) - rate * step;
+    const offset = position * size;
+    for (let row = 0; row < size; row++)
+      inverse[offset + row] = (inverse[offset + row] as number) - rate * (inverse[pivotRow + row] as number);
+  }
+  x[leaving] = step;
+  simplex.basis[leaving] = index;
+  simplex.pivots += 1;
+  updateDuals(simplex);
+}
+
+/** Pivots over the columns that are there until none improves, at most `most` times. */
+export function optimise(simplex: Simplex, most: number): void {
+  for (let count = 0; count < most; count++) {
+    let best = 0;
+    let entering = Number.NaN;
+    let lowest = -1e-7;
+    for (const [index, column] of simplex.columns.entries()) {
+      const reduced = reducedCost(simplex, column) / (column.cost || 1);
+      if (reduced < lowest) {
+        lowest = reduced;
+        entering = index;
+        best = reduced;
+      }
+    }
+    for (let row = 0; row < simplex.size; row++) {
+      if ((simplex.duals[row] as number) < -1e-9 && best === 0) entering = -1 - row;
+    }
+    if (Number.isNaN(entering) || !enter(simplex, entering)) return;
+  }
+}
