@@ -101,6 +101,8 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
     async function keepRenewing(): Promise<void> {
       while (!renewals.signal.aborted) {
         await sleep(clock, jittered(), renewals.signal);
+        // A process that stood still meets this timer before the later one of the deadline.
+        if (!isLeader()) lose('not renewed in time');
         if (renewals.signal.aborted) return;
         const outcome = await acquireOrRenew();
         if (renewals.signal.aborted) return;
@@ -116,15 +118,16 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
     if (signal.aborted) stop();
     const renewing = keepRenewing();
     let failure: { readonly error: unknown } | undefined;
-    const work = options.lead(leadership.signal).then(end, (error: unknown) => {
-      failure = { error };
-      end();
-    });
+    void options
+      .lead(leadership.signal)
+      .catch((error: unknown) => {
+        failure = { error };
+      })
+      .finally(end);
     await over;
     signal.removeEventListener('abort', stop);
     if (lost !== undefined) return;
     // The lease was kept until the work had ended; now nobody needs to wait for it to expire.
-    await work;
     renewals.abort();
     cancelDeadline();
     await renewing;
