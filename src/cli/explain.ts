@@ -35,8 +35,8 @@ type World = {
 export async function runExplain({ files, output }: ExplainArguments, io: ExplainIo): Promise<number> {
   if (files.length === 0) return refuse(['name the manifests: -f FILE, -f DIR or -f -'], io);
   const read = await readManifests(files, io);
-  const manifests = read.manifests.filter(({ object }) => object.apiVersion.split('/')[0] === apiGroup);
-  const errors = [...read.errors, ...manifests.flatMap(wrongManifest)];
+  const manifests = ours(read.manifests);
+  const errors = [...read.errors, ...checkManifests(manifests)];
   // A plan of objects that the API server would refuse says nothing.
   if (errors.length > 0) return refuse(errors.map(formatInputError), io);
   const world = worldOf(manifests);
@@ -47,6 +47,15 @@ export async function runExplain({ files, output }: ExplainArguments, io: Explai
   const explained = answers.flatMap((answer) => ('plan' in answer ? [answer] : []));
   io.stdout(output === 'json' ? JSON.stringify(explained.map(jsonOf), undefined, 2) : explained.map(tableOf).join('\n\n'));
   return 0;
+}
+
+/** What the API server would refuse of our kinds: schema, rules, unknown fields. */
+export function checkManifests(manifests: readonly Manifest[]): readonly InputError[] {
+  return ours(manifests).flatMap(wrongManifest);
+}
+
+function ours(manifests: readonly Manifest[]): readonly Manifest[] {
+  return manifests.filter(({ object }) => object.apiVersion.split('/')[0] === apiGroup);
 }
 
 function refuse(messages: readonly string[], io: ExplainIo): number {

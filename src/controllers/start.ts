@@ -1,3 +1,5 @@
+import type { ElasticNode } from '../api/generated/types.ts';
+import type { Node, Stored } from '../api/kubernetes.ts';
 import { labels } from '../api/labels.ts';
 import { type ControllerOptions, primarySource, runController, storeSource } from '../machinery/controller.ts';
 import { createEventRecorder } from '../machinery/event-recorder.ts';
@@ -19,6 +21,7 @@ import { createExplanations } from './node/explanations.ts';
 import { createProvisioner } from './node/provision.ts';
 import { createRuntimeReconciler } from './runtime/controller.ts';
 import { createStores } from './stores.ts';
+import { intentChanged, jobDemandChanged, machineMoved, nodeIntentOrReport, nodeMoved, runtimeMoved } from './triggers.ts';
 import { createVolumeReconciler } from './volume/controller.ts';
 
 export type OperatorParts = {
@@ -98,19 +101,21 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       const value = object.metadata.labels?.[name];
       return value === undefined ? [] : [`${object.metadata.namespace}/${value}`];
     };
-  const runtimes = primarySource(stores.runtimes);
-  const runtimesOfJobs = storeSource(stores.jobs, (job) => [`${job.metadata.namespace}/${job.spec.runtime}`]);
-  const runtimesOfNodes = storeSource(stores.elasticNodes, (node) => [runtimeKey(node.spec.runtimeRef)]);
+  const ownRuntime = primarySource(stores.runtimes, { when: intentChanged });
+  const runtimes = primarySource(stores.runtimes, { when: runtimeMoved });
+  const runtimesOfJobs = storeSource(stores.jobs, (job) => [`${job.metadata.namespace}/${job.spec.runtime}`], { when: jobDemandChanged });
+  const runtimesOfNodes = storeSource(stores.elasticNodes, (node) => [runtimeKey(node.spec.runtimeRef)], { when: nodeMoved });
   const runtimesOfPods = storeSource(stores.pods, labelled(labels.runtime));
-  const nodeOfMachine = storeSource(stores.nodes, (machine) => {
-    const providerID = machine.spec?.providerID;
-    return providerID === undefined ? [] : stores.elasticNodes.byIndex('providerID', providerID).map((node) => node.metadata.name);
+  const intentsOf = (machine: Node): readonly Stored<ElasticNode>[] =>
+    machine.spec?.providerID === undefined ? [] : stores.elasticNodes.byIndex('providerID', machine.spec.providerID);
+  const nodeOfMachine = storeSource(stores.nodes, (machine) => intentsOf(machine).map((node) => node.metadata.name), {
+    when: machineMoved,
   });
-  const jobsOfMachine = storeSource(stores.nodes, (machine) => {
-    const providerID = machine.spec?.providerID;
-    if (providerID === undefined) return [];
-    return stores.elasticNodes.byIndex('providerID', providerID).flatMap((node) => jobKeysOf(runtimeKey(node.spec.runtimeRef)));
-  });
+  const jobsOfMachine = storeSource(
+    stores.nodes,
+    (machine) => intentsOf(machine).flatMap((node) => jobKeysOf(runtimeKey(node.spec.runtimeRef))),
+    { when: machineMoved },
+  );
   const everything = {
     synced: async () =>
       void (await Promise.all(
@@ -133,7 +138,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       name: 'runtime',
       workers: 4,
       reconcile: createRuntimeReconciler(context, ofRuntime.runtime),
-      sources: [runtimes, runtimesOfJobs, runtimesOfNodes, everything],
+      sources: [ownRuntime, runtimesOfJobs, runtimesOfNodes, everything],
       expectations: ofRuntime.runtime,
       resync: {
         everyMs: 600_000,
@@ -146,13 +151,17 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       workers: 16,
       reconcile: createJobReconciler(context, ofJob),
       sources: [
-        primarySource(stores.jobs),
-        storeSource(stores.runtimes, (runtime) =>
-          jobKeysOf(runtimeKey({ namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name })),
+        primarySource(stores.jobs, { when: intentChanged }),
+        storeSource(
+          stores.runtimes,
+          (runtime) => jobKeysOf(runtimeKey({ namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name })),
+          { when: runtimeMoved },
         ),
-        storeSource(stores.elasticNodes, (node) => [
-          ...new Set((node.spec.reservedFor ?? []).map(({ jobName }) => `${node.spec.runtimeRef.namespace}/${jobName}`)),
-        ]),
+        storeSource(
+          stores.elasticNodes,
+          (node) => [...new Set((node.spec.reservedFor ?? []).map(({ jobName }) => `${node.spec.runtimeRef.namespace}/${jobName}`))],
+          { when: nodeMoved },
+        ),
         storeSource(stores.childJobs, labelled(labels.job)),
         storeSource(stores.pods, labelled(labels.job)),
         jobsOfMachine,
@@ -174,7 +183,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       name: 'node',
       workers: 16,
       reconcile: createNodeReconciler(context, ofNode),
-      sources: [primarySource(stores.elasticNodes), nodeOfMachine, everything],
+      sources: [primarySource(stores.elasticNodes, { when: intentChanged }), nodeOfMachine, everything],
       expectations: ofNode,
     },
     {
@@ -183,7 +192,12 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       reconcile: createDisruptor(context),
       sources: [runtimes, runtimesOfJobs, runtimesOfNodes, runtimesOfPods, everything],
     },
-    { name: 'volume', workers: 4, reconcile: createVolumeReconciler(context), sources: [primarySource(stores.elasticNodes), everything] },
+    {
+      name: 'volume',
+      workers: 4,
+      reconcile: createVolumeReconciler(context),
+      sources: [primarySource(stores.elasticNodes, { when: nodeIntentOrReport }), everything],
+    },
     {
       name: 'garbage',
       workers: 2,

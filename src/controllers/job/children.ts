@@ -21,7 +21,8 @@ export async function applyChildren(tools: JobTools, view: JobView, wish: Childr
   const input = childrenInput(view);
   const current = childrenOf(tools, view);
   const { master, workers } = view.job.spec;
-  const service = await applyService(tools, headlessService(input));
+  // Made before the Jobs, so where a Job is there is the Service.
+  const service = current.master === undefined ? await applyService(tools, headlessService(input)) : undefined;
   if (service !== undefined) return service;
   const desiredMaster = suspended(masterJob(input, master.template, wiring(tools, view, 'master')), !wish.released);
   const madeMaster = await applyJob(tools, desiredMaster, current.master);

@@ -92,7 +92,11 @@ async function advance(
     );
   publishPlan(draft, planned.plan);
   const { ending } = notesOf(view);
-  if (ending !== undefined) return finishAttempt(tools, view, ending);
+  if (ending !== undefined) {
+    const finished = await finishAttempt(tools, view, ending);
+    // The next look begins the next attempt, or the time after the job.
+    return 'go' in finished ? { wait: 'Ended', message: ending.message, afterMs: 100 } : finished;
+  }
   const verdict = stopped(tools, view) ?? (await pursue(tools, view));
   if ('end' in verdict) {
     beginEnding(tools, view, verdict.end);

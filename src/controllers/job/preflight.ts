@@ -91,7 +91,7 @@ async function checkConnection(
   if (connection.authentication.kind === 'properties') return openSecret(tools, view, connection);
   const folder = objectFolder(connection);
   if (folder !== undefined) {
-    const { expectedBucketOwner: owner, kmsKeyArn } = view.job.spec.connections?.find(({ name: own }) => own === connection.name) ?? {};
+    const { expectedBucketOwner: owner, kmsKeyArn } = connection.spec;
     return check(tools, view, row.identity, {
       folder,
       name,

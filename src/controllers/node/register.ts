@@ -63,7 +63,9 @@ async function labelNode(tools: NodeTools, view: NodeView, machine: Stored<Node>
       ...(taintsChange && { spec: { taints: ours } }),
     },
   );
-  return patched.ok ? go : { again: `node ${machine.metadata.name} not labelled: ${patched.error.message}` };
+  if (!patched.ok) return { again: `node ${machine.metadata.name} not labelled: ${patched.error.message}` };
+  tools.expectations.wrote(node.metadata.name, tools.context.stores.nodes, patched.value);
+  return go;
 }
 
 /** Ready to take pods: the node says so, and stays so. */

@@ -25,11 +25,13 @@ type Draft = StatusDraft<ElasticRuntimeStatus>;
 
 /** Blocked by somebody's mistake: looked at again this often, so that a repaired policy is noticed without an event. */
 const stalledRetryMs = 60_000;
+const upkeepMs = 600_000;
 
 export function createRuntimeReconciler(context: OperatorContext, expectations: Expectations): (key: string) => Promise<ReconcileResult> {
   const tools: RuntimeTools = {
     context,
     expectations,
+    upkept: new Map(),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-runtime-controller' }),
   };
   return async (key) => {
@@ -63,10 +65,8 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
 async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const problem = initScriptProblem(runtime.spec.machineImage, runtime.spec.initScript);
   if (problem !== undefined) return { stalled: 'InvalidSpec', message: problem };
-  const secrets = await holdSecrets(tools, runtime);
-  if (!('go' in secrets)) return secrets;
-  const accounts = await ensureAccounts(tools, runtime);
-  if (!accounts.ok) return { again: 'AccountsNotMade', message: accounts.error.message };
+  const prepared = await upkeep(tools, runtime);
+  if (!('go' in prepared)) return prepared;
   const intent = await noteIntent(tools, runtime);
   if (!('go' in intent)) return intent;
   const verified = await verify(tools, runtime, draft);
@@ -79,6 +79,20 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (!templates.ok) return denied(draft, 'ClusterStored', 'LaunchTemplatesNotMade', templates.error);
   draft.set({ launchTemplates: templates.value });
   return storeInfo(tools, runtime, draft);
+}
+
+/** Secrets and accounts: looked after when the runtime changes and every ten minutes, not at each event of its jobs and nodes. */
+async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  const { uid, generation } = runtime.metadata;
+  const now = tools.context.clock.monotonic();
+  const last = tools.upkept.get(uid);
+  if (last !== undefined && last.generation === generation && now - last.at < upkeepMs) return go;
+  const secrets = await holdSecrets(tools, runtime);
+  if (!('go' in secrets)) return secrets;
+  const accounts = await ensureAccounts(tools, runtime);
+  if (!accounts.ok) return { again: 'AccountsNotMade', message: accounts.error.message };
+  tools.upkept.set(uid, { generation, at: now });
+  return go;
 }
 
 /** Before the first thing is made in AWS, the status says that there may be some: a teardown then sweeps. */

@@ -89,13 +89,15 @@ function templateRequest(
     initScript,
   });
   const { node } = runtime.spec.identities;
+  const tags = { ...runtime.spec.tags, ...runtimeTags(tagOwnerOf(runtime, settings.clusterName)) };
   const content = {
     imageId,
     ...(node !== undefined && { instanceProfileArn: node.instanceProfileArn }),
     securityGroupIds: runtime.spec.network.securityGroupIds ?? [],
     userData: Buffer.from(text).toString('base64'),
     volume: { deviceName: dataDevice, type: pool.volume.type, sizeGiB: pool.volume.initialGiB },
-    tags: { ...runtime.spec.tags, ...runtimeTags(tagOwnerOf(runtime, settings.clusterName)) },
+    tags,
+    launchTags: tags,
   };
   const digest = sha256(JSON.stringify([uid, pool.name, content])).slice(0, 32);
   return { name: `elastic-${uid8(uid)}-${pool.name}-${digest.slice(0, 12)}`, clientToken: digest, ...content };

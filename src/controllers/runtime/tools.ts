@@ -3,7 +3,13 @@ import type { Expectations } from '../../machinery/expectations.ts';
 import type { OperatorContext } from '../context.ts';
 
 /** What every step of the runtime controller works with. */
-export type RuntimeTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
+export type RuntimeTools = {
+  readonly context: OperatorContext;
+  readonly applier: Applier;
+  readonly expectations: Expectations;
+  /** By uid: when Secrets and accounts were last looked after. */
+  readonly upkept: Map<string, { readonly generation: number | undefined; readonly at: number }>;
+};
 
 /** Verdict of one step: go on with the next one, or stop here and say why. */
 export type StepVerdict =

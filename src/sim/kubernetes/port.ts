@@ -2,9 +2,9 @@ import type { KubernetesObject, Stored } from '../../api/kubernetes.ts';
 import type { KubernetesError, KubernetesPort, KubernetesResult, ObjectKey, ResourceType } from '../../ports/kubernetes.ts';
 import type { SimulatedProcess } from '../world.ts';
 import type { ApiServer } from './api-server.ts';
-import { network, notFound, server as serverError, tooManyRequests } from './errors.ts';
+import { network, server as serverError, tooManyRequests } from './errors.ts';
 import { evict } from './eviction.ts';
-import { type Fields, mergeJson } from './json.ts';
+import { type Fields, freezeJson, mergeJson } from './json.ts';
 import { type Entity, type Kind, kindOf } from './kinds.ts';
 import type { EntityList } from './lists.ts';
 import { selectorOf } from './selectors.ts';
@@ -165,15 +165,22 @@ function snapshot(value: unknown): Fields {
   return JSON.parse(JSON.stringify(value)) as Fields;
 }
 
+/** One decoded copy of a stored object for each way to trim it, shared by all that read it. */
+const decodedCopies = new WeakMap<Entity, Map<unknown, unknown>>();
+
 function trimmed<T extends KubernetesObject>(type: ResourceType<T>, entity: Entity): Stored<T> {
   const object = entity as unknown as Stored<T>;
-  return type.trim === undefined ? object : (type.trim(object) as Stored<T>);
+  if (type.trim === undefined) return object;
+  const copies = decodedCopies.get(entity) ?? new Map<unknown, unknown>();
+  decodedCopies.set(entity, copies);
+  let copy = copies.get(type.trim) as Stored<T> | undefined;
+  if (copy === undefined) {
+    copy = freezeJson(type.trim(object) as Stored<T>);
+    copies.set(type.trim, copy);
+  }
+  return copy;
 }
 
 function decoded<T extends KubernetesObject>(type: ResourceType<T>, answer: KubernetesResult<Entity>): KubernetesResult<Stored<T>> {
   return answer.ok ? { ok: true, value: trimmed(type, answer.value) } : answer;
-}
-
-export function unknownKind(kind: Kind, name: string): KubernetesResult<never> {
-  return notFound(kind, name);
 }

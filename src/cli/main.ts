@@ -1,0 +1,125 @@
+#!/usr/bin/env node
+import { readdir, readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { Command, InvalidArgumentError } from 'commander';
+import { runDemo } from './demo.ts';
+import { type ExplainIo, runExplain } from './explain.ts';
+import { runPlan } from './plan.ts';
+import { runSimulate } from './simulate.ts';
+
+/** `kubectl-elastic`: exit 0 good, 1 a negative answer, 2 wrong usage or bad input. */
+
+const io: ExplainIo & { readonly print: (line: string) => void; readonly printError: (line: string) => void } = {
+  readFile: (path) => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
+  async readDir(path) {
+    try {
+      return await readdir(path);
+    } catch {
+      return undefined;
+    }
+  },
+  stdin: () => text(process.stdin),
+  stdout: (line) => void process.stdout.write(`${line}\n`),
+  stderr: (line) => void process.stderr.write(`${line}\n`),
+  print: (line) => void process.stdout.write(`${line}\n`),
+  printError: (line) => void process.stderr.write(`${line}\n`),
+};
+
+const program = new Command('kubectl-elastic');
+program.description('Elastic clusters for data jobs: who accesses what, as whom, on which nodes, at what price.').exitOverride();
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('a whole number is needed.');
+  return Number(value);
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (!(number > 0)) throw new InvalidArgumentError('a number above 0 is needed.');
+  return number;
+}
+
+function oneOf<T extends string>(...choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw new InvalidArgumentError(`one of ${choices.join(', ')} is needed.`);
+    return found;
+  };
+}
+
+let exitCode = 0;
+const output = oneOf('table', 'json');
+
+program
+  .command('explain')
+  .description('Who accesses what as whom, for every job in the manifests.')
+  .option('-f, --filename <path>', 'file, directory or - (repeatable)', collect, [])
+  .option('-o, --output <form>', 'table or json', output, 'table')
+  .action(async (options: { readonly filename: readonly string[]; readonly output: 'table' | 'json' }) => {
+    exitCode = await runExplain({ files: options.filename, output: options.output }, io);
+  });
+
+program
+  .command('plan')
+  .description('Which nodes pods would get, what they cost, and what they must cost at least.')
+  .requiredOption('--pods <path>', 'Pod manifests: YAML documents or a JSON List (repeatable)', collect, [])
+  .requiredOption('--catalog <path>', 'instance types with prices')
+  .option('--runtime <path>', 'an ElasticRuntime: its pools, requirements and limits')
+  .option('-o, --output <form>', 'table or json', output, 'table')
+  .action(
+    async (options: {
+      readonly pods: readonly string[];
+      readonly catalog: string;
+      readonly runtime?: string;
+      readonly output: 'table' | 'json';
+    }) => {
+      const runtime = options.runtime === undefined ? {} : { runtimeFile: options.runtime };
+      exitCode = await runPlan({ podFiles: options.pods, catalogFile: options.catalog, output: options.output, ...runtime }, io);
+    },
+  );
+
+program
+  .command('simulate')
+  .description('Runs the manifests on a simulated cluster and account: the same controllers, a virtual clock, seeded faults.')
+  .requiredOption('-f, --filename <path>', 'file, directory or - (repeatable)', collect, [])
+  .option('--seed <number>', 'the seed is the whole history', wholeNumber, 1)
+  .option('--hours <number>', 'virtual time at most', positive, 24)
+  .option('--faults <profile>', 'none or rough', oneOf('none', 'rough'), 'none')
+  .option('-o, --output <form>', 'table or json', output, 'table')
+  .action(
+    async (options: {
+      readonly filename: readonly string[];
+      readonly seed: number;
+      readonly hours: number;
+      readonly faults: 'none' | 'rough';
+      readonly output: 'table' | 'json';
+    }) => {
+      const { filename: files, seed, hours, faults } = options;
+      exitCode = await runSimulate({ files, seed, hours, faults, output: options.output }, io);
+    },
+  );
+
+program
+  .command('demo')
+  .description('The main job, on the simulated cluster: a runtime and one job of each security type.')
+  .option('-f, --filename <path>', 'file or directory (repeatable)', collect, [])
+  .option('--seed <number>', 'the seed is the whole history', wholeNumber, 1)
+  .action(async (options: { readonly filename: readonly string[]; readonly seed: number }) => {
+    const files = options.filename.length === 0 ? ['examples/finance.yaml'] : options.filename;
+    exitCode = await runDemo({ files, seed: options.seed, terminal: process.stdout.isTTY === true }, io);
+  });
+
+for (const command of program.commands) command.exitOverride();
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has said what is wrong; help and version end well.
+  const ended = typeof error === 'object' && error !== null && 'code' in error && 'exitCode' in error;
+  if (!ended) throw error;
+  exitCode = error.exitCode === 0 ? 0 : 2;
+}
+process.exitCode = exitCode;
