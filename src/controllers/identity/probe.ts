@@ -11,6 +11,8 @@ export type ProbeTarget = {
   readonly expectedBucketOwner?: string | undefined;
   /** Of the probe object. The same one each time, so that a probe that could not be deleted is overwritten by the next. */
   readonly name: string;
+  /** A real object to write instead: for an identity that may write but not delete. */
+  readonly object?: { readonly name: string; readonly text: string };
   readonly actions: readonly ('write' | 'read' | 'list' | 'delete')[];
 };
 
@@ -32,7 +34,8 @@ export async function probe(
 export async function probeWith(aws: AwsPort, caller: Caller, target: ProbeTarget): Promise<Result<void, AccessFailure>> {
   const { bucket } = target.folder;
   const prefix = target.folder.key === '' ? '' : `${target.folder.key}/`;
-  const key = `${prefix}.elastic-${target.name}`;
+  const key = `${prefix}${target.object?.name ?? `.elastic-${target.name}`}`;
+  const text = target.object?.text ?? 'probe\n';
   const owner = target.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: target.expectedBucketOwner };
   const kms = target.kmsKeyArn === undefined ? {} : { kmsKeyArn: target.kmsKeyArn };
   const object = `arn:aws:s3:::${bucket}/${key}`;
@@ -46,7 +49,7 @@ export async function probeWith(aws: AwsPort, caller: Caller, target: ProbeTarge
       action: 's3:PutObject',
       resource: object,
       run: () =>
-        aws.s3.putObject(caller, { bucket, key, body: new TextEncoder().encode('probe\n'), contentType: 'text/plain', ...kms, ...owner }),
+        aws.s3.putObject(caller, { bucket, key, body: new TextEncoder().encode(text), contentType: 'text/plain', ...kms, ...owner }),
     },
     read: { action: 's3:GetObject', resource: object, run: () => aws.s3.getObject(caller, { bucket, key, maxBytes: 1024, ...owner }) },
     list: {

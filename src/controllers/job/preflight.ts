@@ -60,7 +60,16 @@ function checks(tools: JobTools, view: JobView): Promise<Result<unknown, AccessF
     name,
     actions: ['write', 'read', 'list', 'delete'],
   };
-  const agentLog: ProbeTarget = { folder: logPrefix(logs, 1, 'agent'), kmsKeyArn: runtime.spec.logs.kmsKeyArn, name, actions: ['write'] };
+  const agentLog: ProbeTarget = {
+    folder: logPrefix(logs, 1, 'agent'),
+    kmsKeyArn: runtime.spec.logs.kmsKeyArn,
+    name,
+    object: {
+      name: 'agent.log',
+      text: `job ${job.metadata.namespace}/${job.metadata.name} accepted; this log is written anew when the attempt ends\n`,
+    },
+    actions: ['write'],
+  };
   const polling = plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log');
   return [
     check(tools, view, plan.staging.identity, stagingTarget),
