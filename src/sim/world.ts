@@ -5,6 +5,9 @@ import { between, createFaults, createRandom, type FaultProfile, type Faults, pr
 /** 2026-11-02T08:00:00Z, a Monday: where every simulated history starts. */
 export const START = Date.UTC(2026, 10, 2, 8);
 
+/** So many events without time going on are a loop that would never end. */
+const LIVELOCK = 100_000;
+
 /** One line for each event of a history; two runs of a seed are equal byte for byte. */
 export type Trace = {
   add(line: string): void;
@@ -86,6 +89,7 @@ export function createWorld(options: WorldOptions): World {
   const incarnations = new Map<string, number>();
   let time = START;
   let steps = 0;
+  let instant = 0;
   const faults = createFaults(options.faults ?? profiles.none, createRandom(seed, 'faults'), () => time - START);
 
   const world: World = {
@@ -115,6 +119,8 @@ export function createWorld(options: WorldOptions): World {
           time = end;
           return 'limit';
         }
+        instant = event.at === time ? instant + 1 : 0;
+        if (instant > LIVELOCK) throw new Error(`${LIVELOCK} events at one instant (${time - START} ms), the last one: ${event.label}`);
         time = event.at;
         steps += 1;
         trace.add(`${time - START} ${event.label}`);

@@ -54,6 +54,18 @@ test('what an event sets off at its instant is over before the hooks and the nex
   assert.deepEqual(seen, ['settled', 'after first', 'second runs', 'after second']);
 });
 
+test('a loop in which no time passes is an error, not a hang', async () => {
+  const world = createWorld({ seed: 1 });
+  function again(): void {
+    world.schedule(0, 'again', again);
+  }
+  again();
+  await assert.rejects(
+    world.runUntil(() => false, 10),
+    /events at one instant .* again/,
+  );
+});
+
 test('a dead process is silent: its timers, its replies and its calls', async () => {
   const world = createWorld({ seed: 1 });
   const operator = world.startProcess('operator');

@@ -75,10 +75,13 @@ export function startJobController(server: ApiServer): void {
     const succeeded = isIndexed(job) ? indexes.size : (job.status?.succeeded ?? 0) + succeededNow.length;
     const failed = (job.status?.failed ?? 0) + failedNow.filter((pod) => judgeFailure(job, pod).counts).length;
     const startTime = job.status?.startTime ?? (spec.suspend ? undefined : timestamp(now));
-    let again = deadlineIn(job, startTime, now);
-    let ending = decideEnding(job, pods, failed, again);
+    const deadline = deadlineIn(job, startTime, now);
+    let again = deadline;
+    let ending = decideEnding(job, pods, failed, deadline);
     let suspension: 'True' | 'False' | undefined;
     if (ending !== undefined) {
+      // From here on, pods that go are what brings the job on.
+      again = undefined;
       for (const pod of pods.filter(isActive)) server.delete(podKind, keyOf(pod.metadata), { uid: pod.metadata.uid });
     } else {
       const managed = job.metadata.deletionTimestamp === undefined;
