@@ -88,7 +88,7 @@ function spreadAdmits(ledger: Ledger, spread: BoundSpread, node: number): boolea
 
 /** The global minimum that skew is measured against; 0 while there are fewer domains than minDomains. */
 export function spreadMinimum(ledger: Ledger, { rule, counter }: BoundSpread): number {
-  if (rule.key === HOSTNAME && ledger.phase === 'launch') return 0;
+  if (rule.key === HOSTNAME && (ledger.phase === 'launch' || ledger.phase === 'closing')) return 0;
   return counter.domains.length < rule.minDomains ? 0 : lowestCount(counter);
 }
 
@@ -107,8 +107,19 @@ export function topologyAdmitsLaunch(ledger: Ledger, variant: Variant, candidate
     const minimum = rule.key === HOSTNAME ? 0 : spreadMinimum(ledger, { rule, counter, self });
     if (count(counter) + self - minimum > rule.maxSkew) return false;
   }
+  if (ledger.phase === 'closing' && opensDomain(ledger, candidate)) return false;
   return variant.affinities.every(({ counters, self }) => {
     if (!counters.every(has)) return false;
     return counters.every((counter) => count(counter) > 0) || (self && counters.every((counter) => counter.total === 0));
+  });
+}
+
+/** A node in a domain that has none yet: pods placed while it was not counted might then be too many elsewhere. */
+function opensDomain(ledger: Ledger, candidate: Candidate): boolean {
+  const label = labelLookup(candidate);
+  return ledger.compiled.topology.spread.some(({ rule, counter }) => {
+    if (rule.key === HOSTNAME) return false;
+    const domain = counter.table.index.get(label(rule.key) ?? '');
+    return domain === undefined || counter.isDomain[domain] !== true;
   });
 }

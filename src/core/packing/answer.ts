@@ -3,6 +3,7 @@ import type { Variant } from './compile.ts';
 import { CAPACITY_TYPE, ZONE } from './filters.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
+import { brokenLimit, countLaunch } from './limits.ts';
 import { alternatives, usedOn } from './min-values.ts';
 import type { Assignment, NewNode, Offering, PackingPlan, Unschedulable } from './problem.ts';
 
@@ -56,12 +57,15 @@ function newNode(ledger: Ledger, node: LedgerNode, pods: readonly string[], name
   };
 }
 
-/** By price. A pool that keeps a spot share keeps the capacity type too. */
+/** By price, and within the limits if launched instead; minValues, which wants the whole list, goes before limits. */
 function fallbacks(ledger: Ledger, node: LedgerNode, chosen: Candidate): readonly Candidate[] {
-  const keepsType = chosen.shape.pool.spotPercent !== undefined;
-  return alternatives(ledger, node.index).filter(
-    (option) => option !== chosen && option.usdPerHour >= chosen.usdPerHour && (!keepsType || option.capacityType === chosen.capacityType),
+  const wantsAll = chosen.shape.pool.requirements?.some((requirement) => requirement.minValues !== undefined) ?? false;
+  countLaunch(ledger.limits, chosen, -1);
+  const options = alternatives(ledger, node.index).filter(
+    (option) => option !== chosen && (wantsAll || brokenLimit(ledger.limits, option) === undefined),
   );
+  countLaunch(ledger.limits, chosen, 1);
+  return options;
 }
 
 export function offeringOf(candidate: Candidate): Offering {

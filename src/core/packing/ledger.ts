@@ -9,13 +9,13 @@ import type { PackingNode, PackingProblem } from './problem.ts';
 import { reachableDomains } from './reach.ts';
 import { ATTACHMENTS } from './requests.ts';
 import { nodeFacts } from './running.ts';
-import { addDomain, countPods, domainOf, takesPart } from './topology.ts';
+import { addDomain, type Counter, countPods, domainOf, takesPart } from './topology.ts';
 
 /**
- * Which nodes topology spread may count on. existing: only those that are there. launch: new ones may be opened, so an empty host can
- * always be had. closed: all nodes are known.
+ * Which nodes topology spread may count on. existing: those that are there and could be launched. launch: the same, and an empty host can
+ * always be had. closing: those that have nodes, and new nodes only in them. closed: those that have nodes, all of which are known.
  */
-export type Phase = 'existing' | 'launch' | 'closed';
+export type Phase = 'existing' | 'launch' | 'closing' | 'closed';
 
 export type LedgerNode = NodeView & {
   readonly index: number;
@@ -41,6 +41,8 @@ export type Ledger = {
   largest: Float64Array | undefined;
   /** Candidates by shape and capacity type, grouped when first asked. */
   byKind: ReadonlyMap<string, readonly Candidate[]> | undefined;
+  /** Domains that spread counts because nodes could be launched there. */
+  reachable: ReturnType<typeof reachableDomains> | undefined;
   phase: Phase;
   /** While a gang that stays together is placed: the zone that is being tried. */
   onlyZone: string | undefined;
@@ -69,6 +71,7 @@ export function openLedger(problem: PackingProblem, classified: Classified, dims
     limits: launchLimits(problem),
     free: new Float64Array(dims.names.length * (problem.nodes.length + 64)),
     largest: undefined,
+    reachable: undefined,
     byKind: undefined,
     phase: 'existing',
     onlyZone: undefined,
@@ -225,13 +228,28 @@ function forgetNode(counter: Ledger['compiled']['topology']['counters'][number],
   counter.table.ofNode.length = Math.min(counter.table.ofNode.length, node);
 }
 
-/** From here on every node is known: spread counts the domains that have nodes, no longer those that could get one. */
-export function closeLedger(ledger: Ledger): void {
-  ledger.phase = 'closed';
-  for (const { counter } of ledger.compiled.topology.spread) {
-    counter.domains.length = 0;
-    counter.isDomain.length = 0;
-    for (const node of ledger.nodes) if (takesPart(counter, node.index)) addDomain(counter, counter.table.ofNode[node.index] as number);
-    counter.atMinimum = -1;
-  }
+/** From here on spread counts the domains that have nodes, no longer those that could get one. */
+export function closeLedger(ledger: Ledger, phase: 'closing' | 'closed'): void {
+  ledger.phase = phase;
+  for (const { counter } of ledger.compiled.topology.spread) countDomainsOfNodes(ledger, counter);
+}
+
+/** Takes back everything placed and opened. */
+export function resetLedger(ledger: Ledger): void {
+  rollBack(ledger, { log: 0, nodes: ledger.problem.nodes.length });
+  ledger.phase = 'existing';
+  for (const { counter } of ledger.compiled.topology.spread) countDomainsOfNodes(ledger, counter);
+  countReachable(ledger);
+}
+
+function countDomainsOfNodes(ledger: Ledger, counter: Counter): void {
+  counter.domains.length = 0;
+  counter.isDomain.length = 0;
+  for (const node of ledger.nodes) if (takesPart(counter, node.index)) addDomain(counter, counter.table.ofNode[node.index] as number);
+  counter.atMinimum = -1;
+}
+
+function countReachable(ledger: Ledger): void {
+  ledger.reachable ??= reachableDomains(ledger);
+  for (const { counter, domains } of ledger.reachable) for (const value of domains) addDomain(counter, domainOf(counter.table, value));
 }

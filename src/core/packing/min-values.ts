@@ -1,5 +1,6 @@
 import { admitsLaunch } from './admit.ts';
 import type { Variant } from './compile.ts';
+import { matchesPlacement } from './filters.ts';
 import { type Candidate, labelLookup } from './launch.ts';
 import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
 
@@ -22,7 +23,10 @@ export function missingMinValues(chosen: Candidate, options: readonly Candidate[
   return undefined;
 }
 
-/** What could be launched in place of a new node without moving a pod: same pool, zone and own labels; `also` = one pod more. */
+/**
+ * What could be launched in place of a new node without moving a pod, cheapest first: same pool and zone, and the same capacity type where
+ * the pool keeps a spot share. `also` = one pod more.
+ */
 export function alternatives(ledger: Ledger, node: number, also?: Variant): readonly Candidate[] {
   const { candidate, placed } = ledger.nodes[node] as LedgerNode;
   if (candidate === undefined) return [];
@@ -33,6 +37,7 @@ export function alternatives(ledger: Ledger, node: number, also?: Variant): read
     (option) =>
       option.shape.pool === candidate.shape.pool &&
       option.zone === candidate.zone &&
+      (option.shape.pool.spotPercent === undefined || option.capacityType === candidate.capacityType) &&
       roomSuffices(roomOf(ledger, option), used) &&
       filters.every((filter) => admitsLaunch(ledger, filter, option)) &&
       sameDomains(ledger, candidate, option),
@@ -55,9 +60,14 @@ export function usedOn(ledger: Ledger, node: number, also?: Variant): Float64Arr
   return used;
 }
 
-/** Pods were counted in these domains; an exchange must not move them to others. */
+/** Pods were counted in these domains, by these filters; an exchange must change neither. */
 function sameDomains(ledger: Ledger, left: Candidate, right: Candidate): boolean {
   if (left === right) return true;
-  for (const key of ledger.compiled.topology.tables.keys()) if (labelLookup(left)(key) !== labelLookup(right)(key)) return false;
-  return true;
+  const { tables, spread } = ledger.compiled.topology;
+  const before = labelLookup(left);
+  const after = labelLookup(right);
+  for (const key of tables.keys()) if (before(key) !== after(key)) return false;
+  return spread.every(
+    ({ rule, filter }) => !rule.honorAffinity || matchesPlacement(filter, before, undefined) === matchesPlacement(filter, after, undefined),
+  );
 }

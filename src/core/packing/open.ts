@@ -73,7 +73,10 @@ function cheapest(ledger: Ledger, variant: Variant, remaining: number, eligible:
 
 function isExchange(ledger: Ledger, variant: Variant, candidate: Candidate, option: Candidate): boolean {
   return (
-    option.shape.pool === candidate.shape.pool && option.zone === candidate.zone && howMany(roomOf(ledger, option), variant.requests) > 0
+    option.shape.pool === candidate.shape.pool &&
+    option.zone === candidate.zone &&
+    (option.shape.pool.spotPercent === undefined || option.capacityType === candidate.capacityType) &&
+    howMany(roomOf(ledger, option), variant.requests) > 0
   );
 }
 

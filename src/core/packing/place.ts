@@ -1,7 +1,7 @@
 import { canPlace } from './admit.ts';
 import type { Variant } from './compile.ts';
 import { HOSTNAME } from './filters.ts';
-import { type Ledger, openNode, place } from './ledger.ts';
+import { type Ledger, mark, openNode, place, rollBack } from './ledger.ts';
 import { candidateFor } from './open.ts';
 
 /** Where pods may go: only where nodes are, or on new ones too. */
@@ -23,9 +23,8 @@ export function placePods(ledger: Ledger, strictest: Variant, count: number, rea
       cursor = staysFull(ledger, variant) ? node : 0;
       continue;
     }
-    const candidate = reach === 'nodes' ? undefined : candidateFor(ledger, variant, count - placed);
-    if (candidate !== undefined) {
-      const opened = openNode(ledger, candidate).index;
+    const opened = reach === 'nodes' ? -1 : openFor(ledger, variant, count - placed);
+    if (opened >= 0) {
       place(ledger, variant, opened);
       placed += 1;
       cursor = staysFull(ledger, variant) ? opened : 0;
@@ -35,6 +34,17 @@ export function placePods(ledger: Ledger, strictest: Variant, count: number, rea
     }
   }
   return placed;
+}
+
+/** A new node that takes a pod of the variant, or -1. */
+function openFor(ledger: Ledger, variant: Variant, remaining: number): number {
+  const candidate = candidateFor(ledger, variant, remaining);
+  if (candidate === undefined) return -1;
+  const before = mark(ledger);
+  const { index } = openNode(ledger, candidate);
+  if (canPlace(ledger, variant, index)) return index;
+  rollBack(ledger, before);
+  return -1;
 }
 
 function firstNode(ledger: Ledger, variant: Variant, from: number): number {

@@ -4,12 +4,13 @@ import { type Classified, classify, dimensions } from './classes.ts';
 import { effortOf } from './effort.ts';
 import { explain } from './explain.ts';
 import { launchSpace } from './launch.ts';
-import { type Ledger, mark, openLedger, openNode, rollBack } from './ledger.ts';
+import { type Ledger, openLedger, openNode } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
 import { planLaunches } from './patterns/plan-launches.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
 import { resizeNodes } from './resize.ts';
-import { placeOnNodes, placeUnits, type Unit, unitsOf } from './units.ts';
+import { placeStubborn } from './stubborn.ts';
+import { isWaiting, placeOnNodes, placeTogether, type Unit, unitsOf } from './units.ts';
 
 /**
  * Decides where pending pods go and which nodes to launch for them, at the least price per hour that it finds, with a proven lower
@@ -29,19 +30,14 @@ export function planPacking(problem: PackingProblem): PackingPlan {
 
 /** Patterns where they place everything; else unit by unit, which decides by priority who goes without. */
 function placeAll(ledger: Ledger, classified: Classified, units: readonly Unit[]): ReadonlyMap<number, number> {
-  const start = mark(ledger);
   const left = placeOnNodes(ledger, units);
-  if (isDone(left)) return left;
+  if (!isWaiting(left)) return left;
   ledger.phase = 'launch';
-  const rest = planLaunches(ledger, classified.classes, left, effortOf(ledger.problem));
-  if (rest !== undefined && isDone(rest)) return rest;
-  rollBack(ledger, start);
-  ledger.phase = 'existing';
-  return placeUnits(ledger, units);
-}
-
-function isDone(left: ReadonlyMap<number, number>): boolean {
-  return [...left.values()].every((count) => count === 0);
+  // Patterns do not know that a gang stays in one zone.
+  const together = placeTogether(ledger, units, left);
+  const rest = together ? planLaunches(ledger, classified.classes, left, effortOf(ledger.problem)) : undefined;
+  if (rest !== undefined && !isWaiting(rest)) return rest;
+  return placeStubborn(ledger, units);
 }
 
 /** Pools with a minimum get empty nodes of their cheapest offering until they have it. */

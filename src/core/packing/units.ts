@@ -57,11 +57,19 @@ export function placeUnits(ledger: Ledger, units: readonly Unit[]): Map<number, 
     ledger.phase = 'launch';
     untilStill(ledger, peers, left, 'nodes and launches');
   }
-  if ([...left.values()].some((count) => count > 0)) {
-    closeLedger(ledger);
-    untilStill(ledger, units, left, 'nodes');
+  for (const [phase, reach] of [
+    ['closing', 'nodes and launches'],
+    ['closed', 'nodes'],
+  ] as const) {
+    if (!isWaiting(left)) break;
+    closeLedger(ledger, phase);
+    untilStill(ledger, units, left, reach);
   }
   return left;
+}
+
+export function isWaiting(left: ReadonlyMap<number, number>): boolean {
+  return [...left.values()].some((count) => count > 0);
 }
 
 /** Onto nodes that are there only, every priority; what is left is for launches. */
@@ -69,6 +77,13 @@ export function placeOnNodes(ledger: Ledger, units: readonly Unit[]): Map<number
   const left = new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, one.pods.length] as const)));
   if (ledger.nodes.length > 0) untilStill(ledger, units, left, 'nodes');
   return left;
+}
+
+/** Gangs that must stay in one zone, onto nodes or new ones. Answers whether all of them found a place. */
+export function placeTogether(ledger: Ledger, units: readonly Unit[], left: Map<number, number>): boolean {
+  const together = units.filter((unit) => unit.singleZone);
+  untilStill(ledger, together, left, 'nodes and launches');
+  return together.every((unit) => unit.classes.every((one) => left.get(one.id) === 0));
 }
 
 function untilStill(ledger: Ledger, units: readonly Unit[], left: Map<number, number>, reach: Reach): void {
