@@ -12,14 +12,14 @@ const sharedLists: Readonly<Record<string, string | undefined>> = {
 
 /**
  * Whether every desired field has its desired value in `current`. Fields that are not desired do not matter, except below the `exact` paths.
- * An empty map or list equals a missing one: the server drops them.
+ * An empty map is a value: `emptyDir: {}` says something. Where the server drops one (`labels: {}`), the applier's memory saves the second write.
  */
 export function covers(current: unknown, desired: unknown, exact: readonly string[] = []): boolean {
   return compare(current, desired, '', exact.includes(''), exact);
 }
 
 function compare(current: unknown, desired: unknown, path: string, strict: boolean, exact: readonly string[]): boolean {
-  if (isEmpty(desired)) return isEmpty(current) || (isContainer(desired) && isContainer(current) && !strict);
+  if (isMissing(desired)) return isMissing(current) || !strict;
   if (Array.isArray(desired)) return Array.isArray(current) && compareLists(current, desired, path, strict, exact);
   if (!isMap(desired)) return current === desired;
   if (!isMap(current)) return false;
@@ -29,7 +29,7 @@ function compare(current: unknown, desired: unknown, path: string, strict: boole
     const below = path === '' ? key : `${path}.${key}`;
     if (!compare(current[key], value, below, strict || exact.includes(below), exact)) return false;
   }
-  return !strict || Object.entries(current).every(([key, value]) => key in desired || isEmpty(value));
+  return !strict || Object.entries(current).every(([key, value]) => key in desired || isMissing(value));
 }
 
 function compareLists(
@@ -51,8 +51,8 @@ function compareLists(
 
 /** Whether a field (or an element of a shared list) that was applied before is desired no more, and `current` still has it. */
 export function dropsApplied(current: unknown, before: unknown, desired: unknown, path = ''): boolean {
-  if (isEmpty(current) || isEmpty(before)) return false;
-  if (isEmpty(desired)) return true;
+  if (isMissing(current) || isMissing(before)) return false;
+  if (isMissing(desired)) return true;
   if (Array.isArray(before)) {
     if (!(path in sharedLists) || !Array.isArray(current) || !Array.isArray(desired)) return false;
     return before.some(
@@ -86,14 +86,6 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isContainer(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
-}
-
-function isEmpty(value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === 'object' && Object.values(value).every(isUndefined));
-}
-
-function isUndefined(value: unknown): boolean {
-  return value === undefined;
+function isMissing(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
 }

@@ -120,6 +120,7 @@ test('overlay: a patched object is never seen older than the answer, under its n
   assert.equal(overlay.get('team/old')?.metadata.resourceVersion, '14');
   assert.deepEqual(names(overlay.byIndex('node', 'n1')), []);
   assert.deepEqual(names(overlay.byIndex('node', 'n2')), ['old']);
+  assert.deepEqual(names(overlay.list()), ['old']);
   store.set(pod('old', 15, { node: 'n3' }));
   assert.equal(overlay.get('team/old')?.metadata.resourceVersion, '15');
 });
@@ -151,6 +152,11 @@ test('overlay: another object of the same name is not touched by the old one’s
   store.remove(pod('old', 11));
   store.set(pod('old', 12, { uid: 'next' }));
   overlay.deleted(pod('old', 5));
+  assert.equal(overlay.get('team/old')?.metadata.deletionTimestamp, undefined);
+  store.remove(pod('old', 13, { uid: 'next' }));
+  overlay.wrote(pod('old', 14, { uid: 'third' }));
+  overlay.deleted(pod('old', 12, { uid: 'next' }));
+  assert.equal(overlay.get('team/old')?.metadata.uid, 'third');
   assert.equal(overlay.get('team/old')?.metadata.deletionTimestamp, undefined);
 });
 
