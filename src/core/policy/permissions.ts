@@ -42,7 +42,7 @@ export function agentStatements(context: DocumentContext): readonly PolicyStatem
     ...assumeConnectionRoles(context, 'ReachConnectionsAtDesignTime'),
     ...directData(context, 'DesignTimeData', ['read', 'list']),
     // Uploads the agent job log, polls all logs.
-    ...folder(context, 'Logs', context.logs, ['read', 'write', 'list']),
+    ...folder(context, 'UploadAgentLogPollAll', context.logs, ['read', 'write', 'list']),
   ];
 }
 
@@ -71,8 +71,8 @@ export function masterStatements(context: DocumentContext): readonly PolicyState
     },
     ...describe(['ec2:DescribeInstances', 'ec2:DescribeInstanceStatus', 'ec2:DescribeVolumes', 'ec2:DescribeSubnets'], actor),
     images(context, actor),
-    ...folder(context, 'MasterLogs', context.logs, everything),
-    ...(script === undefined ? [] : [...objects('InitScript', script, ['read'], context)]),
+    ...folder(context, 'StoreMasterLogs', context.logs, everything),
+    ...(script === undefined ? [] : [...objects('ReadInitScript', script, ['read'], context)]),
   ];
 }
 
@@ -80,9 +80,9 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
   const { partition, region, accountId } = context;
   const owned = `${context.stableTags[tagKeys.organization] ?? ''}/${context.namespace}/*`;
   return [
-    ...folder(context, 'Staging', context.staging, everything),
-    ...folder(context, 'WorkerLogs', context.logs, everything),
-    ...directData(context, 'Data', everything),
+    ...folder(context, 'StageForJobs', context.staging, everything),
+    ...folder(context, 'StoreWorkerLogs', context.logs, everything),
+    ...directData(context, 'RoleBasedData', everything),
     ...assumeConnectionRoles(context, 'BecomeConnectionRoles'),
     {
       Sid: 'ConnectionParametersOfThisNamespace',
@@ -124,7 +124,7 @@ export function nodeStatements({ partition, region, accountId }: DocumentContext
 /** The connections that share a role: their data, and staging, which such a role reaches by precedence. */
 export function connectionStatements(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
   return [
-    ...connections.flatMap((connection) => connectionData(context, `Data${sidPart(connection.name)}`, connection, everything)),
+    ...connections.flatMap((connection) => connectionData(context, `ConnectionData${sidPart(connection.name)}`, connection, everything)),
     ...folder(context, 'StagingByPrecedence', context.staging, everything),
   ];
 }

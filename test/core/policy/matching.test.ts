@@ -188,6 +188,23 @@ const variables: readonly (readonly [why: string, actual: () => boolean, expecte
       }) === 'ExplicitDeny',
     true,
   ],
+  [
+    'unresolved in a set: a Deny applies',
+    () =>
+      decide({
+        principal: untagged,
+        context: { 'aws:TagKeys': ['red'] },
+        identityPolicies: [
+          policy({
+            Effect: 'Deny',
+            Action: '*',
+            Resource: '*',
+            Condition: { 'ForAllValues:StringNotEquals': { 'aws:TagKeys': '${aws:PrincipalTag/team}' } },
+          }),
+        ],
+      }) === 'ExplicitDeny',
+    true,
+  ],
   ['a literal asterisk', () => holds({ StringLike: { 's3:prefix': 'a${*}*' } }, { 's3:prefix': 'a*b' }), true],
   ['a literal asterisk is no wildcard', () => holds({ StringLike: { 's3:prefix': 'a${*}' } }, { 's3:prefix': 'ab' }), false],
   ['a literal question mark and dollar', () => holds({ StringLike: { 's3:prefix': '${?}${$}' } }, { 's3:prefix': '?$' }), true],

@@ -1,0 +1,429 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type AccountFacts, authorizationsOf } from '../../../src/core/policy/actions.ts';
+import type { AwsCalls, AwsMethod } from '../../../src/core/policy/calls.ts';
+import { type PolicyDocument, policyOf } from '../../../src/core/policy/document.ts';
+import { type DocumentsInput, mergeDocuments, runtimeDocuments } from '../../../src/core/policy/documents.ts';
+import { evaluate } from '../../../src/core/policy/evaluate.ts';
+import type { SessionTags } from '../../../src/core/policy/principal.ts';
+import { evaluateAssumeRole, evaluateAssumeRoleWithWebIdentity } from '../../../src/core/policy/trust.ts';
+
+const role = (name: string): string => `arn:aws:iam::111122223333:role/${name}`;
+const key = 'arn:aws:kms:us-east-1:111122223333:key/acme';
+const issuer = 'oidc.example.com/id/1';
+const provider = `arn:aws:iam::111122223333:oidc-provider/${issuer}`;
+const identities = {
+  agent: { roleArn: role('agent') },
+  operator: { roleArn: role('operator'), externalIdSecretRef: { name: 'ext', key: 'id' } },
+};
+
+function input(namespace: string, name: string, own = `${namespace}-`): DocumentsInput {
+  const location = (bucket: string) => ({ uri: `s3://${bucket}/elastic`, kmsKeyArn: key });
+  return {
+    runtime: {
+      metadata: { namespace, name },
+      spec: {
+        organization: 'acme',
+        region: 'us-east-1',
+        identities: {
+          ...identities,
+          master: { roleArn: role(`${own}master`) },
+          worker: { roleArn: role(`${own}worker`) },
+          node: { instanceProfileArn: `arn:aws:iam::111122223333:instance-profile/${own}node` },
+        },
+        staging: location('staging'),
+        logs: location('logs'),
+        network: { subnetIds: ['subnet-1'], securityGroupIds: ['sg-1'] },
+        initScript: { uri: 's3://platform/init.sh' },
+      },
+    },
+    jobs: [
+      {
+        metadata: { namespace, name: 'job' },
+        spec: {
+          runtime: name,
+          connections: [
+            { name: 'orders', usage: 'Source', location: 's3://orders/raw/', authentication: { roleArn: role('orders') } },
+            { name: 'lake', usage: 'Target', location: 's3://lake/out' },
+          ],
+          dependencies: [{ path: 'lib.jar', uri: 's3://artifacts/lib.jar' }],
+        },
+      },
+    ],
+    clusterName: 'c1',
+    accountId: '111122223333',
+    oidcProviderArn: provider,
+    issuer: `https://${issuer}`,
+    externalIds: { 'ext/id': 'x1' },
+  };
+}
+
+const made = runtimeDocuments(input('finance', 'analytics'));
+const tagsOf = (namespace: string, runtime: string, organization = 'acme', cluster = 'c1'): Readonly<Record<string, string>> => ({
+  'elasticruntime.dev/cluster': cluster,
+  'elasticruntime.dev/organization': organization,
+  'elasticruntime.dev/namespace': namespace,
+  'elasticruntime.dev/runtime': runtime,
+});
+const ours = tagsOf('finance', 'analytics');
+const foreign = tagsOf('research', 'scratch');
+const actor = { ...ours, 'elasticruntime.dev/actor': 'operator' };
+
+type Identity = 'agent' | 'operator' | 'master' | 'worker' | 'node' | 'orders';
+const documentsOf = { ...made, orders: made.connectionRoles['orders'] ?? made.node };
+
+/** Tags of resources are said by their id: `…-ours`, `…-foreign`, `…-bare`. */
+const facts: AccountFacts = {
+  accountId: '111122223333',
+  region: 'us-east-1',
+  now: Date.UTC(2026, 10, 2, 8),
+  tagsOf: (id) => (id.endsWith('-ours') ? ours : id.endsWith('-foreign') ? foreign : {}),
+  launchTemplate: (id) => ({
+    imageId: 'ami-1',
+    securityGroupIds: ['sg-1'],
+    instanceProfileArn: id.includes('admin') ? 'arn:aws:iam::111122223333:instance-profile/admin' : made.node.instanceProfileArn,
+    launchTags: ours,
+  }),
+  roleOfProfile: (arn) => arn.replace(':instance-profile/', ':role/'),
+  keyOfObject: (bucket) => (bucket === 'staging' || bucket === 'logs' ? key : undefined),
+  keyOfBucket: () => undefined,
+  keyOfSecret: () => undefined,
+  secretArn: (id) => id,
+};
+
+/** The first thing that is refused, or `allowed`. */
+function outcome<M extends AwsMethod>(identity: Identity, tags: SessionTags, method: M, request: AwsCalls[M]): string {
+  const { roleArn, permissions } = documentsOf[identity];
+  const identityPolicies = [policyOf(permissions, 'identity', identity)];
+  const principal = { kind: 'role', roleArn, sessionName: 's', tags } as const;
+  for (const item of authorizationsOf(method, request, facts)) {
+    if (evaluate({ principal, ...item, identityPolicies }).decision !== 'Allow') return `refused: ${item.action}`;
+  }
+  return 'allowed';
+}
+
+type Row = readonly [
+  why: string,
+  identity: Identity,
+  tags: SessionTags,
+  call: { readonly [M in AwsMethod]?: AwsCalls[M] },
+  expected: string,
+];
+
+const fleetTags = { ...ours, 'elasticruntime.dev/node-uid': 'n1', CostCenter: '4711' };
+const offering = { instanceType: 'm7i.large', subnetId: 'subnet-1', capacityType: 'spot' } as const;
+const fleet = { launchTemplate: { id: 'lt-ours' }, offerings: [offering], tags: fleetTags };
+const below = 'elastic/acme/finance/analytics';
+
+const rows: readonly Row[] = [
+  // what each identity is for
+  ['launches nodes', 'master', actor, { 'ec2.createFleet': fleet }, 'allowed'],
+  ['ends its nodes', 'master', actor, { 'ec2.terminateInstances': { instanceIds: ['i-ours'] } }, 'allowed'],
+  ['deletes its volumes', 'master', actor, { 'ec2.deleteVolume': { volumeId: 'vol-ours' } }, 'allowed'],
+  ['describes instances', 'master', actor, { 'ec2.describeInstances': {} }, 'allowed'],
+  ['describes subnets', 'master', actor, { 'ec2.describeSubnets': {} }, 'allowed'],
+  [
+    'stores master logs',
+    'master',
+    {},
+    { 's3.putObject': { bucket: 'logs', key: `${below}/jobs/j/1/master/x`, kmsKeyArn: key } },
+    'allowed',
+  ],
+  ['reads the init script', 'master', actor, { 's3.getObject': { bucket: 'platform', key: 'init.sh' } }, 'allowed'],
+  ['grows volumes', 'worker', actor, { 'ec2.modifyVolume': { volumeId: 'vol-ours', sizeGiB: 9 } }, 'allowed'],
+  ['sees how they grow', 'worker', actor, { 'ec2.describeVolumesModifications': {} }, 'allowed'],
+  ['reads and writes staging', 'worker', {}, { 's3.putObject': { bucket: 'staging', key: `${below}/x`, kmsKeyArn: key } }, 'allowed'],
+  ['reads what is encrypted', 'worker', {}, { 's3.getObject': { bucket: 'staging', key: `${below}/x` } }, 'allowed'],
+  ['lists its folder', 'worker', {}, { 's3.listObjects': { bucket: 'staging', prefix: `${below}/` } }, 'allowed'],
+  ['deletes its probe', 'worker', {}, { 's3.deleteObject': { bucket: 'staging', key: `${below}/.probe` } }, 'allowed'],
+  ['writes a target that nobody else authenticates', 'worker', {}, { 's3.putObject': { bucket: 'lake', key: 'out/x' } }, 'allowed'],
+  ['reads a dependency', 'worker', {}, { 's3.getObject': { bucket: 'artifacts', key: 'lib.jar' } }, 'allowed'],
+  ['reads secrets of its namespace', 'worker', {}, { 'ssm.getParameter': { name: '/acme/finance/db' } }, 'allowed'],
+  ['makes launch templates', 'operator', ours, { 'ec2.createLaunchTemplate': { name: 'n', tags: ours } }, 'allowed'],
+  ['deletes its launch templates', 'operator', ours, { 'ec2.deleteLaunchTemplate': { id: 'lt-ours' } }, 'allowed'],
+  ['finds images', 'operator', ours, { 'ssm.getParameter': { name: '/aws/service/eks/optimized-ami/1.35/image_id' } }, 'allowed'],
+  [
+    'stores cluster info',
+    'operator',
+    ours,
+    { 's3.putObject': { bucket: 'staging', key: `${below}/cluster.json`, kmsKeyArn: key } },
+    'allowed',
+  ],
+  ['uploads its job log', 'agent', {}, { 's3.putObject': { bucket: 'logs', key: `${below}/jobs/j/1/agent/x`, kmsKeyArn: key } }, 'allowed'],
+  ['polls logs', 'agent', {}, { 's3.getObject': { bucket: 'logs', key: `${below}/jobs/j/1/master/x` } }, 'allowed'],
+  ['reads at design time', 'agent', {}, { 's3.listObjects': { bucket: 'lake', prefix: 'out/' } }, 'allowed'],
+  ['reads its source', 'orders', {}, { 's3.getObject': { bucket: 'orders', key: 'raw/x' } }, 'allowed'],
+  ['reaches staging by precedence', 'orders', {}, { 's3.putObject': { bucket: 'staging', key: `${below}/x`, kmsKeyArn: key } }, 'allowed'],
+  // user code in a pod has the role, but not the actor
+  ['launches nothing from a pod', 'master', {}, { 'ec2.createFleet': fleet }, 'refused: ec2:CreateFleet'],
+  [
+    'launches nothing as a node agent',
+    'master',
+    { ...ours, 'elasticruntime.dev/actor': 'node-agent' },
+    { 'ec2.createFleet': fleet },
+    'refused: ec2:CreateFleet',
+  ],
+  ['ends nothing from a pod', 'master', {}, { 'ec2.terminateInstances': { instanceIds: ['i-ours'] } }, 'refused: ec2:TerminateInstances'],
+  ['grows nothing from a pod', 'worker', {}, { 'ec2.modifyVolume': { volumeId: 'vol-ours', sizeGiB: 9 } }, 'refused: ec2:ModifyVolume'],
+  ['sees no instances from a pod', 'master', {}, { 'ec2.describeInstances': {} }, 'refused: ec2:DescribeInstances'],
+  // what carries other tags, or none
+  [
+    'ends nothing foreign',
+    'master',
+    actor,
+    { 'ec2.terminateInstances': { instanceIds: ['i-foreign'] } },
+    'refused: ec2:TerminateInstances',
+  ],
+  [
+    'ends nothing foreign beside its own',
+    'master',
+    actor,
+    { 'ec2.terminateInstances': { instanceIds: ['i-ours', 'i-foreign'] } },
+    'refused: ec2:TerminateInstances',
+  ],
+  ['ends nothing untagged', 'master', actor, { 'ec2.terminateInstances': { instanceIds: ['i-bare'] } }, 'refused: ec2:TerminateInstances'],
+  ['deletes no foreign volume', 'master', actor, { 'ec2.deleteVolume': { volumeId: 'vol-foreign' } }, 'refused: ec2:DeleteVolume'],
+  [
+    'grows no foreign volume',
+    'worker',
+    actor,
+    { 'ec2.modifyVolume': { volumeId: 'vol-foreign', sizeGiB: 9 } },
+    'refused: ec2:ModifyVolume',
+  ],
+  ['launches nothing with foreign tags', 'master', actor, { 'ec2.createFleet': { ...fleet, tags: foreign } }, 'refused: ec2:CreateFleet'],
+  ['launches nothing untagged', 'master', actor, { 'ec2.createFleet': { ...fleet, tags: {} } }, 'refused: ec2:CreateFleet'],
+  [
+    'launches nothing with one stable tag missing',
+    'master',
+    actor,
+    { 'ec2.createFleet': { ...fleet, tags: { ...tagsOf('finance', 'analytics', 'acme', 'c2') } } },
+    'refused: ec2:CreateFleet',
+  ],
+  [
+    'launches from no foreign template',
+    'master',
+    actor,
+    { 'ec2.createFleet': { ...fleet, launchTemplate: { id: 'lt-foreign' } } },
+    'refused: ec2:CreateFleet',
+  ],
+  [
+    'passes no other role',
+    'master',
+    actor,
+    { 'ec2.createFleet': { ...fleet, launchTemplate: { id: 'lt-admin-ours' } } },
+    'refused: iam:PassRole',
+  ],
+  [
+    'launches into no other subnet',
+    'master',
+    actor,
+    { 'ec2.createFleet': { ...fleet, offerings: [{ ...offering, subnetId: 'subnet-2' }] } },
+    'refused: ec2:CreateFleet',
+  ],
+  [
+    'makes no templates with foreign tags',
+    'operator',
+    ours,
+    { 'ec2.createLaunchTemplate': { name: 'n', tags: foreign } },
+    'refused: ec2:CreateLaunchTemplate',
+  ],
+  [
+    'deletes no foreign template',
+    'operator',
+    ours,
+    { 'ec2.deleteLaunchTemplate': { id: 'lt-foreign' } },
+    'refused: ec2:DeleteLaunchTemplate',
+  ],
+  // a role that runtimes share does nothing for another one
+  [
+    "does nothing in another runtime's session",
+    'operator',
+    foreign,
+    { 'ec2.createLaunchTemplate': { name: 'n', tags: ours } },
+    'refused: ec2:CreateLaunchTemplate',
+  ],
+  [
+    "stores nothing in another runtime's session",
+    'operator',
+    foreign,
+    { 's3.putObject': { bucket: 'staging', key: `${below}/cluster.json`, kmsKeyArn: key } },
+    'refused: s3:PutObject',
+  ],
+  ['does nothing without tags', 'operator', {}, { 'ec2.deleteLaunchTemplate': { id: 'lt-ours' } }, 'refused: ec2:DeleteLaunchTemplate'],
+  // other folders, buckets, keys
+  [
+    'writes nothing of another organization',
+    'worker',
+    {},
+    { 's3.putObject': { bucket: 'staging', key: 'elastic/acme2/finance/analytics/x', kmsKeyArn: key } },
+    'refused: s3:PutObject',
+  ],
+  [
+    'writes nothing of another runtime',
+    'worker',
+    {},
+    { 's3.putObject': { bucket: 'staging', key: 'elastic/acme/research/scratch/x', kmsKeyArn: key } },
+    'refused: s3:PutObject',
+  ],
+  [
+    'writes nothing of a runtime with a longer name',
+    'worker',
+    {},
+    { 's3.putObject': { bucket: 'staging', key: `${below}2/x`, kmsKeyArn: key } },
+    'refused: s3:PutObject',
+  ],
+  ['lists no other folder', 'worker', {}, { 's3.listObjects': { bucket: 'staging', prefix: 'elastic/acme/' } }, 'refused: s3:ListBucket'],
+  ['lists no whole bucket', 'worker', {}, { 's3.listObjects': { bucket: 'staging', prefix: '' } }, 'refused: s3:ListBucket'],
+  [
+    'encrypts with no other key',
+    'worker',
+    {},
+    { 's3.putObject': { bucket: 'staging', key: `${below}/x`, kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/other' } },
+    'refused: kms:GenerateDataKey',
+  ],
+  ['reads no source that has its own role', 'worker', {}, { 's3.getObject': { bucket: 'orders', key: 'raw/x' } }, 'refused: s3:GetObject'],
+  ['writes no source', 'orders', {}, { 's3.putObject': { bucket: 'orders', key: 'raw/x' } }, 'refused: s3:PutObject'],
+  [
+    'reads no secrets of another namespace',
+    'worker',
+    {},
+    { 'ssm.getParameter': { name: '/acme/research/db' } },
+    'refused: ssm:GetParameter',
+  ],
+  [
+    'reads no secrets of a namespace with a longer name',
+    'worker',
+    {},
+    { 'ssm.getParameter': { name: '/acme/finance2/db' } },
+    'refused: ssm:GetParameter',
+  ],
+  ['touches no staging', 'agent', {}, { 's3.getObject': { bucket: 'staging', key: `${below}/x` } }, 'refused: s3:GetObject'],
+  ['deletes no logs', 'agent', {}, { 's3.deleteObject': { bucket: 'logs', key: `${below}/jobs/j/1/agent/x` } }, 'refused: s3:DeleteObject'],
+  ['writes nowhere at design time', 'agent', {}, { 's3.putObject': { bucket: 'lake', key: 'out/x' } }, 'refused: s3:PutObject'],
+  ['launches nothing', 'node', actor, { 'ec2.createFleet': fleet }, 'refused: ec2:CreateFleet'],
+  ['reads no objects', 'node', actor, { 's3.getObject': { bucket: 'staging', key: `${below}/x` } }, 'refused: s3:GetObject'],
+  ['launches nothing', 'worker', actor, { 'ec2.createFleet': fleet }, 'refused: ec2:CreateFleet'],
+  ['launches nothing', 'operator', actor, { 'ec2.createFleet': fleet }, 'refused: ec2:CreateFleet'],
+];
+
+for (const [why, identity, tags, call, expected] of rows) {
+  const [method, request] = Object.entries(call)[0] as [AwsMethod, never];
+  test(`${identity} ${why}: ${method}`, () => assert.equal(outcome(identity, tags, method, request), expected));
+}
+
+type Hop = readonly [
+  why: string,
+  from: Identity,
+  fromTags: SessionTags,
+  to: Identity,
+  request: { externalId?: string; tags?: SessionTags },
+  expected: string,
+];
+const hops: readonly Hop[] = [
+  ['agent to operator', 'agent', {}, 'operator', { externalId: 'x1', tags: ours }, 'Allow'],
+  ['agent to operator without the external ID', 'agent', {}, 'operator', { tags: ours }, 'ImplicitDeny'],
+  ['agent to operator with another external ID', 'agent', {}, 'operator', { externalId: 'x2', tags: ours }, 'ImplicitDeny'],
+  ['agent to operator without tags', 'agent', {}, 'operator', { externalId: 'x1' }, 'ImplicitDeny'],
+  [
+    'agent to operator with a tag of its own',
+    'agent',
+    {},
+    'operator',
+    { externalId: 'x1', tags: { ...ours, admin: 'yes' } },
+    'ImplicitDeny',
+  ],
+  ['operator to worker', 'operator', ours, 'worker', { tags: actor }, 'Allow'],
+  ['operator to master', 'operator', ours, 'master', { tags: actor }, 'Allow'],
+  [
+    'operator to master for a node agent',
+    'operator',
+    ours,
+    'master',
+    { tags: { ...ours, 'elasticruntime.dev/actor': 'node-agent' } },
+    'Allow',
+  ],
+  ["another runtime's operator session to worker", 'operator', foreign, 'worker', { tags: actor }, 'ImplicitDeny'],
+  ["another runtime's operator session to worker, with its own tags", 'operator', foreign, 'worker', { tags: foreign }, 'ImplicitDeny'],
+  ['operator to worker without tags', 'operator', ours, 'worker', {}, 'ImplicitDeny'],
+  ['agent to worker', 'agent', {}, 'worker', { tags: actor }, 'ImplicitDeny'],
+  ['master to worker', 'master', actor, 'worker', { tags: actor }, 'ImplicitDeny'],
+  ['worker to a connection role', 'worker', actor, 'orders', {}, 'Allow'],
+  ['agent to a connection role', 'agent', {}, 'orders', {}, 'Allow'],
+  ['worker to a connection role with tags', 'worker', actor, 'orders', { tags: ours }, 'ImplicitDeny'],
+  ['master to a connection role', 'master', actor, 'orders', {}, 'ImplicitDeny'],
+  ['operator to the node role', 'operator', ours, 'node', {}, 'ImplicitDeny'],
+  ['master to the node role', 'master', actor, 'node', {}, 'ImplicitDeny'],
+  ['worker to agent', 'worker', actor, 'agent', {}, 'ImplicitDeny'],
+];
+for (const [why, from, tags, to, request, expected] of hops) {
+  test(`trust: ${why}: ${expected}`, () => {
+    const caller = { kind: 'role', roleArn: documentsOf[from].roleArn, sessionName: 's', tags } as const;
+    const { roleArn, trust } = documentsOf[to];
+    const callerPolicies = { identityPolicies: [policyOf(documentsOf[from].permissions, 'identity')] };
+    const verdict = evaluateAssumeRole({ roleArn, trust: policyOf(trust, 'trust'), caller, callerPolicies, sessionName: 's', ...request });
+    assert.equal(verdict.decision, expected);
+  });
+}
+
+const subjects: readonly (readonly [sub: string, to: Identity, expected: string])[] = [
+  ['elastic-agents:finance.analytics', 'agent', 'Allow'],
+  ['elastic-agents:research.scratch', 'agent', 'ImplicitDeny'],
+  ['finance:analytics', 'agent', 'ImplicitDeny'],
+  ['finance:analytics-master', 'master', 'Allow'],
+  ['finance:analytics-master', 'worker', 'Allow'],
+  ['finance:analytics-worker', 'worker', 'Allow'],
+  ['finance:analytics-worker', 'master', 'ImplicitDeny'],
+  ['research:analytics-worker', 'worker', 'ImplicitDeny'],
+  ['finance:default', 'worker', 'ImplicitDeny'],
+  ['elastic-agents:finance.analytics', 'operator', 'ImplicitDeny'],
+  ['finance:analytics-master', 'node', 'ImplicitDeny'],
+  ['finance:analytics-worker', 'orders', 'ImplicitDeny'],
+];
+for (const [account, to, expected] of subjects) {
+  test(`web identity: ${account} to ${to}: ${expected}`, () => {
+    const { roleArn, trust } = documentsOf[to];
+    const claims = { sub: `system:serviceaccount:${account}`, aud: 'sts.amazonaws.com' };
+    const request = { roleArn, trust: policyOf(trust, 'trust'), providerArn: provider, issuer, claims, sessionName: 's' };
+    assert.equal(evaluateAssumeRoleWithWebIdentity(request).decision, expected);
+    const elsewhere = { ...request, claims: { ...claims, aud: 'kubernetes' } };
+    assert.equal(evaluateAssumeRoleWithWebIdentity(elsewhere).decision, 'ImplicitDeny');
+  });
+}
+
+function allDocuments(): readonly (readonly [string, 'trust' | 'identity', PolicyDocument])[] {
+  const { connectionRoles, ...own } = made;
+  return Object.entries({ ...own, ...connectionRoles }).flatMap(([name, { trust, permissions }]) => [
+    [name, 'trust', trust] as const,
+    [name, 'identity', permissions] as const,
+  ]);
+}
+
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: trust policy 2,048 characters (default), inline policies of a role 10,240, without white space
+test('every document is valid, fits the quotas and says why in each Sid', () => {
+  for (const [name, use, document] of allDocuments()) {
+    policyOf(document, use, name);
+    assert.ok(JSON.stringify(document).length <= (use === 'trust' ? 2048 : 10_240), `${name} ${use}`);
+    const statements = document.Statement as readonly { readonly Sid?: string }[];
+    assert.ok(statements.every(({ Sid }) => Sid !== undefined && Sid.length > 5));
+  }
+});
+
+test('an external ID whose value is not known matches nobody', () => {
+  const { operator } = runtimeDocuments({ ...input('finance', 'analytics'), externalIds: {} });
+  assert.match(JSON.stringify(operator.trust), /"sts:ExternalId":"external ID of Secret ext\/id"/);
+});
+
+test('runtimes that share an agent role keep apart when their documents are merged', () => {
+  const other = runtimeDocuments(input('research', 'scratch'));
+  const trust = policyOf(mergeDocuments([made.agent.trust, other.agent.trust]), 'trust');
+  for (const account of ['finance.analytics', 'research.scratch']) {
+    const claims = { sub: `system:serviceaccount:elastic-agents:${account}`, aud: 'sts.amazonaws.com' };
+    const request = { roleArn: role('agent'), trust, providerArn: provider, issuer, claims, sessionName: 's' };
+    assert.equal(evaluateAssumeRoleWithWebIdentity(request).decision, 'Allow');
+  }
+  const merged = mergeDocuments([made.agent.trust, made.agent.trust, other.agent.trust]).Statement as readonly { readonly Sid?: string }[];
+  assert.deepEqual(
+    merged.map(({ Sid }) => Sid),
+    ['AgentServiceAccountOfThisRuntime', 'AgentServiceAccountOfThisRuntime2'],
+  );
+});
