@@ -70,6 +70,7 @@ type Search = {
   readonly left: Map<number, number>;
   pods: number;
   steps: number;
+  readonly units: readonly Unit[];
   readonly variants: readonly Variant[];
   readonly seen: Set<string>;
 };
