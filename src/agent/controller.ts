@@ -35,6 +35,7 @@ export async function runNodeAgent(options: AgentOptions, signal: AbortSignal): 
   if (!loaded.ok) telemetry.log('warn', 'no state of an earlier run', { reason: loaded.error.message });
   const restored = parseState(loaded.ok ? loaded.value : undefined);
   let saved = '';
+  let wantsPoll = false;
   let polledAt = Number.NEGATIVE_INFINITY;
 
   const renewal = createRenewal(clock, restored.renewal, settings.terminateAfterMs);
@@ -56,6 +57,7 @@ export async function runNodeAgent(options: AgentOptions, signal: AbortSignal): 
 
   async function poll(): Promise<number> {
     polledAt = clock.monotonic();
+    wantsPoll = false;
     const polled = await options.broker.poll();
     telemetry.count('agent_polls_total', { outcome: polled.ok ? 'ok' : polled.error.kind });
     if (polled.ok) {
@@ -77,14 +79,15 @@ export async function runNodeAgent(options: AgentOptions, signal: AbortSignal): 
   }
 
   async function ship(): Promise<number> {
-    const { needsSession, newPod } = await shipper.round();
-    if ((newPod || needsSession) && clock.monotonic() - polledAt >= settings.minPollMs) polling.wake();
+    await shipper.scan();
     await save();
+    const { needsSession, newPod } = await shipper.ship();
+    wantsPoll ||= needsSession || newPod;
+    if (wantsPoll && clock.monotonic() - polledAt >= settings.minPollMs) polling.wake();
     reporting.wake();
     return settings.scanMs;
   }
 
-  /** After each round: what is shipped again after a crash has the same name, so an old state costs only traffic. */
   async function save(): Promise<void> {
     const text = formatState({ version: 1, renewal: renewal.state(), pods: shipper.state() });
     if (text === saved) return;

@@ -29,11 +29,14 @@ export type RoundOutcome = {
 
 export type Shipper = {
   update(answer: BrokerAnswer): void;
-  /** Looks at the logs and ships what is due. */
-  round(): Promise<RoundOutcome>;
+  /** Looks at the logs. */
+  scan(): Promise<void>;
+  /** To be saved after each `scan` and before `ship`: what was not saved is not shipped. */
+  state(): AgentState['pods'];
+  /** Ships what is due. */
+  ship(): Promise<RoundOutcome>;
   /** Of the pods that the broker names. */
   report(): Readonly<Record<string, PodLogReport>>;
-  state(): AgentState['pods'];
   /** Whether any pod's log is not whole in the bucket yet. */
   busy(): boolean;
   close(): Promise<void>;
@@ -193,9 +196,11 @@ export function createShipper(options: ShipperOptions): Shipper {
         logs.goneAt ??= clock.monotonic();
       }
     },
-    async round() {
+    async scan() {
       finishGone();
       for (const pod of pods.values()) await pod.scan();
+    },
+    async ship() {
       const current = answer;
       if (current === undefined) return { needsSession: false, newPod: false };
       const needsSession = await shipDue(current);

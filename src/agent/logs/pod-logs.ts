@@ -28,6 +28,7 @@ export type PodLogs = {
   readonly flushed: boolean;
   scan(): Promise<void>;
   bytes(): { readonly shipped: number; readonly pending: number; readonly missing: number };
+  /** To be saved before anything more is shipped. */
   state(): PodState;
   close(): Promise<void>;
 };
@@ -66,7 +67,7 @@ export function createPodLogs(options: PodLogsOptions): PodLogs {
 
   /** A runtime may write a last line a moment after the container's end was seen. */
   async function settle(allTaken: boolean): Promise<void> {
-    const pending = !allTaken || [...containers.values()].some(({ stream }) => stream.next() !== undefined || stream.pendingBytes() > 0);
+    const pending = !allTaken || [...containers.values()].some(({ stream }) => stream.pendingBytes() > 0);
     if (!logs.finished || pending) {
       quietSince = undefined;
       return;
@@ -96,7 +97,7 @@ export function createPodLogs(options: PodLogsOptions): PodLogs {
       let allTaken = true;
       for (const log of containers.values()) {
         if (!(await log.stream.scan(listed.get(log.container) ?? []))) allTaken = false;
-        if (log.stream.next() === undefined) log.waitingSince = undefined;
+        if (log.stream.pendingBytes() === 0) log.waitingSince = undefined;
         else log.waitingSince ??= clock.monotonic();
       }
       await settle(allTaken);
@@ -123,7 +124,7 @@ export function createPodLogs(options: PodLogsOptions): PodLogs {
       void uid;
       const positions: Record<string, LogPosition> = {};
       for (const [container, { stream }] of containers) {
-        const position = stream.position();
+        const position = stream.note();
         if (position !== undefined) positions[container] = position;
       }
       return { ...facts, flushed, containers: positions };

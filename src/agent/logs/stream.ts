@@ -25,7 +25,7 @@ export type Chunk = { readonly sequence: number; readonly offset: number; readon
 export type LogStream = {
   /** False where a file could not be read now. */
   scan(files: readonly LogFile[]): Promise<boolean>;
-  /** Undefined where everything that is known is shipped. */
+  /** Undefined where everything that is known is shipped, or the file was not noted yet. */
   next(): Chunk | undefined;
   read(chunk: Chunk): Promise<HostResult<Uint8Array>>;
   /** The chunk is in the bucket. */
@@ -33,7 +33,11 @@ export type LogStream = {
   shippedBytes(): number;
   pendingBytes(): number;
   missingBytes(): number;
-  position(): LogPosition | undefined;
+  /**
+   * The position, to be saved. Chunks of its file may be shipped from then on: whoever resumes finds that file or, where it is gone, later ones of which
+   * nothing was shipped.
+   */
+  note(): LogPosition | undefined;
   close(): Promise<void>;
 };
 
@@ -63,6 +67,7 @@ export function createLogStream(options: LogStreamOptions): LogStream {
   const files = createHeldFiles(options);
   let resumeAt = options.position;
   let started = false;
+  let noted: HeldFile | undefined;
   let sequence = 0;
   /** Where the chunk begins in the first held file, and how much of it is in the bucket. */
   let offset = 0;
@@ -134,7 +139,7 @@ export function createLogStream(options: LogStreamOptions): LogStream {
   return {
     async scan(listed) {
       const allTaken = await files.scan(listed);
-      if (!started) await start();
+      if (!started && allTaken) await start();
       restartTruncated(files.list[0]);
       await leaveFinished();
       await dropRemoved();
@@ -142,7 +147,7 @@ export function createLogStream(options: LogStreamOptions): LogStream {
     },
     next() {
       const first = files.list[0];
-      if (first === undefined || !started) return undefined;
+      if (first === undefined || first !== noted) return undefined;
       const length = Math.min(first.size - offset, chunkBytes);
       if (length <= written) return undefined;
       return { sequence, offset, length, full: length === chunkBytes || (first.sealed && offset + length === first.size) };
@@ -167,9 +172,10 @@ export function createLogStream(options: LogStreamOptions): LogStream {
     shippedBytes: () => before + written,
     pendingBytes: () => (started ? files.list.reduce((sum, { size }) => sum + size, 0) - offset - written : 0),
     missingBytes: () => missing,
-    position() {
+    note() {
       const first = files.list[0];
       if (first === undefined || !started) return resumeAt;
+      noted = first;
       return { sequence, fingerprint: fingerprint(first.prefix), offset, written, before, missing };
     },
     close: () => files.close(),
