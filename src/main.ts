@@ -1,0 +1,290 @@
+/** The operator's process: wires configuration, Kubernetes, AWS, controllers, leader election, the broker and health. The image's one entry. */
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import packageJson from '../package.json' with { type: 'json' };
+import { labels } from './api/labels.ts';
+import { type Aws, createAws } from './aws/index.ts';
+import type { BrokerLookup } from './broker/authorize.ts';
+import { createBrokerHandler } from './broker/handler.ts';
+import { type BrokerServer, type Certificate, startBrokerServer } from './broker/server.ts';
+import { type OperatorConfig, readConfig } from './config/config.ts';
+import type { OperatorSettings } from './controllers/context.ts';
+import { createOperator, type Operator } from './controllers/start.ts';
+import { reservedByMachine } from './core/nodes/reserved.ts';
+import { type Catalog, type CatalogOptions, readCatalog } from './core/packing/catalog.ts';
+import { auditOf } from './core/policy/audit.ts';
+import { connectKubernetes } from './kube/connect.ts';
+import { createInformer } from './machinery/informer.ts';
+import { createLeaderElector, processIdentity } from './machinery/leader-elector.ts';
+import type { AuditPort } from './ports/aws/index.ts';
+import type { Clock, Random } from './ports/clock.ts';
+import type { KubernetesPort } from './ports/kubernetes.ts';
+import { elasticNodes, elasticRuntimes, nodes, pods } from './ports/resources.ts';
+import type { Telemetry } from './ports/telemetry.ts';
+import { startHealthServer } from './telemetry/health.ts';
+import { systemClock, systemRandom } from './telemetry/system.ts';
+import { createTelemetry, type ProcessTelemetry } from './telemetry/telemetry.ts';
+
+const leaseName = 'elastic-runtime-operator';
+/** Less than the pod's termination grace period of 30 s. */
+const stopWithinMs = 25_000;
+
+/** A value that cannot be used: one line, and the process ends with 2. */
+class WrongConfiguration extends Error {}
+
+async function runOperator(config: OperatorConfig, telemetry: ProcessTelemetry, stop: AbortSignal): Promise<void> {
+  const clock = systemClock();
+  const random = systemRandom();
+  const catalog = readCatalogs(config.catalogFiles);
+  const certificate = config.broker && readCertificate(config.broker);
+  const kubernetes = connectKubernetes(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig });
+  const aws = connectAws(config, clock);
+  const operator = createOperator({
+    kubernetes: kubernetes.port,
+    aws: aws.ports,
+    clock,
+    random,
+    telemetry,
+    audit: telemetry.audit,
+    instance: hostname(),
+    settings: { ...settingsOf(config), catalog },
+  });
+  telemetry.log('info', 'starting', { version: packageJson.version, apiServer: kubernetes.server, config: withoutCertificate(config) });
+
+  // Every replica answers node agents, so every replica has caches of what the broker looks up.
+  const lookup = createBrokerLookup({ port: kubernetes.port, clock, random, telemetry });
+  const watching = certificate === undefined ? Promise.resolve() : lookup.run(stop);
+  const broker =
+    certificate && (await startBroker({ config, certificate, operator, lookup, clock, kubernetes: kubernetes.port, telemetry }));
+  const health = await startHealthServer({
+    ...config.health,
+    alive: {},
+    ready: {
+      process: () => (stop.aborted ? 'is stopping' : undefined),
+      'broker caches': () => (certificate !== undefined && !lookup.synced() ? 'are not filled yet' : undefined),
+    },
+    metrics: telemetry.metrics,
+  });
+  telemetry.log('info', 'serving', { healthPort: health.port, ...(broker && { brokerPort: broker.port }) });
+
+  await leadWhenElected({ config, kubernetes: kubernetes.port, clock, random, telemetry }, operator, stop);
+  await Promise.all([watching, broker?.close(), health.close()]);
+  aws.close();
+  await kubernetes.close();
+}
+
+type ElectionParts = {
+  readonly config: OperatorConfig;
+  readonly kubernetes: KubernetesPort;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+};
+
+/** Resolves after `stop`: the controllers have ended, their events are written, the lease is released. */
+async function leadWhenElected(parts: ElectionParts, operator: Operator, stop: AbortSignal): Promise<void> {
+  const { config, kubernetes, clock, random, telemetry } = parts;
+  if (!config.leaderElection.enabled) return operator.run(stop);
+  await createLeaderElector({
+    port: kubernetes,
+    clock,
+    random,
+    telemetry,
+    lease: { namespace: config.leaderElection.namespace, name: leaseName },
+    identity: processIdentity(hostname(), random),
+    lead: operator.run,
+    // Another replica may act from now on: nothing of ours may finish.
+    onLost: () => process.exit(1),
+    onNewLeader: (identity) => telemetry.log('info', 'leader', { identity }),
+  }).run(stop);
+}
+
+function settingsOf(config: OperatorConfig): Omit<OperatorSettings, 'catalog'> {
+  const { clusterName, operatorImage, kubernetesVersion, join, registrationTimeoutMs, logFlushTimeoutMs, garbagePeriodMs } = config;
+  const nodeAgents = config.broker !== undefined;
+  return { clusterName, operatorImage, kubernetesVersion, join, registrationTimeoutMs, logFlushTimeoutMs, garbagePeriodMs, nodeAgents };
+}
+
+function withoutCertificate(config: OperatorConfig): object {
+  return { ...config, join: { endpoint: config.join.endpoint, serviceCidr: config.join.serviceCidr } };
+}
+
+/** One adapter a region: they share nothing but the audit. */
+function connectAws(config: OperatorConfig, clock: Clock) {
+  const made = new Map<string, Aws>();
+  const ports =
+    (audit: AuditPort) =>
+    (region: string): Aws => {
+      const endpoint = config.awsEndpoint;
+      const aws = made.get(region) ?? createAws({ region, audit, auditOf, clock, ...(endpoint !== undefined && { endpoint }) });
+      made.set(region, aws);
+      return aws;
+    };
+  return { ports, close: () => made.forEach((aws) => aws.close()) };
+}
+
+const catalogOptions: CatalogOptions = { reserve: reservedByMachine, accept: ({ burstable, bareMetal }) => !burstable && !bareMetal };
+
+/** Each file is judged now, and read again for the zones that a runtime has: they differ from runtime to runtime. */
+function readCatalogs(files: readonly string[]): OperatorSettings['catalog'] {
+  const shipped = fileURLToPath(new URL('../data/ec2-us-east-1.json', import.meta.url));
+  const sources = new Map<string, object>();
+  for (const file of files.length === 0 ? [shipped] : files) {
+    const source = readFlagFile('--catalog', file, (text) => JSON.parse(text) as object);
+    const read = readCatalog(source, catalogOptions);
+    if (!read.ok) throw new WrongConfiguration(`--catalog=${JSON.stringify(file)}: ${read.reason}; mend the file or give another one`);
+    if (sources.has(read.value.region))
+      throw new WrongConfiguration(`--catalog=${JSON.stringify(file)}: is the second one of ${read.value.region}; give one a region`);
+    sources.set(read.value.region, source);
+  }
+  const catalogs = new Map<string, Catalog>();
+  return (region, zones) => {
+    const source = sources.get(region);
+    if (source === undefined) return undefined;
+    const key = [region, ...zones].join(' ');
+    const known = catalogs.get(key);
+    if (known !== undefined) return known;
+    const read = readCatalog(zones.length === 0 ? source : { ...source, zones }, catalogOptions);
+    if (!read.ok) throw new Error(`the catalog of ${region}: ${read.reason}`);
+    catalogs.set(key, read.value);
+    return read.value;
+  };
+}
+
+function readFlagFile<T>(flag: string, file: string, parse: (text: string) => T): T {
+  try {
+    return parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? 'is no JSON' : `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`;
+    throw new WrongConfiguration(`${flag}=${JSON.stringify(file)}: ${why}; give the path of another file`);
+  }
+}
+
+type BrokerFiles = NonNullable<OperatorConfig['broker']>;
+
+function readCertificate({ certFile, keyFile }: BrokerFiles): Certificate {
+  const text = (content: string) => content;
+  return { cert: readFlagFile('--broker-cert-file', certFile, text), key: readFlagFile('--broker-key-file', keyFile, text) };
+}
+
+type BrokerParts = {
+  readonly config: OperatorConfig;
+  readonly certificate: Certificate;
+  readonly operator: Operator;
+  readonly lookup: BrokerLookup;
+  readonly clock: Clock;
+  readonly kubernetes: KubernetesPort;
+  readonly telemetry: Telemetry;
+};
+
+async function startBroker(parts: BrokerParts): Promise<BrokerServer> {
+  const { config, certificate, operator, lookup, clock, kubernetes, telemetry } = parts;
+  const files = config.broker as BrokerFiles;
+  const { context } = operator;
+  const handler = createBrokerHandler({
+    kubernetes,
+    lookup,
+    obtain: (request) => context.grants.obtain(request),
+    clock,
+    telemetry,
+    checkPeer: files.checkPeer,
+  });
+  const { host, port } = files.address;
+  const sts = (region: string) => context.aws(region).sts;
+  const server = await startBrokerServer({ handler, certificate, sts, telemetry, port, ...(host !== undefined && { host }) });
+  // kubelet swaps the mounted files when the Secret changes; looking is surer than notifications through its links.
+  watchFile(files.certFile, { interval: 30_000, persistent: false }, () => {
+    try {
+      server.setCertificate(readCertificate(files));
+      telemetry.log('info', 'the certificate of the broker was read anew');
+    } catch (error) {
+      telemetry.log('error', 'the new certificate of the broker cannot be used', { error });
+    }
+  });
+  return {
+    ...server,
+    close() {
+      unwatchFile(files.certFile);
+      return server.close();
+    },
+  };
+}
+
+type LookupParts = { readonly port: KubernetesPort; readonly clock: Clock; readonly random: Random; readonly telemetry: Telemetry };
+
+function createBrokerLookup(parts: LookupParts): BrokerLookup & { run(signal: AbortSignal): Promise<void>; synced(): boolean } {
+  const runtimes = createInformer({ ...parts, type: elasticRuntimes });
+  const machines = createInformer({ ...parts, type: nodes });
+  const intents = createInformer({
+    ...parts,
+    type: elasticNodes,
+    indexes: { providerID: (node) => (node.status?.providerID === undefined ? [] : [node.status.providerID]) },
+  });
+  const jobPods = createInformer({
+    ...parts,
+    type: pods,
+    labelSelector: labels.jobUid,
+    indexes: { node: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
+  });
+  const all = [runtimes, machines, intents, jobPods];
+  let synced = false;
+  return {
+    node: (name) => machines.store.get(name),
+    elasticNodes: (providerID) => intents.store.byIndex('providerID', providerID),
+    runtime: ({ namespace, name }) => runtimes.store.get(`${namespace}/${name}`),
+    pods: (node) => jobPods.store.byIndex('node', node),
+    async run(signal) {
+      void Promise.all(all.map(({ store }) => store.synced())).then(() => (synced = true));
+      await Promise.all(all.map((informer) => informer.run(signal)));
+    },
+    synced: () => synced,
+  };
+}
+
+async function operatorProcess(args: readonly string[]): Promise<number> {
+  const outcome = readConfig(args, process.env);
+  if (outcome.kind === 'help') {
+    process.stdout.write(outcome.text);
+    return 0;
+  }
+  if (outcome.kind === 'wrong') return refuse(outcome.line);
+  const { config } = outcome;
+  const telemetry = createTelemetry({ level: config.logLevel, base: { instance: hostname() } });
+  const die = (what: string) => (error: unknown) => {
+    telemetry.log('error', what, { error });
+    process.exit(1);
+  };
+  process.on('uncaughtException', die('uncaught exception'));
+  process.on('unhandledRejection', die('unhandled rejection'));
+  const stop = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stop.signal.aborted) process.exit(1);
+    telemetry.log('info', 'stopping', { signal });
+    stop.abort();
+    setTimeout(() => die('did not stop in time')(undefined), stopWithinMs).unref();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
+  try {
+    await runOperator(config, telemetry, stop.signal);
+    telemetry.log('info', 'stopped');
+    return 0;
+  } catch (error) {
+    if (error instanceof WrongConfiguration) return refuse(error.message);
+    telemetry.log('error', 'cannot go on', { error });
+    return 1;
+  }
+}
+
+function refuse(line: string): number {
+  process.stderr.write(`elastic-runtime-operator: ${line}\n`);
+  return 2;
+}
+
+async function main([command = 'operator', ...rest]: readonly string[]): Promise<number> {
+  if (command === 'operator') return operatorProcess(rest);
+  if (command.startsWith('-')) return operatorProcess([command, ...rest]);
+  return refuse(`"${command}" is no command; give one of operator, node-agent, credentials`);
+}
+
+process.exit(await main(process.argv.slice(2)));
