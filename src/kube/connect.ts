@@ -4,9 +4,9 @@ import { createHttpClient } from './http.ts';
 import { createKubernetesPort } from './port.ts';
 
 export type KubernetesConnectionOptions = KubeConfigOptions & {
-  /** Requests at a time, each on one pooled connection; default 16. Watches come on top. */
+  /** Connections for requests; default 16. Watches come on top, each with its own. */
   readonly concurrency?: number;
-  /** Of a request that is no watch, until its last byte; default 60 s. */
+  /** Of a request that is no watch, from the call to the last byte; default 60 s. */
   readonly requestTimeoutMs?: number;
   readonly userAgent?: string;
 };

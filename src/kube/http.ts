@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import PQueue from 'p-queue';
 import { type buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { KubernetesResult } from '../ports/kubernetes.ts';
 import { err, ok } from '../ports/result.ts';
@@ -7,8 +6,9 @@ import type { Access, Cluster, TransportOptions } from './config.ts';
 import { errorOfResponse, networkError } from './errors.ts';
 
 export type HttpOptions = {
-  /** Requests at a time; watches come on top, each on a connection of its own. */
+  /** Connections for requests; what comes while all are busy waits. Watches come on top, each on a connection of its own. */
   readonly concurrency: number;
+  /** From the call to the last byte. */
   readonly requestTimeoutMs: number;
   readonly userAgent: string;
 };
@@ -34,12 +34,13 @@ const accessLivesMs = 5_000;
 /** The API server closes idle connections after 90 s (its http2/http1 IdleTimeout): ours must go first, or a request meets a closed one. */
 const idleConnectionMs = 60_000;
 
-/** One pool of HTTP/1.1 connections to the API server; new ones only where certificates change. */
+type Pools = { readonly transport: TransportOptions; readonly requests: Dispatcher; readonly streams: Dispatcher };
+
+/** Pooled HTTP/1.1 connections to the API server; new ones only where certificates change. */
 export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpClient {
   const origin = new URL(cluster.server);
   const base = origin.pathname.replace(/\/+$/, '');
-  const queue = new PQueue({ concurrency: options.concurrency });
-  let pool: { readonly transport: TransportOptions; readonly dispatcher: Dispatcher } | undefined;
+  let pools: Pools | undefined;
   let access: { readonly value: Promise<Access>; readonly until: number } | undefined;
 
   function currentAccess(): Promise<Access> {
@@ -49,17 +50,27 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
     return access.value;
   }
 
-  async function exchange(request: Request, signal: AbortSignal, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+  function currentPools(transport: TransportOptions): Pools {
+    if (pools !== undefined && isDeepStrictEqual(pools.transport, transport)) return pools;
+    const old = pools;
+    pools = {
+      transport,
+      requests: createDispatcher(origin, transport, options.concurrency),
+      streams: createDispatcher(origin, transport, null),
+    };
+    // What is under way on the old connections may end there.
+    void old?.requests.close();
+    void old?.streams.close();
+    return pools;
+  }
+
+  async function exchange(use: 'requests' | 'streams', request: Request, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { headers, transport } = await currentAccess().catch((error: unknown) => {
       access = undefined;
       throw error;
     });
-    if (pool === undefined || !isDeepStrictEqual(pool.transport, transport)) {
-      // What is under way on the old connections may end there.
-      void pool?.dispatcher.close();
-      pool = { transport, dispatcher: createDispatcher(origin, transport) };
-    }
-    return pool.dispatcher.request({
+    const dispatcher = currentPools(transport)[use];
+    return dispatcher.request({
       origin: origin.origin,
       method: request.method,
       path: `${base}${request.path}`,
@@ -72,7 +83,8 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
       body: request.body === undefined ? null : JSON.stringify(request.body),
       signal,
       headersTimeout: options.requestTimeoutMs,
-      bodyTimeout,
+      // Silence in a stream is judged by who reads it: a watch may say nothing for a minute.
+      bodyTimeout: use === 'streams' ? 0 : options.requestTimeoutMs,
     });
   }
 
@@ -81,9 +93,9 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
     return err(errorOfResponse(response.statusCode, await response.body.text(), Array.isArray(retryAfter) ? retryAfter[0] : retryAfter));
   }
 
-  async function sendNow(request: Request): Promise<KubernetesResult<unknown>> {
+  async function send(request: Request): Promise<KubernetesResult<unknown>> {
     try {
-      const response = await exchange(request, AbortSignal.timeout(options.requestTimeoutMs), options.requestTimeoutMs);
+      const response = await exchange('requests', request, AbortSignal.timeout(options.requestTimeoutMs));
       if (response.statusCode >= 300) return await refusal(response);
       const text = await response.body.text();
       return ok(text === '' ? undefined : (JSON.parse(text) as unknown));
@@ -93,12 +105,11 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
   }
 
   return {
-    send: (request) => queue.add(() => sendNow(request)),
+    send,
     async stream(request, signal, onChunk) {
       let response: Dispatcher.ResponseData;
       try {
-        // Silence is judged by who reads: a watch may say nothing for a minute.
-        response = await exchange(request, signal, 0);
+        response = await exchange('streams', request, signal);
         if (response.statusCode >= 300) return await refusal(response);
       } catch (error) {
         return signal.aborted ? ok(undefined) : err(networkError(error));
@@ -112,13 +123,14 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
       }
     },
     async close() {
-      await pool?.dispatcher.destroy();
+      await Promise.all([pools?.requests.destroy(), pools?.streams.destroy()]);
     },
   };
 }
 
-function createDispatcher(origin: URL, transport: TransportOptions): Dispatcher {
-  const shared = { allowH2: false, pipelining: 1, keepAliveTimeout: idleConnectionMs, keepAliveMaxTimeout: idleConnectionMs };
+/** `connections`: null for any number. */
+function createDispatcher(origin: URL, transport: TransportOptions, connections: number | null): Dispatcher {
+  const shared = { connections, allowH2: false, pipelining: 1, keepAliveTimeout: idleConnectionMs, keepAliveMaxTimeout: idleConnectionMs };
   switch (transport.type) {
     case 'none':
       return new Pool(origin.origin, shared);
