@@ -44,8 +44,8 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
   let access: { readonly value: Promise<Access>; readonly until: number } | undefined;
 
   function currentAccess(): Promise<Access> {
-    if (access === undefined || performance.now() >= access.until) {
-      access = { value: cluster.access(), until: performance.now() + accessLivesMs };
+    if (access === undefined || Date.now() >= access.until) {
+      access = { value: cluster.access(), until: Date.now() + accessLivesMs };
     }
     return access.value;
   }

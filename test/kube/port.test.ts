@@ -235,6 +235,21 @@ test('connections are pooled: as many as requests at a time, not as requests', a
   assert.equal(connections(), 4);
 });
 
+test('a token that is replaced on disk is used a minute later at most', async (context) => {
+  const { connection, received, token } = await serve(context, (_request, response) =>
+    json(response, 200, { metadata, spec: { containers: [] } }),
+  );
+  context.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  await connection.port.get(pods, { namespace: 'team', name: 'p' });
+  token('second-token\n');
+  context.mock.timers.tick(66_000);
+  await connection.port.get(pods, { namespace: 'team', name: 'p' });
+  assert.deepEqual(
+    received.map((request) => request.headers.authorization),
+    ['Bearer first-token', 'Bearer second-token'],
+  );
+});
+
 test('a namespaced object without its namespace is a programming error', async (context) => {
   const { connection } = await serve(context, () => {});
   assert.throws(() => connection.port.get(pods, { name: 'p' }), /without its namespace/);
