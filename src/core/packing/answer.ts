@@ -1,10 +1,10 @@
 import { isPort } from './classes.ts';
 import type { Variant } from './compile.ts';
+import { alternatives, usedOn } from './exchange.ts';
 import { CAPACITY_TYPE, ZONE } from './filters.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
 import { brokenLimit, countLaunch } from './limits.ts';
-import { alternatives, usedOn } from './min-values.ts';
 import type { Assignment, NewNode, Offering, PackingPlan, Unschedulable } from './problem.ts';
 
 // CreateFleet takes up to 300 overrides; Karpenter stops at 60 types, beyond which more choice no longer helps.
@@ -61,7 +61,7 @@ function newNode(ledger: Ledger, node: LedgerNode, pods: readonly string[], name
 function fallbacks(ledger: Ledger, node: LedgerNode, chosen: Candidate): readonly Candidate[] {
   const wantsAll = chosen.shape.pool.requirements?.some((requirement) => requirement.minValues !== undefined) ?? false;
   countLaunch(ledger.limits, chosen, -1);
-  const options = alternatives(ledger, node.index).filter(
+  const options = alternatives(ledger, node.index, wantsAll ? {} : { most: MOST_OFFERINGS }).filter(
     (option) => option !== chosen && (wantsAll || brokenLimit(ledger.limits, option) === undefined),
   );
   countLaunch(ledger.limits, chosen, 1);

@@ -1,9 +1,9 @@
 import { admitsLaunch, admitsNode } from './admit.ts';
 import type { Variant } from './compile.ts';
+import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, roomOf } from './ledger.ts';
-import { usedOn } from './min-values.ts';
 import { solveFluid } from './patterns/fluid.ts';
 import type { Item, Option, PatternProblem } from './patterns/items.ts';
 import { type ShareSlack, shareSlack } from './share.ts';

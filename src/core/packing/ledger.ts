@@ -41,6 +41,8 @@ export type Ledger = {
   largest: Float64Array | undefined;
   /** Candidates by shape and capacity type, grouped when first asked. */
   byKind: ReadonlyMap<string, readonly Candidate[]> | undefined;
+  /** By candidate: those that differ from it in size only, grouped when first asked. */
+  exchange: readonly (readonly Candidate[])[] | undefined;
   /** Domains that spread counts because nodes could be launched there. */
   reachable: ReturnType<typeof reachableDomains> | undefined;
   phase: Phase;
@@ -72,6 +74,7 @@ export function openLedger(problem: PackingProblem, classified: Classified, dims
     free: new Float64Array(dims.names.length * (problem.nodes.length + 64)),
     largest: undefined,
     reachable: undefined,
+    exchange: undefined,
     byKind: undefined,
     phase: 'existing',
     onlyZone: undefined,

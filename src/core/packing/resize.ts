@@ -1,7 +1,8 @@
+import { alternatives, usedOn } from './exchange.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
 import { brokenLimit, countLaunch, wantedCapacityType } from './limits.ts';
-import { alternatives, missingMinValues, usedOn } from './min-values.ts';
+import { missingMinValues } from './min-values.ts';
 
 /** Exchanges each new node for the cheapest one that holds the same pods. A node was opened for the first of its pods; the rest came later. */
 export function resizeNodes(ledger: Ledger): void {
@@ -9,14 +10,16 @@ export function resizeNodes(ledger: Ledger): void {
 }
 
 function resize(ledger: Ledger, node: LedgerNode, current: Candidate): void {
-  const options = alternatives(ledger, node.index);
+  const cheaper = alternatives(ledger, node.index, { below: current.usdPerHour });
+  if (cheaper.length === 0) return;
+  const hasMinValues = current.shape.pool.requirements?.some((requirement) => requirement.minValues !== undefined) ?? false;
   // The node itself is not counted while its successor is judged.
   countLaunch(ledger.limits, current, -1);
-  const better = options.find((option) => {
-    if (option.usdPerHour >= current.usdPerHour || brokenLimit(ledger.limits, option) !== undefined) return false;
+  const better = cheaper.find((option) => {
+    if (brokenLimit(ledger.limits, option) !== undefined) return false;
     const wanted = wantedCapacityType(ledger.limits, option.shape.pool, option.shape.vcpus);
     if (option.capacityType !== (wanted === undefined ? option.capacityType : current.capacityType)) return false;
-    return missingMinValues(option, options) === undefined;
+    return missingMinValues(option, hasMinValues ? alternatives(ledger, node.index) : []) === undefined;
   });
   const chosen = better ?? current;
   countLaunch(ledger.limits, chosen, 1);

@@ -1,0 +1,77 @@
+import { admitsLaunch } from './admit.ts';
+import type { Variant } from './compile.ts';
+import { HOSTNAME, INSTANCE_TYPE, matchesPlacement } from './filters.ts';
+import { type Candidate, labelLookup } from './launch.ts';
+import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
+
+type Wanted = {
+  /** The pods of the node and one of this variant more. */
+  readonly also?: Variant;
+  /** Only cheaper than this, USD per hour. */
+  readonly below?: number;
+  readonly most?: number;
+};
+
+/** What could be launched in place of a new node without moving a pod, cheapest first. */
+export function alternatives(ledger: Ledger, node: number, { also, below = Infinity, most = Infinity }: Wanted = {}): readonly Candidate[] {
+  const { candidate, placed } = ledger.nodes[node] as LedgerNode;
+  if (candidate === undefined) return [];
+  const variants = [...placed.keys()].map((id) => ledger.compiled.variants[id] as Variant);
+  const filters = [...new Set([...variants, ...(also === undefined ? [] : [also])].map((variant) => variant.filter))];
+  const used = usedOn(ledger, node, also);
+  const found: Candidate[] = [];
+  for (const option of exchangeable(ledger, candidate)) {
+    if (option.usdPerHour >= below || found.length >= most) break;
+    if (roomSuffices(roomOf(ledger, option), used) && filters.every((filter) => admitsLaunch(ledger, filter, option))) found.push(option);
+  }
+  return found;
+}
+
+function roomSuffices(room: Float64Array, used: Float64Array): boolean {
+  for (let dim = 0; dim < used.length; dim++) if ((used[dim] as number) > (room[dim] as number) && (used[dim] as number) > 0) return false;
+  return true;
+}
+
+/** Requests on the node, summed anew: a difference of floats of an exchanged size would not be exact for unlimited amounts. */
+export function usedOn(ledger: Ledger, node: number, also?: Variant): Float64Array {
+  const used = new Float64Array(ledger.dims.names.length);
+  const add = (variant: Variant, pods: number) => {
+    for (let dim = 0; dim < used.length; dim++) used[dim] = (used[dim] as number) + pods * (variant.requests[dim] as number);
+  };
+  for (const [id, pods] of (ledger.nodes[node] as LedgerNode).placed) add(ledger.compiled.variants[id] as Variant, pods);
+  if (also !== undefined) add(also, 1);
+  return used;
+}
+
+/**
+ * Candidates that differ in size only, cheapest first: same pool, zone and labels of the pool, same capacity type where the pool keeps a
+ * spot share, and the same domains and filters that pods were counted by.
+ */
+function exchangeable(ledger: Ledger, candidate: Candidate): readonly Candidate[] {
+  ledger.exchange ??= groupExchangeable(ledger);
+  return ledger.exchange[candidate.id] as readonly Candidate[];
+}
+
+function groupExchangeable(ledger: Ledger): readonly (readonly Candidate[])[] {
+  const groups = new Map<string, Candidate[]>();
+  return ledger.space.candidates.map((candidate) => {
+    const key = signature(ledger, candidate);
+    const group = groups.get(key) ?? [];
+    if (group.length === 0) groups.set(key, group);
+    group.push(candidate);
+    return group;
+  });
+}
+
+function signature(ledger: Ledger, candidate: Candidate): string {
+  const { pool, type, labels } = candidate.shape;
+  const own = Object.entries(labels).filter(([key]) => key !== INSTANCE_TYPE && !Object.hasOwn(type.labels, key));
+  const label = labelLookup(candidate);
+  const { tables, spread } = ledger.compiled.topology;
+  const domains = [...tables.keys()].filter((key) => key !== HOSTNAME).map(label);
+  // A spread whose pods choose no nodes sees all candidates alike.
+  const counted = spread
+    .filter(({ rule, filter }) => rule.honorAffinity && filter.placement.length > 0)
+    .map(({ filter }) => matchesPlacement(filter, label, undefined));
+  return JSON.stringify([pool.name, own, candidate.zone, pool.spotPercent === undefined ? '' : candidate.capacityType, domains, counted]);
+}
