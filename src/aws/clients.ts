@@ -4,6 +4,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { Clock } from '../ports/clock.ts';
+import { createAgents } from './agents.ts';
 import { callContext, placeholderIdentity, sealedAuthSchemes } from './signer.ts';
 import type { Vault } from './vault.ts';
 
@@ -40,8 +41,7 @@ export function createClients(options: {
     userAgentAppId: 'elastic-runtime-operator',
     requestHandler: {
       connectionTimeout: 5_000,
-      httpAgent: { keepAlive: true, maxSockets: 50 },
-      httpsAgent: { keepAlive: true, maxSockets: 50 },
+      ...createAgents(),
     },
   } as const;
   const clients = {

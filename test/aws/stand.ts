@@ -3,18 +3,16 @@ import { after, before } from 'node:test';
 import { type Aws, createAws } from '../../src/aws/index.ts';
 import { auditOf } from '../../src/core/policy/audit.ts';
 import type { AuditRecord, AwsResult, Caller, Grant } from '../../src/ports/aws/index.ts';
-import type { Clock } from '../../src/ports/clock.ts';
 import { type Gate, startGate } from '../gate/gate.ts';
 import { type Moto, startMoto } from '../gate/moto.ts';
+import { createTestClock, type TestClock } from './clock.ts';
 import { createTokenIssuer, type TokenIssuer } from './tokens.ts';
-
-/** Wall and monotonic time of the machine, moved forward by `advance`; both sides of the wire see it. */
-export type TestClock = Clock & { advance(ms: number): void };
 
 /** The adapter, the gate and the emulator of one test file. Fields are set before its first test. */
 export type Stand = {
   aws: Aws;
   gate: Gate;
+  /** Both sides of the wire see it. */
   readonly clock: TestClock;
   readonly issuer: TokenIssuer;
   readonly audit: AuditRecord[];
@@ -53,20 +51,6 @@ export function useStand(setUp: (stand: Stand) => Promise<void>): Stand {
     await moto?.stop();
   });
   return stand;
-}
-
-function createTestClock(): TestClock {
-  let ahead = 0;
-  return {
-    now: () => Date.now() + ahead,
-    monotonic: () => performance.now() + ahead,
-    after(delayMs, callback) {
-      const timer = setTimeout(callback, delayMs);
-      timer.unref();
-      return () => clearTimeout(timer);
-    },
-    advance: (ms) => void (ahead += ms),
-  };
 }
 
 export function must<T>(result: AwsResult<T>): T {

@@ -36,7 +36,7 @@ function decodeS3(request: WireRequest): Wire {
       const list = { bucket, prefix: request.query.get('prefix') ?? '', ...(maxKeys !== null && { maxKeys: Number(maxKeys) }) };
       return ['ListObjectsV2', { method: 's3.listObjects', request: list }];
     }
-    const subresource = [...request.query.keys()].some((name) => name !== 'x-id' && !name.startsWith('X-Amz-'));
+    const subresource = [...request.query.keys()].some((name) => name !== 'x-id' && !name.toLowerCase().startsWith('x-amz-'));
     if (key === '' || subresource || request.headers['x-amz-copy-source'] !== undefined) return undefined;
     switch (request.method) {
       case 'PUT':

@@ -41,13 +41,18 @@ function flat(headers: IncomingHttpHeaders): Record<string, string> {
 /** Between two HTTP hops, not of the request itself. */
 const hopHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'expect', 'content-length', 'host', 'date', 'server']);
 
-/** Carries requests on to the emulator, and answers back, unchanged but for the hop. */
-export function createForward(endpoint: string): ((request: WireRequest) => Promise<WireAnswer>) & { close(): void } {
+/** Carries requests on to an endpoint, and answers back, unchanged but for the hop. `keepHost`: with the Host header that was signed. */
+export function createForward(
+  endpoint: string,
+  options: { readonly keepHost?: boolean } = {},
+): ((request: WireRequest) => Promise<WireAnswer>) & { close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   const { hostname, port } = new URL(endpoint);
   function forward(request: WireRequest): Promise<WireAnswer> {
     return new Promise((resolve, reject) => {
-      const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !hopHeaders.has(name)));
+      const headers = Object.fromEntries(
+        Object.entries(request.headers).filter(([name]) => !hopHeaders.has(name) || (name === 'host' && options.keepHost)),
+      );
       const path = request.rawQuery === '' ? request.path : `${request.path}?${request.rawQuery}`;
       const outgoing = send({
         agent,
