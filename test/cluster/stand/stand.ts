@@ -1,0 +1,114 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ControlPlane, startControlPlane } from '../../controlplane/start.ts';
+import { type Gate, startGate } from '../../gate/gate.ts';
+import { startMoto } from '../../gate/moto.ts';
+import { type Account, createFittingAccount } from './account.ts';
+import { installChart } from './chart.ts';
+import { type Joiner, type JoinerListener, startJoiner } from './joiner.ts';
+import { type Manifest, toYaml } from './manifests.ts';
+import { type OperatorProcess, operatorIdentity, operatorProcess } from './operator.ts';
+import { operatorProgram } from './program.ts';
+
+export const clusterName = 'stand';
+
+export type StandOptions = {
+  /** Default false: one replica that acts at once after a kill. */
+  readonly leaderElection?: boolean;
+  /** Between the operator and the gate; default none. */
+  readonly awsEndpoint?: (gate: Gate) => Promise<string>;
+  readonly listener?: JoinerListener;
+  readonly broker?: boolean;
+};
+
+/** The whole product on real parts, but for the machines: a control plane, an emulated AWS behind its gate, the operator as its own process. */
+export type Stand = {
+  readonly controlPlane: ControlPlane;
+  readonly gate: Gate;
+  readonly account: Account;
+  readonly joiner: Joiner;
+  readonly operator: OperatorProcess;
+  /** The emulator without the gate: for looking at the outcome. */
+  readonly awsOwnerEndpoint: string;
+  kubectl(...args: readonly string[]): Promise<string>;
+  /** Writes them to a file, for `kubectl apply -f` and `kubectl delete -f`. */
+  file(name: string, manifests: readonly Manifest[]): Promise<string>;
+  /** Makes the account fit and applies them; returns them as applied, and their file. */
+  apply(name: string, manifests: readonly Manifest[]): Promise<{ readonly manifests: readonly Manifest[]; readonly file: string }>;
+  /** The object, or undefined where there is none. */
+  get<T>(path: string): Promise<T | undefined>;
+  list<T>(path: string): Promise<readonly T[]>;
+  stop(): Promise<void>;
+};
+
+export async function startStand(options: StandOptions = {}): Promise<Stand> {
+  const [controlPlane, moto] = await Promise.all([startControlPlane(), startMoto()]);
+  const closing: (() => Promise<void> | void)[] = [() => moto.stop(), () => controlPlane.stop()];
+  async function stop(): Promise<void> {
+    for (const close of closing.splice(0).reverse()) await close();
+  }
+  try {
+    const gate = await startGate({
+      moto,
+      issuer: controlPlane.issuer,
+      jwks: async () => (await controlPlane.jwks()) as never,
+    });
+    closing.push(() => gate.close());
+    await installChart(controlPlane);
+    const joiner = startJoiner(controlPlane, gate, options.listener);
+    closing.push(() => joiner.close());
+    const operator = operatorProcess(controlPlane, {
+      clusterName,
+      awsEndpoint: (await options.awsEndpoint?.(gate)) ?? gate.endpoint,
+      program: await operatorProgram(),
+      kubeconfig: await controlPlane.kubeconfigFor(operatorIdentity),
+      broker: options.broker ?? false,
+      leaderElection: options.leaderElection ?? false,
+    });
+    closing.push(() => operator.kill());
+    await operator.start();
+    const account = createFittingAccount(gate, { clusterName, issuer: controlPlane.issuer });
+    return createStand({ controlPlane, gate, account, joiner, operator, awsOwnerEndpoint: moto.endpoint, stop });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Parts = Pick<Stand, 'controlPlane' | 'gate' | 'account' | 'joiner' | 'operator' | 'awsOwnerEndpoint' | 'stop'>;
+
+function createStand(parts: Parts): Stand {
+  const { controlPlane, account } = parts;
+  async function kubectl(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await controlPlane.kubectl(args);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+  async function file(name: string, manifests: readonly Manifest[]): Promise<string> {
+    const path = join(controlPlane.directory, `${name}.yaml`);
+    await writeFile(path, toYaml(manifests));
+    return path;
+  }
+  return {
+    ...parts,
+    kubectl,
+    file,
+    async apply(name, manifests) {
+      const fitting = await account.fit(manifests);
+      const path = await file(name, fitting);
+      await kubectl('apply', '-f', path);
+      return { manifests: fitting, file: path };
+    },
+    async get<T>(path: string) {
+      const { status, body } = await controlPlane.call('GET', path);
+      if (status === 404) return undefined;
+      if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`);
+      return body as T;
+    },
+    async list<T>(path: string) {
+      const { status, body } = await controlPlane.call('GET', path);
+      if (status !== 200) throw new Error(`GET ${path}: ${status} ${JSON.stringify(body)}`);
+      return (body as { readonly items: readonly T[] }).items;
+    },
+  };
+}
