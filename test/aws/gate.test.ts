@@ -190,7 +190,7 @@ void test('pages are fetched to the end, or to the first failure', async () => {
   assert.deepEqual(fetched, [undefined, 'a', 'b']);
   const broken = err({ kind: 'Throttled', code: 'x', message: '' } as const);
   const partly = await allPages(
-    async ({ NextToken }) => (NextToken === undefined ? ok({ NextToken: 'a' } as { NextToken?: string }) : broken),
+    async ({ NextToken }) => (NextToken === undefined ? ok({ NextToken: 'a' }) : broken),
     () => [1],
   );
   assert.deepEqual(partly, broken);
