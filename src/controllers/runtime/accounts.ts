@@ -13,7 +13,18 @@ import type { RuntimeTools } from './tools.ts';
  * agent's stands where no tenant has a right, so it has no owner reference (those cannot cross namespaces) and is deleted by the teardown.
  */
 export async function ensureAccounts(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, KubernetesError>> {
-  for (const desired of desiredAccounts(runtime)) {
+  return applyAll(tools, desiredAccounts(runtime));
+}
+
+export async function ensureAgentAccount(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, KubernetesError>> {
+  return applyAll(
+    tools,
+    desiredAccounts(runtime).filter(({ metadata }) => metadata.namespace === agentNamespace),
+  );
+}
+
+async function applyAll(tools: RuntimeTools, accounts: readonly ServiceAccount[]): Promise<Result<void, KubernetesError>> {
+  for (const desired of accounts) {
     const { name, namespace = '' } = desired.metadata;
     const current = await tools.context.kubernetes.get(serviceAccounts, { namespace, name });
     if (!current.ok && current.error.kind !== 'NotFound') return current;

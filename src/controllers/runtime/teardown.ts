@@ -7,6 +7,7 @@ import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { elasticNodes, elasticRuntimes, serviceAccounts } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { ensureAgentAccount } from './accounts.ts';
 import { hasEnded, jobsOf, nodesOf } from './activity.ts';
 import { deleteClusterInfo } from './cluster-info.ts';
 import { deleteLaunchTemplates, tagOwnerOf } from './launch-templates.ts';
@@ -16,6 +17,8 @@ import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 /** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */
 export type RuntimeNotes = {
   readonly awsUsed?: boolean;
+  /** Of a teardown: nothing of the runtime is left in AWS, so no identity is needed any more. */
+  readonly swept?: boolean;
   readonly verified?: string;
   readonly stored?: string;
   readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];
@@ -72,8 +75,11 @@ async function endNodes(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
 }
 
 async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
-  if (notesOf(runtime).awsUsed !== true) return go;
+  if (notesOf(runtime).awsUsed !== true || notesOf(runtime).swept === true) return go;
   const { context } = tools;
+  // Whatever became of the agent's account meanwhile: without it nothing could be cleaned up.
+  const account = await ensureAgentAccount(tools, runtime);
+  if (!account.ok) return { again: 'AccountMissing', message: account.error.message };
   const tags = runtimeTags(tagOwnerOf(runtime, context.settings.clusterName));
   const request = { runtime, identity: 'master' } as const;
   const found = await actAs(context, request, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
@@ -92,7 +98,15 @@ async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
   const templates = await deleteLaunchTemplates(tools, runtime);
   if (!templates.ok) return blocked(templates.error);
   const info = await deleteClusterInfo(tools, runtime);
-  return info.ok ? go : blocked(info.error);
+  if (!info.ok) return blocked(info.error);
+  // Written down before the identities go: a crash between the two must not ask AWS again without them.
+  const noted = await context.kubernetes.mergePatch(
+    elasticRuntimes,
+    { namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name },
+    { metadata: { uid: runtime.metadata.uid }, status: { internal: { swept: true } } },
+    'status',
+  );
+  return noted.ok ? go : { again: 'SweepNotNoted', message: noted.error.message };
 }
 
 function blocked(failure: AccessFailure): StepVerdict {

@@ -1,0 +1,110 @@
+import { differencesOf } from '../../../src/sim/aws/index.ts';
+import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
+import { type Simulation, startSimulation } from '../../../src/sim/simulate.ts';
+import { type Action, scenarioOf } from './scenario.ts';
+
+export type SeedResult = {
+  readonly digest: string;
+  readonly problems: readonly string[];
+  readonly virtualSeconds: number;
+  readonly steps: number;
+};
+
+const limitMs = 4 * 3_600_000;
+const quietMs = 5 * 60_000;
+const restWindows = 8;
+
+/** One history: rough weather for half an hour, then calm; whatever happened, the world must come to rest in the right state. */
+export async function runSeed(seed: number, faults: 'none' | 'rough' = 'rough'): Promise<SeedResult> {
+  const { manifests, actions, willSucceed } = scenarioOf(seed);
+  const started = startSimulation({ manifests, seed, faults, limitMs, nodeAgents: seed % 2 === 0 });
+  if (!started.ok) return { digest: '', problems: [started.reason], virtualSeconds: 0, steps: 0 };
+  const simulation = started.value;
+  for (const action of actions) simulation.world.schedule(action.atMs, `somebody: ${action.kind}`, () => perform(simulation, action));
+  const outcome = await simulation.settle(limitMs);
+  const problems: string[] = [];
+  if (outcome !== 'settled') problems.push(`it did not settle in ${limitMs / 3_600_000} h: ${describeRest(simulation)}`);
+  // Whatever calls are still under way get their answers before the two records are compared, and nothing more is written.
+  problems.push(...(await comesToRest(simulation)));
+  const { operator, account } = simulation;
+  const answered = account.calls.filter(({ time }) => time < simulation.world.now() - 1000);
+  const audited = operator.audit.filter(({ time }) => Date.parse(time) < simulation.world.now() - 1000);
+  const ids = new Set(answered.map(({ requestId }) => requestId));
+  const differences = differencesOf(
+    answered,
+    audited.filter(({ requestId }) => requestId === undefined || ids.has(requestId)),
+    (process) => operator.died.has(process),
+  );
+  problems.push(...differences.slice(0, 3).map((difference) => `audit: ${JSON.stringify(difference)}`));
+  problems.push(...simulation.violations().map(({ invariant, detail }) => `${invariant}: ${detail}`));
+  for (const job of simulation.jobs()) {
+    const key = `${job.metadata.namespace}/${job.metadata.name}`;
+    if (willSucceed.has(key) && job.status?.phase !== 'Succeeded')
+      problems.push(`${key} is ${job.status?.phase}: ${job.status?.failure?.message ?? ''}`);
+  }
+  problems.push(...leftovers(simulation));
+  const { virtualSeconds } = simulation.result();
+  return { digest: simulation.world.trace.digest(), problems, virtualSeconds, steps: simulation.world.steps() };
+}
+
+function perform({ kubernetes: { server } }: Simulation, action: Action): void {
+  const jobs = kindNamed('ElasticJob');
+  if (action.kind === 'deleteRuntime') server.delete(kindNamed('ElasticRuntime'), `${action.namespace}/${action.name}`);
+  else if (action.kind === 'deleteNamespace') server.delete(kindNamed('Namespace'), action.namespace);
+  else if (action.kind === 'shutDown') return;
+  else {
+    const key = `${action.namespace}/${action.job}`;
+    if (action.kind === 'delete') server.delete(jobs, key);
+    const change = { terminate: { terminate: true }, suspend: { suspend: true }, resume: { suspend: false }, delete: undefined }[
+      action.kind
+    ];
+    if (change !== undefined)
+      server.patch(jobs, key, undefined, 'kubectl', (current) => ({ ...current, spec: { ...(current.spec ?? {}), ...change } }));
+  }
+}
+
+/** A system at rest writes nothing. What was set in motion before the weather calmed (an interruption notice) may still play out. */
+async function comesToRest(simulation: Simulation): Promise<readonly string[]> {
+  const { kubernetes, world, account } = simulation;
+  const writes = (): string =>
+    `${kubernetes.server.store.version()} ${account.calls.filter(({ method }) => /put|create|delete|terminate|modify/i.test(method)).length}`;
+  let before = writes();
+  for (let window = 0; window < restWindows; window += 1) {
+    await world.runUntil(() => false, quietMs);
+    const now = writes();
+    if (now === before) return [];
+    before = now;
+  }
+  return [`it still writes ${(restWindows * quietMs) / 60_000} minutes after everything has ended: ${before}`];
+}
+
+/** What is deleted leaves nothing behind. */
+function leftovers(simulation: Simulation): readonly string[] {
+  const { kubernetes, account } = simulation;
+  const problems: string[] = [];
+  const runtimes = new Set(simulation.runtimes().map(({ metadata }) => (metadata as { readonly uid?: string }).uid));
+  const ownedByNone = (tags: Readonly<Record<string, string>>): boolean => !runtimes.has(tags['elasticruntime.dev/runtime-uid']);
+  for (const instance of account.liveInstances())
+    if (ownedByNone(instance.tags)) problems.push(`instance ${instance.instanceId} of a runtime that is gone`);
+  for (const template of account.templates())
+    if (ownedByNone(template.tags)) problems.push(`launch template ${template.name} of a runtime that is gone`);
+  for (const kind of ['Namespace', 'ElasticRuntime', 'ElasticJob', 'ElasticNode', 'Secret', 'Pod'] as const) {
+    for (const object of kubernetes.server.store.list(kindNamed(kind))) {
+      if (object.metadata.deletionTimestamp !== undefined)
+        problems.push(
+          `${kind} ${object.metadata.namespace ?? ''}/${object.metadata.name} hangs in deletion (${object.metadata.finalizers?.join(', ')})`,
+        );
+    }
+  }
+  return problems;
+}
+
+function describeRest(simulation: Simulation): string {
+  const jobs = simulation
+    .jobs()
+    .map((job) => `${job.metadata.namespace}/${job.metadata.name} ${job.status?.phase} ${job.status?.waiting?.message ?? ''}`);
+  const runtimes = simulation
+    .runtimes()
+    .map((runtime) => `${runtime.metadata.name} ${runtime.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? ''}`);
+  return [...jobs, ...runtimes, `${simulation.account.liveInstances().length} live instances`].join('; ').slice(0, 1500);
+}
