@@ -1,6 +1,7 @@
 import type { KubernetesPort } from '../../ports/kubernetes.ts';
 import type { SimulatedProcess, World } from '../world.ts';
 import { type ApiServer, createApiServer } from './api-server.ts';
+import { startDaemonSetController } from './daemonsets.ts';
 import type { PodLog } from './disks.ts';
 import { startGarbageCollector } from './garbage.ts';
 import { startJobController } from './jobs.ts';
@@ -54,6 +55,7 @@ export function createKubernetes(world: World, options: KubernetesOptions = {}):
   startGarbageCollector(server);
   startNamespaceController(server);
   startJobController(server);
+  startDaemonSetController(server);
   startScheduler(server, pods);
   startNodeLifecycle(server, machines, pods);
   const kubelets = startKubelets(server, machines, pods);

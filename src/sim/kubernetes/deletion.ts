@@ -2,7 +2,7 @@ import type { DeleteOptions } from '../../ports/kubernetes.ts';
 import { type Answer, conflict, notFound } from './errors.ts';
 import { at, type Fields } from './json.ts';
 import type { Entity, Kind } from './kinds.ts';
-import { keyOf, type Store } from './store.ts';
+import type { Store } from './store.ts';
 import { parseTimestamp, timestamp } from './time.ts';
 
 export const FOREGROUND = 'foregroundDeletion';
@@ -141,12 +141,4 @@ function defaultPropagation(kind: Kind, finalizers: readonly string[]): DeleteOp
   if (finalizers.includes(FOREGROUND)) return 'Foreground';
   if (finalizers.includes(ORPHAN)) return 'Orphan';
   return kind.kind === 'Job' ? 'Orphan' : 'Background';
-}
-
-export function isBeingDeleted(object: Entity): boolean {
-  return object.metadata.deletionTimestamp !== undefined;
-}
-
-export function sameObject(one: Entity, other: Entity): boolean {
-  return keyOf(one.metadata) === keyOf(other.metadata) && one.metadata.uid === other.metadata.uid;
 }

@@ -25,7 +25,14 @@ export function startGarbageCollector(server: ApiServer): void {
       for (const dependent of store.ownedBy(uid)) queue.add(dependent.object.metadata.uid);
       // A foreground deletion of an owner may have waited for this one.
       for (const owner of ownerReferences) queue.add(owner.uid);
-    } else if (deletionTimestamp !== undefined) {
+      return;
+    }
+    // Or for this one to be released.
+    const released = (previous?.metadata.ownerReferences ?? []).filter(
+      (before) => !ownerReferences.some((owner) => owner.uid === before.uid),
+    );
+    for (const owner of released) queue.add(owner.uid);
+    if (deletionTimestamp !== undefined) {
       if (finalizers.includes(FOREGROUND) || finalizers.includes(ORPHAN)) queue.add(uid);
     } else if (ownerReferences.length > 0 && previous?.metadata.ownerReferences !== ownerReferences) {
       queue.add(uid);
@@ -60,11 +67,27 @@ export function startGarbageCollector(server: ApiServer): void {
         object.metadata.ownerReferences?.some((each) => each.uid === uid && each.blockOwnerDeletion === true),
       );
       if (blocking.length === 0) removeFinalizer(kind, owner, FOREGROUND);
-      for (const { kind: dependentKind, object } of dependents) {
-        if (object.metadata.deletionTimestamp !== undefined) continue;
-        server.delete(dependentKind, keyOf(object.metadata), { uid: object.metadata.uid, propagation: 'Foreground' });
-      }
+      for (const dependent of dependents) deleteDependent(dependent.kind, dependent.object, uid);
     }
+  }
+
+  /** Of an owner that waits for it. Where another owner stays, it only loses this one. */
+  function deleteDependent(kind: Kind, dependent: Entity, ownerUid: string): void {
+    const { ownerReferences = [], uid, deletionTimestamp } = dependent.metadata;
+    const stays = ownerReferences.some((each) => each.uid !== ownerUid && ownerExists(dependent, each.uid) && !isWaiting(each.uid));
+    if (stays) release(kind, dependent, ownerUid);
+    else if (deletionTimestamp === undefined) {
+      server.delete(kind, keyOf(dependent.metadata), {
+        uid,
+        propagation: store.ownedBy(uid).length > 0 ? 'Foreground' : propagationOf(dependent),
+      });
+    }
+  }
+
+  /** Whether the object waits for its dependents to be deleted. */
+  function isWaiting(uid: string): boolean {
+    const { deletionTimestamp, finalizers = [] } = store.findUid(uid)?.object.metadata ?? {};
+    return deletionTimestamp !== undefined && finalizers.includes(FOREGROUND);
   }
 
   function release(kind: Kind, dependent: Entity, ownerUid: string): void {

@@ -53,7 +53,9 @@ export function startKubelets(server: ApiServer, machines: Machines, pods: PodIn
       if (pod.spec.nodeName !== undefined && machines.state(pod.spec.nodeName) === 'running') accept(pod);
     } else {
       run.pod = pod;
-      if (isTerminating(pod) && !run.stopping) stop(run);
+      // On a machine that stands still, nobody ends it.
+      const awake = machines.state(String(pod.spec.nodeName)) === 'running';
+      if (isTerminating(pod) && !run.stopping && awake) stop(run);
     }
   });
 

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { TokenReview } from '../../ports/kubernetes.ts';
 import type { ApiServer } from './api-server.ts';
 import { type Answer, invalid, notFound } from './errors.ts';
-import { at, isFields } from './json.ts';
 import { type Entity, kindNamed } from './kinds.ts';
 import { parseTimestamp } from './time.ts';
 
@@ -150,10 +149,4 @@ function extraOf(claims: TokenClaims): Readonly<Record<string, readonly string[]
     ...(claims.pod === undefined ? {} : { [`${prefix}/pod-name`]: [claims.pod.name], [`${prefix}/pod-uid`]: [claims.pod.uid] }),
     ...(claims.node === undefined ? {} : { [`${prefix}/node-name`]: [claims.node.name], [`${prefix}/node-uid`]: [claims.node.uid] }),
   };
-}
-
-/** A token's text without its secret half, safe to show. */
-export function describeToken(token: string): string {
-  const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-  return isFields(claims) ? String(at(claims, 'sub')) : '';
 }
