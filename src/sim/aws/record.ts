@@ -50,9 +50,11 @@ export function differencesOf(
     if (reason !== undefined) differences.push({ reason, audit, ...(call === undefined ? {} : { call }) });
   }
   for (const call of byId.values()) {
+    // First, so that what a dead process left is not counted against an answer that another one lost.
+    if (lostBy(call.process)) continue;
     const left = unanswered.get(keyOf(call)) ?? 0;
     if (left > 0) unanswered.set(keyOf(call), left - 1);
-    else if (!lostBy(call.process)) differences.push({ reason: 'a call without an audit record', call });
+    else differences.push({ reason: 'a call without an audit record', call });
   }
   return differences;
 }

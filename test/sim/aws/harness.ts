@@ -104,6 +104,7 @@ export function bench(options: BenchOptions = {}): Bench {
       return await marked;
     },
     async pass(ms) {
+      world.schedule(ms, 'time passes', () => undefined);
       await world.runUntil(() => false, ms);
     },
   };
