@@ -5,6 +5,7 @@ import { auditOf } from '../core/policy/audit.ts';
 import { connectKubernetes } from '../kube/connect.ts';
 import type { AwsPort } from '../ports/aws/index.ts';
 import { systemClock, systemRandom } from '../telemetry/system.ts';
+import { createTelemetry } from '../telemetry/telemetry.ts';
 import { createBrokerClient } from './broker-client.ts';
 import { runNodeAgent } from './controller.ts';
 import { diskFiles } from './credentials/files.ts';
@@ -16,7 +17,6 @@ import { agentEnvironment } from './environment.ts';
 import { hostDevices } from './host-devices.ts';
 import { hostFiles } from './host-files.ts';
 import { hostMetadata } from './host-metadata.ts';
-import { logLines } from './log-lines.ts';
 
 /* Composition root of what runs on nodes: `node-agent` (the DaemonSet), and `credentials` (the init container of a job's pods). */
 
@@ -25,10 +25,11 @@ const random = systemRandom();
 
 async function nodeAgent(): Promise<number> {
   const environment = agentEnvironment(process.env);
-  const lines = logLines(clock, (line) => process.stdout.write(`${line}\n`), environment.debug ? 'debug' : 'info');
+  const telemetry = createTelemetry({ level: environment.debug ? 'debug' : 'info', base: { component: 'node-agent' } });
   const regions = new Map<string, ReturnType<typeof createAws>>();
   function aws(region: string): AwsPort {
-    const made = regions.get(region) ?? createAws({ region, ...endpointOf(environment.awsEndpoint), audit: lines, auditOf, clock });
+    const made =
+      regions.get(region) ?? createAws({ region, ...endpointOf(environment.awsEndpoint), audit: telemetry.audit, auditOf, clock });
     regions.set(region, made);
     return made;
   }
@@ -49,7 +50,7 @@ async function nodeAgent(): Promise<number> {
       s3: (region) => aws(region).s3,
       clock,
       random,
-      telemetry: lines,
+      telemetry,
       settings: environment.settings,
     },
     stop.signal,
@@ -72,7 +73,7 @@ async function initialize(): Promise<CredentialsResult<unknown>> {
   const plan = parseWiring(process.env[wiringVariable]);
   if (!plan.ok) return plan;
   const files = diskFiles();
-  const audit = logLines(clock, (line) => process.stdout.write(`${line}\n`));
+  const { audit } = createTelemetry({ level: 'warn', base: { component: 'credentials' } });
   const aws = createAws({ region: plan.value.region, ...endpointOf(process.env['AWS_ENDPOINT_URL']), audit, auditOf, clock });
   const job = process.env['ELASTIC_JOB'];
   const remote = createRemoteSecrets({
