@@ -47,6 +47,8 @@ async function provision(context: OperatorContext, hooks: ProvisionHooks, runtim
   if (input === undefined) return { requeueAfterMs: 60_000 };
   const problem = buildProblem(input);
   const plan = planPacking(problem);
+  const given = await giveBackHalves(context, hooks, runtime, input, plan);
+  if (given !== undefined) return given;
   const written = await writePlan(context, hooks, runtime, input, plan);
   explain(context, hooks, runtime, input, plan);
   if (written !== undefined) return { retry: written };
@@ -170,6 +172,35 @@ async function writePlan(
     hooks.expectations.wrote(runtimeKey(runtime.metadata), context.stores.elasticNodes, created.value);
   }
   return undefined;
+}
+
+/**
+ * Two gangs that each fit alone must not both wait holding half: of the unstarted gangs whose rest has no place, only the first in order may hold
+ * anything. The others give back what they have, and the next plan sees it free.
+ */
+async function giveBackHalves(
+  context: OperatorContext,
+  hooks: ProvisionHooks,
+  runtime: Stored<ElasticRuntime>,
+  input: DemandInput,
+  plan: PackingPlan,
+): Promise<ReconcileResult | undefined> {
+  const homeless = new Set(plan.unschedulable.map(({ pod }) => pod));
+  const stuck = input.jobs.filter(
+    ({ job, attempt }) =>
+      job.status?.phase === 'Waiting' && slotsOf({ job, attempt }).some((slot) => slot.inGang && homeless.has(slot.key)),
+  );
+  const giving = new Set(stuck.slice(1).map(({ job }) => job.metadata.uid));
+  let changed = false;
+  for (const node of nodesOf(context, runtime)) {
+    const ledger: readonly Reservation[] = node.spec.reservedFor ?? [];
+    const next = keepSlots(ledger, (entry) => !giving.has(entry.jobUid));
+    if (next === ledger) continue;
+    const failed = await patchLedger(context, hooks, runtime, node, next);
+    if (failed !== undefined) return { retry: failed };
+    changed = true;
+  }
+  return changed ? { requeueAfterMs: 1000 } : undefined;
 }
 
 /** Slot keys of the plan, grouped as the ledger keeps them. */

@@ -68,6 +68,9 @@ async function labelNode(tools: NodeTools, view: NodeView, machine: Stored<Node>
   return go;
 }
 
+/** Twice as long as Kubernetes waits before it evicts the pods of an unreachable node (300 s). */
+const unhealthyMs = 10 * 60_000;
+
 /** Ready to take pods: the node says so, and stays so. */
 export function initialize(tools: NodeTools, view: NodeView): NodeVerdict {
   const { draft } = view;
@@ -80,7 +83,14 @@ export function initialize(tools: NodeTools, view: NodeView): NodeVerdict {
     draft.set({ phase: 'Ready' });
     return go;
   }
-  draft.condition('Ready', false, ready?.reason ?? 'NotReady', ready?.message ?? 'the node has not reported itself ready yet');
+  const unhealthy = ready?.message ?? 'the node has not reported itself ready yet';
+  draft.condition('Ready', false, ready?.reason ?? 'NotReady', unhealthy);
+  const since = parseTime(ready?.lastTransitionTime) ?? parseTime(draft.value().launchTime) ?? tools.context.clock.now();
+  if (tools.context.clock.now() - since >= unhealthyMs)
+    return {
+      abandon: 'NodeUnhealthy',
+      message: `node ${draft.value().nodeName} has not been ready for ${unhealthyMs / 60_000} minutes: ${unhealthy}`,
+    };
   if (draft.value().phase === 'Ready') draft.set({ phase: 'Initialized' });
   return { wait: 'readiness', afterMs: 60_000 };
 }

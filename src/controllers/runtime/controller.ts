@@ -65,6 +65,8 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
 async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const problem = initScriptProblem(runtime.spec.machineImage, runtime.spec.initScript);
   if (problem !== undefined) return { stalled: 'InvalidSpec', message: problem };
+  const changed = identitiesChanged(tools, runtime);
+  if (changed !== undefined) return changed;
   const prepared = await upkeep(tools, runtime);
   if (!('go' in prepared)) return prepared;
   const intent = await noteIntent(tools, runtime);
@@ -111,8 +113,23 @@ function note(draft: Draft, notes: RuntimeNotes): void {
   draft.set({ internal: { ...draft.value().internal, awsUsed: true, ...notes } });
 }
 
+/** Nodes were launched, and can only be ended, as the roles that the runtime had then. */
+function identitiesChanged(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): StepVerdict | undefined {
+  const { verified } = notesOf(runtime);
+  const nodes = nodesOf(tools.context, runtime).length;
+  if (verified === undefined || verified === accessDigest(runtime) || nodes === 0) return undefined;
+  return {
+    stalled: 'IdentitiesInUse',
+    message: `spec.identities was changed while ${nodes} node(s) exist: change it back, or wait until they are gone (suspend: true, idle)`,
+  };
+}
+
+function accessDigest(runtime: ElasticRuntime): string {
+  return sha256(JSON.stringify([runtime.spec.identities, runtime.spec.staging, runtime.spec.logs]));
+}
+
 async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
-  const digest = sha256(JSON.stringify([runtime.spec.identities, runtime.spec.staging, runtime.spec.logs]));
+  const digest = accessDigest(runtime);
   if (notesOf(runtime).verified === digest) return go;
   const outcome = await verifyAccess(tools, runtime);
   if (!outcome.ok) {
