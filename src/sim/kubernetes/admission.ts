@@ -1,7 +1,7 @@
 import { between } from '../faults.ts';
 import { applyBuiltInDefaults, defaultTolerations } from './defaults.ts';
 import { type Answer, forbidden, invalid, namespaceTerminating, notFound } from './errors.ts';
-import { at, type Fields, isFields } from './json.ts';
+import { at, equalJson, type Fields, isFields } from './json.ts';
 import { type Entity, type Kind, kindNamed } from './kinds.ts';
 import type { Store } from './store.ts';
 import { timestamp } from './time.ts';
@@ -49,17 +49,24 @@ export function admitCreate(store: Store, rules: SchemaRules, kind: Kind, object
   return problems.length > 0 ? invalid(kind, name, problems) : { ok: true, value: completed as Entity };
 }
 
-/** The same for an object that replaces `old` (its status too where the call writes status). */
+/** The same for an object that replaces `old`. What the call cannot have changed has been judged when it was written. */
 export function admitUpdate(rules: SchemaRules, kind: Kind, next: Fields, old: Entity, subresource: 'status' | undefined): Answer<Entity> {
-  // The rest has been judged when it was written.
-  if (subresource === 'status' && !kind.custom) return { ok: true, value: next as Entity };
-  const completed = complete(rules, kind, next);
-  const problems = [
-    ...metadataProblems(kind, completed, old),
-    ...updateProblems(kind, completed, old),
-    ...(kind.custom ? rules.validateObject(kind.kind, completed, old) : []),
-  ];
+  if (subresource === 'status') return kind.custom ? admitStatus(rules, kind, next, old) : { ok: true, value: next as Entity };
+  const problems = [...metadataProblems(kind, next, old)];
+  let completed = next;
+  if (!equalJson({ ...next, metadata: undefined }, { ...old, metadata: undefined })) {
+    completed = complete(rules, kind, next);
+    problems.push(...updateProblems(kind, completed, old), ...(kind.custom ? rules.validateObject(kind.kind, completed, old) : []));
+  }
   return problems.length > 0 ? invalid(kind, old.metadata.name, problems) : { ok: true, value: completed as Entity };
+}
+
+/** Our rules speak of spec only (they are transitions and bounds of what people write): of status, its schema is judged. */
+function admitStatus(rules: SchemaRules, kind: Kind, next: Fields, old: Entity): Answer<Entity> {
+  const { status } = complete(rules, kind, { metadata: next.metadata, status: next.status });
+  const problems = rules.validateObject(kind.kind, { metadata: next.metadata, status }).filter(({ field }) => field.startsWith('status'));
+  if (problems.length > 0) return invalid(kind, old.metadata.name, problems);
+  return { ok: true, value: { ...next, ...(status === undefined ? {} : { status }) } as Entity };
 }
 
 function complete(rules: SchemaRules, kind: Kind, object: Fields): Fields {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
 import { bed, configMaps, elasticNodes, leases, namespaces, pod, pods, refusal, secrets, serviceAccounts } from './bed.ts';
 
 test('create gives an identity, reads give what was written, and the caller may change its object afterwards', async () => {
@@ -194,4 +195,25 @@ test('namespaces come with a service account, end with their contents, and take 
   await at.value(at.port.mergePatch(configMaps, held, { metadata: { finalizers: null } }));
   await at.pass(20_000);
   assert.equal(refusal(await at.answer(at.port.get(namespaces, { name: 'finance' }))).kind, 'NotFound');
+});
+
+test('the status of a custom resource is pruned and checked by its schema', async () => {
+  const at = await bed();
+  const schedule = { metadata: { name: 'n1' }, spec: {} };
+  const error = refusal(await at.answer(at.port.create(elasticNodes, schedule)));
+  assert.ok(error.causes?.every(({ field }) => field?.startsWith('spec')));
+  at.kubernetes.server.store.put(kindNamed('ElasticNode'), {
+    apiVersion: 'elasticruntime.dev/v1alpha1',
+    kind: 'ElasticNode',
+    metadata: { name: 'n1', uid: 'u1', resourceVersion: '1', creationTimestamp: '2026-11-02T08:00:00Z', generation: 1 },
+    spec: {},
+  });
+  const written = await at.value(
+    at.port.mergePatch(elasticNodes, { name: 'n1' }, { status: { instanceId: 'i-1', unheardOf: 1 } }, 'status'),
+  );
+  assert.deepEqual(written.status, { instanceId: 'i-1' });
+  assert.equal(
+    refusal(await at.answer(at.port.mergePatch(elasticNodes, { name: 'n1' }, { status: { instanceId: 7 } }, 'status'))).kind,
+    'Invalid',
+  );
 });
