@@ -69,8 +69,7 @@ export function masterStatements(context: DocumentContext): readonly PolicyState
       Resource: [ec2(context, 'instance/*'), ec2(context, 'volume/*')],
       ...withCondition(merge(actor, tagsEqual('aws:ResourceTag', context.stableTags))),
     },
-    ...describe(['ec2:DescribeInstances', 'ec2:DescribeInstanceStatus', 'ec2:DescribeVolumes', 'ec2:DescribeSubnets'], actor),
-    images(context, actor),
+    ...describe(['ec2:DescribeInstances', 'ec2:DescribeInstanceStatus', 'ec2:DescribeVolumes'], actor),
     ...folder(context, 'StoreMasterLogs', context.logs, everything),
     ...(script === undefined ? [] : [...objects('ReadInitScript', script, ['read'], context)]),
   ];

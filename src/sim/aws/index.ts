@@ -30,6 +30,8 @@ export type AwsAccount = {
   awsFor(process: SimulatedProcess, audit: AuditPort, region?: string): AwsPort;
   /** Every call that reached the account, in order, as the account saw it. */
   readonly calls: readonly CallRecord[];
+  /** Request ids of calls whose answer is still on its way; those of a process that died stay. */
+  readonly inFlight: ReadonlySet<string>;
   /** `<Sid> of <policy>` of every statement that has allowed something. */
   readonly usedStatements: ReadonlySet<string>;
   /** Every instance ever launched. */
@@ -81,6 +83,7 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
     spec,
     awsFor: (process, audit, region = spec.region) => createPort(state, process, audit, region),
     calls: state.calls,
+    inFlight: state.inFlight,
     usedStatements: state.usedStatements,
     instances: () => [...state.instances.values()],
     liveInstances: live,

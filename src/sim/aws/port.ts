@@ -45,15 +45,19 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
   async function send<M extends AwsMethod, T>(incoming: Request<M>, actor: Actor, effect: () => Answer<T>): Promise<AwsResult<T>> {
     const { method, request } = incoming;
     const shown = auditOf(method, request);
+    const sent: string[] = [];
+    const note = (answer: Answer<T>): Answer<T> => {
+      sent.push(answer.requestId);
+      state.inFlight.add(answer.requestId);
+      return answer;
+    };
     const answer = await process.call<Answer<T> | undefined>(
       `aws ${method} ${shown.resource}`,
       { write: writes.has(method), service: 'aws' },
-      effect,
-      {
-        lost: () => undefined,
-        busy: () => refuseBusy<M, T>(state, incoming, actor.sessionName),
-      },
+      () => note(effect()),
+      { lost: () => undefined, busy: () => note(refuseBusy<M, T>(state, incoming, actor.sessionName)) },
     );
+    for (const requestId of sent) state.inFlight.delete(requestId);
     const { job, node } = actor.subject;
     audit.record({
       time: new Date(process.clock.now()).toISOString(),

@@ -27,13 +27,14 @@ export type Difference = { readonly reason: string; readonly call?: CallRecord; 
 
 /**
  * Where the account's record and the audit disagree; empty = line for line the same. Each audit record with a request id must have its call, and each call its audit
- * record, except where `lostBy` says that the process died before it could write one. `no-answer` records have no request id: they account for at most one call
+ * record, except where `lostBy` says that the process died before it could write one, or its answer is still on its way (`inFlight`). `no-answer` records have no request id: they account for at most one call
  * of the same session, action and resource each, or for none (the request itself was lost).
  */
 export function differencesOf(
   calls: readonly CallRecord[],
   audits: readonly AuditRecord[],
   lostBy: (process: string) => boolean = () => false,
+  inFlight: ReadonlySet<string> = new Set(),
 ): readonly Difference[] {
   const differences: Difference[] = [];
   const byId = new Map(calls.map((call) => [call.requestId, call]));
@@ -51,7 +52,7 @@ export function differencesOf(
   }
   for (const call of byId.values()) {
     // First, so that what a dead process left is not counted against an answer that another one lost.
-    if (lostBy(call.process)) continue;
+    if (lostBy(call.process) || inFlight.has(call.requestId)) continue;
     const left = unanswered.get(keyOf(call)) ?? 0;
     if (left > 0) unanswered.set(keyOf(call), left - 1);
     else differences.push({ reason: 'a call without an audit record', call });

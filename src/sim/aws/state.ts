@@ -145,6 +145,8 @@ export type AccountState = {
   /** Client tokens of EC2, `<action>/<token>`: what was asked, and what was answered. */
   readonly clientTokens: Map<string, { readonly parameters: string; readonly answer: unknown }>;
   readonly calls: CallRecord[];
+  /** Request ids of calls whose answer has not arrived yet (or never will: the process died). */
+  readonly inFlight: Set<string>;
   /** `<Sid> of <policy>` of every statement that has allowed something. */
   readonly usedStatements: Set<string>;
 };
@@ -170,6 +172,7 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     volumes: new Map(),
     clientTokens: new Map(),
     calls: [],
+    inFlight: new Set(),
     usedStatements: new Set(),
   };
   for (const bucket of spec.buckets) state.buckets.set(bucket.name, createBucket(bucket, parts.world.now()));

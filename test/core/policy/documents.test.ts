@@ -121,7 +121,7 @@ const rows: readonly Row[] = [
   ['ends its nodes', 'master', actor, { 'ec2.terminateInstances': { instanceIds: ['i-ours'] } }, 'allowed'],
   ['deletes its volumes', 'master', actor, { 'ec2.deleteVolume': { volumeId: 'vol-ours' } }, 'allowed'],
   ['describes instances', 'master', actor, { 'ec2.describeInstances': {} }, 'allowed'],
-  ['describes subnets', 'master', actor, { 'ec2.describeSubnets': {} }, 'allowed'],
+  ['describes subnets', 'operator', ours, { 'ec2.describeSubnets': {} }, 'allowed'],
   [
     'stores master logs',
     'master',

@@ -142,9 +142,8 @@ for (const [why, spec, offerings, codes] of refused) {
   });
 }
 
-test('what the caller may not do for a fleet is an error of its pools', async () => {
+test('network interfaces without our tags are not launched', async () => {
   const at = bench();
-  // Its network interfaces would carry no tags.
   const { id } = await template(at, 'untagged', {});
   const master = await chain('master', at);
   const answer = await at.run(at.aws.ec2.createFleet(master, fleet(id, [offering('m7i.large')])));
@@ -154,6 +153,23 @@ test('what the caller may not do for a fleet is an error of its pools', async ()
     /ec2:CreateFleet on resource: arn:aws:ec2:us-east-1:111122223333:network-interface\/\* because no identity-based policy/,
   );
   assert.equal(at.account.instances().length, 0);
+});
+
+test('what EC2 may not do for the caller is an error of the pools', async () => {
+  const at = bench();
+  const { id } = await template(at);
+  const master = await chain('master', at);
+  const role = at.account.spec.roles.find(({ arn }) => arn.endsWith('/acme-master'));
+  assert.ok(role !== undefined);
+  const noRuns = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: 'ec2:RunInstances', Resource: '*' }] } as const;
+  at.account.putRole({ ...role, policies: [...role.policies, { name: 'no runs', document: noRuns }] });
+  const answer = await at.run(value(at.aws.ec2.createFleet(master, fleet(id, [offering('m7i.large'), offering('m7i.xlarge')]))));
+  assert.deepEqual(
+    answer.errors.map(({ code }) => code),
+    ['UnauthorizedOperation', 'UnauthorizedOperation'],
+  );
+  assert.match(answer.errors[0]?.message ?? '', /ec2:RunInstances on resource: .* with an explicit deny in an identity-based policy$/);
+  assert.equal(answer.instance, undefined);
 });
 
 test('wrong requests', async () => {

@@ -70,6 +70,18 @@ test('under faults the audit agrees with the account line for line, but for what
   assert.ok(lost > 10 && died > 10, 'replies were lost and processes died');
 });
 
+test('a call whose answer is on its way is no difference', async () => {
+  const at = bench();
+  const grant = at.aws.sts.staticGrant('x', { accessKeyId: 'AKIAEXAMPLEWAREHOUSE', secretAccessKey: 'example-warehouse-secret' });
+  const answer = at.aws.sts.getCallerIdentity({ grant, subject });
+  await at.world.runUntil(() => at.account.calls.length > 0, 1000);
+  assert.equal(differencesOf(at.account.calls, at.audits).length, 1);
+  assert.deepEqual(differencesOf(at.account.calls, at.audits, undefined, at.account.inFlight), []);
+  await at.run(answer);
+  assert.equal(at.account.inFlight.size, 0);
+  assert.deepEqual(differencesOf(at.account.calls, at.audits), []);
+});
+
 test('the same seed is the same history', async () => {
   const [one, other] = [await life(7), await life(7)];
   assert.equal(one.digest, other.digest);
