@@ -4,7 +4,7 @@ import { example, ofKind, paced } from './manifests.ts';
 import { startStand } from './stand.ts';
 
 process.stderr.write('Starting etcd, the API server, its controllers, the AWS emulator and the operator…\n');
-const stand = await startStand({ broker: true });
+const stand = await startStand({ nodeAgents: true });
 const fitting = await stand.account.fit(paced(example('finance.yaml'), { seconds: 30, idleTimeout: '1m' }));
 const file = await stand.file('finance', fitting);
 const log = stand.operator.logFile;

@@ -10,10 +10,11 @@ export const operatorIdentity = { serviceAccount: { namespace: 'elastic-system',
 export type OperatorOptions = {
   readonly clusterName: string;
   readonly awsEndpoint: string;
-  /** The program: TypeScript or a bundle. */
-  readonly program: string;
+  /** Program and first arguments. */
+  readonly command: readonly string[];
   readonly kubeconfig: string;
-  readonly broker: boolean;
+  /** Undefined: no node agents. The same over restarts, as the Service's is. */
+  readonly brokerPort: number | undefined;
   readonly leaderElection: boolean;
   readonly logFlushTimeout?: string;
 };
@@ -31,8 +32,6 @@ export type OperatorProcess = {
   failure(): string | undefined;
   log(): readonly LogLine[];
   audit(): readonly AuditRecord[];
-  /** https://127.0.0.1:PORT, of the current process */
-  brokerEndpoint(): string | undefined;
   /** Resident memory in MiB, now. */
   residentMiB(): number;
 };
@@ -51,10 +50,10 @@ export function operatorProcess(controlPlane: ControlPlane, options: OperatorOpt
     `--aws-endpoint=${options.awsEndpoint}`,
     '--health-address=127.0.0.1:0',
     '--garbage-period=10s',
-    `--node-agents=${options.broker}`,
-    ...(options.broker
+    `--node-agents=${options.brokerPort !== undefined}`,
+    ...(options.brokerPort !== undefined
       ? [
-          '--broker-address=127.0.0.1:0',
+          `--broker-address=127.0.0.1:${options.brokerPort}`,
           `--broker-cert-file=${join(directory, 'serving.crt')}`,
           `--broker-key-file=${join(directory, 'serving.key')}`,
         ]
@@ -62,14 +61,8 @@ export function operatorProcess(controlPlane: ControlPlane, options: OperatorOpt
     ...(options.logFlushTimeout === undefined ? [] : [`--log-flush-timeout=${options.logFlushTimeout}`]),
     `--kubeconfig=${options.kubeconfig}`,
   ];
-  const child: ServerProcess = serverProcess(
-    binaries.supervise,
-    [process.execPath, '--enable-source-maps', options.program, ...flags],
-    logFile,
-    directory,
-  );
+  const child: ServerProcess = serverProcess(binaries.supervise, [...options.command, ...flags], logFile, directory);
   const lines = logReader(logFile);
-  let serving: LogLine | undefined;
 
   return {
     pid: () => child.pid,
@@ -77,7 +70,7 @@ export function operatorProcess(controlPlane: ControlPlane, options: OperatorOpt
     async start() {
       const before = lines().length;
       child.start();
-      serving = await waitFor('the operator serves', async () => {
+      await waitFor('the operator serves', async () => {
         if (child.failure !== undefined) throw new Error(`the operator ${child.failure}`);
         return lines()
           .slice(before)
@@ -88,7 +81,6 @@ export function operatorProcess(controlPlane: ControlPlane, options: OperatorOpt
     failure: () => child.failure,
     log: lines,
     audit: () => lines().filter((line) => line['audit'] === true) as unknown as readonly AuditRecord[],
-    brokerEndpoint: () => (serving?.['brokerPort'] === undefined ? undefined : `https://127.0.0.1:${String(serving['brokerPort'])}`),
     residentMiB() {
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;

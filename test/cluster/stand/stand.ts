@@ -1,14 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePorts } from '../../controlplane/ports.ts';
 import { type ControlPlane, startControlPlane } from '../../controlplane/start.ts';
 import { type Gate, startGate } from '../../gate/gate.ts';
 import { startMoto } from '../../gate/moto.ts';
 import { type Account, createFittingAccount } from './account.ts';
+import { type NodeAgents, startNodeAgents } from './agents.ts';
 import { installChart } from './chart.ts';
-import { type Joiner, type JoinerListener, startJoiner } from './joiner.ts';
+import { type Joiner, startJoiner } from './joiner.ts';
 import { type Manifest, toYaml } from './manifests.ts';
 import { type OperatorProcess, operatorIdentity, operatorProcess } from './operator.ts';
-import { operatorProgram } from './program.ts';
+import { programs } from './program.ts';
 
 export const clusterName = 'stand';
 
@@ -17,8 +19,8 @@ export type StandOptions = {
   readonly leaderElection?: boolean;
   /** Between the operator and the gate; default none. */
   readonly awsEndpoint?: (gate: Gate) => Promise<string>;
-  readonly listener?: JoinerListener;
-  readonly broker?: boolean;
+  /** Whether node agents run: a process for each machine, and the operator's broker. Default false. */
+  readonly nodeAgents?: boolean;
 };
 
 /** The whole product on real parts, but for the machines: a control plane, an emulated AWS behind its gate, the operator as its own process. */
@@ -28,6 +30,7 @@ export type Stand = {
   readonly account: Account;
   readonly joiner: Joiner;
   readonly operator: OperatorProcess;
+  readonly agents: NodeAgents | undefined;
   /** The emulator without the gate: for looking at the outcome. */
   readonly awsOwnerEndpoint: string;
   kubectl(...args: readonly string[]): Promise<string>;
@@ -54,28 +57,37 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
       jwks: async () => (await controlPlane.jwks()) as never,
     });
     closing.push(() => gate.close());
-    await installChart(controlPlane);
-    const joiner = startJoiner(controlPlane, gate, options.listener);
+    const withAgents = options.nodeAgents ?? false;
+    await installChart(controlPlane, { clusterName, nodeAgents: withAgents });
+    const commands = await programs();
+    const awsEndpoint = (await options.awsEndpoint?.(gate)) ?? gate.endpoint;
+    const [brokerPort] = withAgents ? await freePorts(1, '127.0.0.1') : [];
+    const brokerEndpoint = `https://127.0.0.1:${brokerPort}`;
+    const agents = withAgents
+      ? startNodeAgents(controlPlane, { command: commands.nodeAgent, awsEndpoint: gate.endpoint, brokerEndpoint })
+      : undefined;
+    if (agents !== undefined) closing.push(() => agents.close());
+    const joiner = startJoiner(controlPlane, gate, agents);
     closing.push(() => joiner.close());
     const operator = operatorProcess(controlPlane, {
       clusterName,
-      awsEndpoint: (await options.awsEndpoint?.(gate)) ?? gate.endpoint,
-      program: await operatorProgram(),
+      awsEndpoint,
+      command: commands.operator,
       kubeconfig: await controlPlane.kubeconfigFor(operatorIdentity),
-      broker: options.broker ?? false,
+      brokerPort,
       leaderElection: options.leaderElection ?? false,
     });
     closing.push(() => operator.kill());
     await operator.start();
     const account = createFittingAccount(gate, { clusterName, issuer: controlPlane.issuer });
-    return createStand({ controlPlane, gate, account, joiner, operator, awsOwnerEndpoint: moto.endpoint, stop });
+    return createStand({ controlPlane, gate, account, joiner, operator, agents, awsOwnerEndpoint: moto.endpoint, stop });
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-type Parts = Pick<Stand, 'controlPlane' | 'gate' | 'account' | 'joiner' | 'operator' | 'awsOwnerEndpoint' | 'stop'>;
+type Parts = Pick<Stand, 'controlPlane' | 'gate' | 'account' | 'joiner' | 'operator' | 'agents' | 'awsOwnerEndpoint' | 'stop'>;
 
 function createStand(parts: Parts): Stand {
   const { controlPlane, account } = parts;
