@@ -28,11 +28,10 @@ export async function runSeed(seed: number, faults: 'none' | 'rough' = 'rough'):
   problems.push(...(await comesToRest(simulation)));
   const { operator, account } = simulation;
   const answered = account.calls.filter(({ time }) => time < simulation.world.now() - 1000);
-  const audited = operator.audit.filter(({ time }) => Date.parse(time) < simulation.world.now() - 1000);
   const ids = new Set(answered.map(({ requestId }) => requestId));
   const differences = differencesOf(
     answered,
-    audited.filter(({ requestId }) => requestId === undefined || ids.has(requestId)),
+    operator.audit.filter(({ requestId }) => requestId === undefined || ids.has(requestId)),
     (process) => operator.died.has(process),
   );
   problems.push(...differences.slice(0, 3).map((difference) => `audit: ${JSON.stringify(difference)}`));
