@@ -12,6 +12,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
     'AccessDeniedException',
     'UnauthorizedOperation',
     'AuthorizationError',
+    'SignatureDoesNotMatch',
+    'InvalidSignatureException',
     'NotAuthorized',
     'Forbidden',
     'AllAccessDisabled',
@@ -172,7 +174,8 @@ export function toAwsError(thrown: unknown, secrets: readonly string[] = []): Aw
 
 function answered(error: Thrown, status: number | undefined, secrets: readonly string[]): AwsError {
   const code = codeOf(error, status);
-  return { kind: kindOf(code, status), code, message: clean(error.message ?? '', secrets) };
+  const said = error.message === 'UnknownError' ? `HTTP ${status} without further words` : (error.message ?? '');
+  return { kind: kindOf(code, status), code, message: clean(said, secrets) };
 }
 
 /** A proxy's page or a torn answer. The parser's message quotes the body, which may be a secret's value: it is not passed on. */
@@ -181,15 +184,13 @@ function unreadable(status: number): AwsError {
   return status < 300 ? { kind: 'Network', code: 'UnreadableAnswer', message } : { kind: ofStatus(status), code: String(status), message };
 }
 
-/** What S3 documents for answers to HEAD, which have no body to carry a code (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). */
-const BODYLESS: Readonly<Record<number, string>> = { 400: 'BadRequest', 403: 'Forbidden', 404: 'NotFound' };
-
+/** An answer to HEAD has no body, so no code but its status; for 404 the SDK knows NotFound. */
 function codeOf(error: Thrown, status: number | undefined): string {
   if (status === undefined) {
     return error.code ?? error.name ?? 'NoAnswer';
   }
   const name = error.Code ?? error.name ?? '';
-  return name === '' || name === 'Unknown' || name === 'UnknownError' ? (BODYLESS[status] ?? String(status)) : name;
+  return name === '' || name === 'Unknown' || name === 'UnknownError' ? String(status) : name;
 }
 
 function clean(message: string, secrets: readonly string[]): string {

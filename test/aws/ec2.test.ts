@@ -189,6 +189,8 @@ void test('the same client token is the same fleet; with other parameters it is 
   assert.deepEqual([other.kind, other.code], ['IdempotentMismatch', 'IdempotentParameterMismatch']);
   const again = must(await port.createLaunchTemplate(operator, templateRequest('lt-main')));
   assert.equal(again.id, template.id);
+  const taken = failure(await port.createLaunchTemplate(operator, { ...templateRequest('lt-main'), clientToken: 'another' }));
+  assert.deepEqual([taken.kind, taken.code], ['AlreadyExists', 'InvalidLaunchTemplateName.AlreadyExistsException']);
 });
 
 void test('a lost answer is asked for again with the same token, and nothing starts twice', async () => {
@@ -274,6 +276,8 @@ void test('a volume grows in steps, four times a day', async () => {
   must(await port.createFleet(master, request));
   const volumeId =
     must(await port.describeVolumes(worker, { tags: request.tags })).find(({ deviceName }) => deviceName === '/dev/xvdb')?.volumeId ?? '';
+  const none = failure(await port.describeVolumesModifications(worker, { volumeIds: [volumeId] }));
+  assert.deepEqual([none.kind, none.code], ['NotFound', 'InvalidVolumeModification.NotFound']);
   const sizeNow = async () => must(await port.describeVolumes(worker, { volumeIds: [volumeId] }))[0]?.sizeGiB;
   const first = must(await port.modifyVolume(worker, { volumeId, sizeGiB: 60 }));
   assert.deepEqual([first.state, first.originalGiB, first.targetGiB, first.progressPercent], ['modifying', 50, 60, 0]);

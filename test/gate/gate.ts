@@ -153,8 +153,7 @@ function audited({ call, service, operation }: Wire): { readonly action: string;
 /** `ok` or the error's code as the caller can see it: to a HEAD there is none but the status. */
 function outcomeOf(answer: WireAnswer, request: WireRequest): string {
   if (answer.status < 300) return 'ok';
-  if (request.method === 'HEAD')
-    return ({ 400: 'BadRequest', 403: 'Forbidden', 404: 'NotFound' } as Record<number, string>)[answer.status] ?? String(answer.status);
+  if (request.method === 'HEAD') return answer.status === 404 ? 'NotFound' : String(answer.status);
   const body = answer.body.toString();
   return /<Code>([^<]+)<\/Code>/.exec(body)?.[1] ?? /"__type": ?"(?:[^"]*#)?([^"]+)"/.exec(body)?.[1] ?? String(answer.status);
 }

@@ -19,7 +19,7 @@ export type VolumePace = {
 
 export type Volumes = {
   modify(parameters: Tree, now: number): Promise<WireAnswer | Refusal>;
-  describeModifications(parameters: Tree, now: number): Promise<WireAnswer>;
+  describeModifications(parameters: Tree, now: number): Promise<WireAnswer | Refusal>;
   /** Carries out in the emulator, which grows at once, what has come far enough by now. To be called before volumes are looked at. */
   settle(now: number): Promise<void>;
   setPace(pace: VolumePace): void;
@@ -82,8 +82,11 @@ export function createVolumes(backend: Backend): Volumes {
     async describeModifications(parameters, now) {
       await settle(now);
       const ids = listAt(parameters, 'VolumeId');
-      // EC2 shows the latest of each volume.
+      // EC2 shows the latest of each volume, and knows no volume that was never modified.
       const latest = new Map(modifications.map((modification) => [modification.volumeId, modification]));
+      const unknown = ids.find((id) => typeof id === 'string' && !latest.has(id));
+      if (typeof unknown === 'string')
+        return refusal('InvalidVolumeModification.NotFound', `Modification for volume '${unknown}' does not exist.`);
       const items = [...latest.values()]
         .filter(({ volumeId }) => ids.length === 0 || ids.includes(volumeId))
         .map((modification) => `<item>${toXml(modification, now)}</item>`);
