@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ElasticJob } from '../../src/api/generated/types.ts';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
+import { type Simulation, type SimulationManifest, startSimulation } from '../../src/sim/simulate.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const kmsKeyArn = 'arn:aws:kms:us-east-1:111122223333:key/0d9f7a10-4f2e-4c53-8f0a-3f7f5c6b1e01';
+
+function runtime(workers: Readonly<Record<string, unknown>>, more: Readonly<Record<string, unknown>> = {}): readonly SimulationManifest[] {
+  const role = (name: string) => ({ roleArn: `arn:aws:iam::111122223333:role/${name}` });
+  return [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'finance' } },
+    {
+      apiVersion: 'elasticruntime.dev/v1alpha1',
+      kind: 'ElasticRuntime',
+      metadata: { name: 'analytics', namespace: 'finance' },
+      spec: {
+        organization: 'acme',
+        region: 'us-east-1',
+        identities: { agent: role('agent'), operator: role('operator'), master: role('master'), worker: role('worker') },
+        staging: { uri: 's3://acme-staging/elastic', kmsKeyArn },
+        logs: { uri: 's3://acme-logs/elastic', kmsKeyArn },
+        network: { subnetIds: ['subnet-0123456789abcdef0'], securityGroupIds: ['sg-0123456789abcdef0'] },
+        machineImage: { family: 'AL2023', version: 'latest' },
+        masters: { min: 0, max: 4 },
+        workers: { min: 0, max: 40, requirements: [{ key: 'kubernetes.io/arch', operator: 'In', values: ['amd64'] }], ...workers },
+        idleTimeout: '5m',
+        ...more,
+      },
+    },
+  ];
+}
+
+type Sketch = {
+  readonly duration?: string;
+  readonly exitCode?: string;
+  readonly worker?: {
+    readonly min: number;
+    readonly max: number;
+    readonly cpu?: string;
+    readonly duration?: string;
+    readonly exitCode?: string;
+  };
+};
+
+function job(
+  name: string,
+  { duration = '2m', exitCode = '0', worker }: Sketch,
+  more: Readonly<Record<string, unknown>> = {},
+): SimulationManifest {
+  const template = (run: string, code: string, cpu: string) => ({
+    metadata: { annotations: { 'simulation.elasticruntime.dev/duration': run, 'simulation.elasticruntime.dev/exit-code': code } },
+    spec: { containers: [{ name: 'main', image: 'registry.example.com/etl:1', resources: { requests: { cpu, memory: '1Gi' } } }] },
+  });
+  return {
+    apiVersion: 'elasticruntime.dev/v1alpha1',
+    kind: 'ElasticJob',
+    metadata: { name, namespace: 'finance' },
+    spec: {
+      runtime: 'analytics',
+      master: { template: template(duration, exitCode, '500m') },
+      ...(worker && {
+        workers: {
+          min: worker.min,
+          max: worker.max,
+          template: template(worker.duration ?? '10h', worker.exitCode ?? '0', worker.cpu ?? '1'),
+        },
+      }),
+      ...more,
+    },
+  };
+}
+
+function start(manifests: readonly SimulationManifest[], seed = 3): Simulation {
+  const started = startSimulation({ manifests, seed, faults: 'none', limitMs: hour, keepLogs: true });
+  assert.ok(started.ok, started.ok ? '' : started.reason);
+  return started.value;
+}
+
+function find(simulation: Simulation, name: string): ElasticJob {
+  const found = simulation.jobs().find(({ metadata }) => metadata.name === name);
+  assert.ok(found, name);
+  return found;
+}
+
+function change(simulation: Simulation, name: string, spec: Readonly<Record<string, unknown>>): void {
+  const answer = simulation.kubernetes.server.patch(kindNamed('ElasticJob'), `finance/${name}`, undefined, 'kubectl', (current) => ({
+    ...current,
+    spec: { ...current.spec, ...spec },
+  }));
+  assert.ok(answer.ok, answer.ok ? '' : answer.error.message);
+}
+
+const until = (simulation: Simulation, what: string, done: () => boolean): Promise<void> =>
+  simulation.world.runUntil(done, hour).then((outcome) => assert.equal(outcome, 'done', what));
+
+void test('a job that fails by itself is tried backoffLimit more times, then fails with pod and exit code', async () => {
+  const simulation = start([...runtime({}), job('broken', { exitCode: '3', duration: '20s' }, { backoffLimit: 2 })]);
+  await simulation.settle(2 * hour);
+  const { status } = find(simulation, 'broken');
+  assert.equal(status?.phase, 'Failed');
+  assert.equal(status.attempts, 3);
+  assert.deepEqual(
+    status.attemptHistory?.map(({ number, reason }) => [number, reason]),
+    [
+      [1, 'PodFailed'],
+      [2, 'PodFailed'],
+      [3, 'PodFailed'],
+    ],
+  );
+  assert.equal(status.failure?.reason, 'PodFailed');
+  assert.equal(status.failure?.identity, 'master');
+  assert.equal(status.failure?.exitCode, 3);
+  assert.ok(status.conditions?.some(({ type, status: is }) => type === 'Stalled' && is === 'True'));
+});
+
+void test('a worker that fails by itself ends the attempt and is named', async () => {
+  const simulation = start([
+    ...runtime({}),
+    job('worker-broken', { duration: '1h', worker: { min: 2, max: 2, duration: '30s', exitCode: '137' } }, { backoffLimit: 0 }),
+  ]);
+  await simulation.settle(3 * hour);
+  const { status } = find(simulation, 'worker-broken');
+  assert.equal(status?.phase, 'Failed');
+  assert.equal(status.failure?.identity, 'worker');
+  assert.equal(status.failure?.exitCode, 137);
+  assert.match(status.failure?.pod ?? '', /^worker-broken-1-worker-/);
+});
+
+void test("a spot interruption of the master's node ends the attempt without counting it", async () => {
+  const simulation = start([
+    ...runtime({ spotPercent: 100 }),
+    job('long', { duration: '10m', worker: { min: 2, max: 2 } }, { backoffLimit: 0 }),
+  ]);
+  await until(simulation, 'running', () => find(simulation, 'long').status?.phase === 'Running');
+  const master = simulation.account.liveInstances().find(({ capacityType }) => capacityType === 'on-demand');
+  assert.ok(master);
+  simulation.account.shutDown(master.instanceId);
+  await simulation.settle(3 * hour);
+  const { status } = find(simulation, 'long');
+  assert.equal(status?.phase, 'Succeeded');
+  assert.equal(status.attempts, 2);
+  assert.equal(status.attemptHistory?.length, 2);
+});
+
+void test('a worker that infrastructure takes away comes back, in the same attempt', async () => {
+  const simulation = start([
+    ...runtime({ spotPercent: 100 }),
+    job('long', { duration: '20m', worker: { min: 2, max: 2, cpu: '3' } }, { backoffLimit: 0 }),
+  ]);
+  await until(
+    simulation,
+    'running',
+    () => find(simulation, 'long').status?.phase === 'Running' && find(simulation, 'long').status?.workers?.ready === 2,
+  );
+  const spot = simulation.account.liveInstances().find(({ capacityType }) => capacityType === 'spot');
+  assert.ok(spot);
+  simulation.account.shutDown(spot.instanceId);
+  await until(simulation, 'one is missing', () => (find(simulation, 'long').status?.workers?.ready ?? 0) < 2);
+  await until(simulation, 'it came back', () => find(simulation, 'long').status?.workers?.ready === 2);
+  await simulation.settle(3 * hour);
+  assert.equal(find(simulation, 'long').status?.phase, 'Succeeded');
+  assert.equal(find(simulation, 'long').status?.attempts, 1);
+});
+
+void test('workers grow to max as capacity allows, and not past the pool', async () => {
+  const simulation = start([
+    ...runtime({ max: 3, requirements: [{ key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['c6a.xlarge'] }] }),
+    job('elastic', { duration: '15m', worker: { min: 1, max: 9, cpu: '3' } }),
+  ]);
+  await until(simulation, 'grown', () => find(simulation, 'elastic').status?.workers?.ready === 3);
+  await simulation.settle(3 * hour);
+  assert.equal(find(simulation, 'elastic').status?.phase, 'Succeeded');
+  assert.deepEqual(simulation.violations(), []);
+});
+
+void test('two gangs that each fit alone run one after the other', async () => {
+  const one = { key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['c6a.xlarge'] };
+  const gang = { duration: '3m', worker: { min: 3, max: 3, cpu: '3' } };
+  const simulation = start([...runtime({ max: 4, requirements: [one] }), job('first', gang), job('second', gang)]);
+  let most = 0;
+  simulation.world.afterStep(() => {
+    most = Math.max(most, simulation.jobs().filter(({ status }) => status?.phase === 'Running').length);
+  });
+  await simulation.settle(3 * hour);
+  assert.deepEqual(
+    simulation.jobs().map(({ status }) => status?.phase),
+    ['Succeeded', 'Succeeded'],
+  );
+  assert.equal(most, 1);
+});
+
+void test('a gang that never fits waits with a reason, launches nothing, and fails at waitDeadlineSeconds', async () => {
+  const simulation = start([
+    ...runtime({ max: 1 }),
+    job('wide', { worker: { min: 40, max: 40, cpu: '30' } }, { waitDeadlineSeconds: 600 }),
+  ]);
+  await until(
+    simulation,
+    'waiting',
+    () => find(simulation, 'wide').status?.waiting?.reason !== undefined && find(simulation, 'wide').status?.phase === 'Waiting',
+  );
+  await simulation.world.runUntil(() => false, 2 * minute);
+  assert.match(find(simulation, 'wide').status?.waiting?.reason ?? '', /LimitReached|GangIncomplete/);
+  assert.equal(simulation.account.instances().length, 0);
+  await simulation.settle(hour);
+  assert.equal(find(simulation, 'wide').status?.failure?.reason, 'WaitDeadlineExceeded');
+});
+
+void test('activeDeadlineSeconds ends a job that runs too long', async () => {
+  const simulation = start([...runtime({}), job('slow', { duration: '5h' }, { activeDeadlineSeconds: 300 })]);
+  await simulation.settle(2 * hour);
+  assert.equal(find(simulation, 'slow').status?.failure?.reason, 'DeadlineExceeded');
+  assert.deepEqual(simulation.account.liveInstances(), []);
+});
+
+void test('suspend gives the capacity back, resume runs the job to its end', async () => {
+  const simulation = start([...runtime({}), job('paused', { duration: '5m', worker: { min: 1, max: 1 } })]);
+  await until(simulation, 'running', () => find(simulation, 'paused').status?.phase === 'Running');
+  change(simulation, 'paused', { suspend: true });
+  await until(simulation, 'suspended', () => find(simulation, 'paused').status?.phase === 'Suspended');
+  await until(simulation, 'nodes go', () => simulation.account.liveInstances().length === 0);
+  change(simulation, 'paused', { suspend: false });
+  await simulation.settle(2 * hour);
+  assert.equal(find(simulation, 'paused').status?.phase, 'Succeeded');
+});
+
+void test('terminate ends the job and keeps its record and its agent log', async () => {
+  const simulation = start([...runtime({}), job('ended', { duration: '5h', worker: { min: 1, max: 1 } })]);
+  await until(simulation, 'running', () => find(simulation, 'ended').status?.phase === 'Running');
+  change(simulation, 'ended', { terminate: true });
+  await simulation.settle(2 * hour);
+  assert.equal(find(simulation, 'ended').status?.phase, 'Terminated');
+  assert.ok(simulation.account.objects('acme-logs').some(({ key }) => key.endsWith('/agent/agent.log')));
+});
+
+void test('a node minimum is kept without jobs', async () => {
+  const simulation = start([...runtime({ min: 2 }, { masters: { min: 1, max: 2 } })]);
+  await until(simulation, 'three nodes', () => simulation.account.liveInstances().length === 3);
+  await simulation.world.runUntil(() => false, hour);
+  assert.equal(simulation.account.liveInstances().length, 3);
+  assert.equal(simulation.account.instances().length, 3);
+});
+
+void test('insufficient capacity moves on to another offering, and is remembered', async () => {
+  const account: SimulationManifest = {
+    apiVersion: 'simulation.elasticruntime.dev/v1alpha1',
+    kind: 'SimulatedAccount',
+    metadata: { name: 'account' },
+    spec: { capacity: ['c6a.large', 'c6a.xlarge', 'c7i.large', 'm6a.large'].map((instanceType) => ({ instanceType, instances: 0 })) },
+  };
+  const simulation = start([...runtime({}), job('hungry', { worker: { min: 2, max: 2 } }), account]);
+  await simulation.settle(2 * hour);
+  assert.equal(find(simulation, 'hungry').status?.phase, 'Succeeded');
+  assert.ok(simulation.account.instances().every(({ type }) => !['c6a.large', 'c6a.xlarge', 'c7i.large', 'm6a.large'].includes(type.name)));
+});
