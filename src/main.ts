@@ -3,6 +3,7 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import packageJson from '../package.json' with { type: 'json' };
+import type { ElasticJob } from './api/generated/types.ts';
 import { labels } from './api/labels.ts';
 import { type Aws, createAws } from './aws/index.ts';
 import type { BrokerLookup } from './broker/authorize.ts';
@@ -20,7 +21,7 @@ import { createLeaderElector, processIdentity } from './machinery/leader-elector
 import type { AuditPort } from './ports/aws/index.ts';
 import type { Clock, Random } from './ports/clock.ts';
 import type { KubernetesPort } from './ports/kubernetes.ts';
-import { elasticNodes, elasticRuntimes, nodes, pods } from './ports/resources.ts';
+import { elasticJobs, elasticNodes, elasticRuntimes, nodes, pods } from './ports/resources.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { startHealthServer } from './telemetry/health.ts';
 import { systemClock, systemRandom } from './telemetry/system.ts';
@@ -227,19 +228,32 @@ function createBrokerLookup(parts: LookupParts): BrokerLookup & { run(signal: Ab
     labelSelector: labels.jobUid,
     indexes: { node: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
   });
-  const all = [runtimes, machines, intents, jobPods];
+  const jobs = createInformer({
+    ...parts,
+    type: { ...elasticJobs, trim: endingOnly },
+    indexes: { runtime: (job) => [`${job.metadata.namespace}/${job.spec.runtime}`] },
+  });
+  const all = [runtimes, machines, intents, jobPods, jobs];
   let synced = false;
   return {
     node: (name) => machines.store.get(name),
     elasticNodes: (providerID) => intents.store.byIndex('providerID', providerID),
     runtime: ({ namespace, name }) => runtimes.store.get(`${namespace}/${name}`),
     pods: (node) => jobPods.store.byIndex('node', node),
+    jobs: ({ namespace, name }) => jobs.store.byIndex('runtime', `${namespace}/${name}`),
     async run(signal) {
       void Promise.all(all.map(({ store }) => store.synced())).then(() => (synced = true));
       await Promise.all(all.map((informer) => informer.run(signal)));
     },
     synced: () => synced,
   };
+}
+
+/** Of a job, the broker wants to know which pods' logs it waits for. */
+function endingOnly({ apiVersion, kind, metadata, spec: { runtime }, status }: ElasticJob): ElasticJob {
+  const { managedFields: _, ...kept } = metadata as ElasticJob['metadata'] & { readonly managedFields?: unknown };
+  const rest = { spec: { runtime }, status: { attempt: status?.attempt, internal: status?.internal } };
+  return { apiVersion, kind, metadata: kept, ...rest } as ElasticJob;
 }
 
 async function operatorProcess(args: readonly string[]): Promise<number> {
@@ -284,6 +298,11 @@ function refuse(line: string): number {
 async function main([command = 'operator', ...rest]: readonly string[]): Promise<number> {
   if (command === 'operator') return operatorProcess(rest);
   if (command.startsWith('-')) return operatorProcess([command, ...rest]);
+  if (command === 'node-agent' || command === 'credentials') {
+    // A composition root of its own: it runs as it is loaded.
+    await import('./agent/main.ts');
+    return Number(process.exitCode ?? 0);
+  }
   return refuse(`"${command}" is no command; give one of operator, node-agent, credentials`);
 }
 
