@@ -1,6 +1,6 @@
 import type { Fluid } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
-import { fillNode, type Pattern, type Ranked, rank, relaxedValue } from './knapsack.ts';
+import { fillNode, holding, type Pattern, type Ranked, rank, relaxedValue } from './knapsack.ts';
 import { type Column, optimise, reducedCost, type Simplex, startSimplex } from './simplex.ts';
 
 export type Effort = {
@@ -10,9 +10,13 @@ export type Effort = {
   readonly starts: number;
   /** Options priced per round, the most promising ones. */
   readonly options: number;
+  /** How many times the steps a filling may take where the first find nothing. */
+  readonly patience: number;
   /** Rounds of new columns. */
   readonly rounds: number;
   readonly columnsPerRound: number;
+  /** Whole plans tried for few pods; each further 40 pods cost one. */
+  readonly attempts: number;
 };
 
 /** The pattern LP: how often to buy each pattern, in parts. Patterns are found as they are needed (column generation, Gilmore and Gomory 1961). */
@@ -45,12 +49,13 @@ export function solveMaster(
     patterns.push(pattern);
     simplex.columns.push(columnOf(pattern, rowOf));
   };
-  const seen = new Set<string>();
+  const seen = new Set<number>();
   for (const pattern of known) {
     const part = cut(pattern, left);
     if (part !== undefined && isNew(seen, part)) add(part);
   }
   const smooth = { center: fluid.values, bound: 0 };
+  let steps = effort.fillSteps;
   for (let round = 0; ; round++) {
     optimise(simplex, 4 * active.length + 50);
     if (round === effort.rounds) break;
@@ -60,7 +65,16 @@ export function solveMaster(
     // Near the center first; where that finds nothing new, at the duals themselves, which cannot miss.
     for (const trust of [SMOOTHING, 0]) {
       const values = duals.map((dual, id) => trust * (smooth.center[id] as number) + (1 - trust) * dual);
-      for (const pattern of price(active, options, values, left, fluid, effort, smooth, round)) {
+      for (const pattern of price(
+        active,
+        options,
+        values,
+        left,
+        fluid,
+        { ...effort, fillSteps: steps, starts: (effort.starts * steps) / effort.fillSteps },
+        smooth,
+        round,
+      )) {
         if (reducedCost(simplex, columnOf(pattern, rowOf)) >= -1e-7 || !isNew(seen, pattern)) continue;
         add(pattern);
         found += 1;
@@ -68,7 +82,9 @@ export function solveMaster(
       }
       if (found > 0) break;
     }
-    if (found === 0) break;
+    // Nothing found with few steps is no proof that there is nothing: fill more carefully before giving up.
+    if (found === 0 && steps >= effort.fillSteps * effort.patience) break;
+    if (found === 0) steps *= 4;
   }
   return { simplex, patterns, rowOf, active };
 }
@@ -93,18 +109,21 @@ function price(
   round: number,
 ): readonly Pattern[] {
   const found: Pattern[] = [];
+  const orders = new Map<Float64Array, readonly Ranked[]>();
   const ranked = options.map((option) => {
     const weights = fluid.weights[option.id] as Float64Array;
-    const order = rank(active, values, left, option, weights);
-    return { option, weights, order, ratio: relaxedValue(order, option, weights) / option.usdPerHour };
+    const order = orders.get(weights) ?? rank(active, values, weights);
+    orders.set(weights, order);
+    return { option, weights, order, ratio: relaxedValue(order, left, option, weights) / option.usdPerHour };
   });
-  ranked.sort((one, other) => other.ratio - one.ratio);
+  ranked.sort((one, other) => other.ratio - one.ratio || one.option.id - other.option.id);
   let excess = 0;
-  for (const { option, weights, order, ratio } of ranked.slice(0, effort.options)) {
-    if (ratio <= 1 || order.length === 0) break;
+  for (const { option, weights, order: all, ratio } of ranked.slice(0, effort.options)) {
+    if (ratio <= 1) break;
+    const order = holding(all, left, option);
     let best = 0;
-    for (let start = 0; start < effort.starts; start++) {
-      const first = (start * 7 + round * 3 + (option.id % 5)) % order.length;
+    for (let start = 0; start < Math.min(effort.starts, order.length); start++) {
+      const first = (Math.floor((start * order.length) / effort.starts) + round * 3 + (option.id % 5)) % order.length;
       const filling = fillNode(order, first, option, weights, effort.fillSteps);
       best = Math.max(best, filling.value);
       if (filling.value > option.usdPerHour * 0.99) found.push(patternOf(option, order, filling));
@@ -150,7 +169,7 @@ function onlyOf(item: Item, options: readonly Option[], left: number): Pattern {
   return best;
 }
 
-function columnOf(pattern: Pattern, rowOf: Int32Array): Column {
+export function columnOf(pattern: Pattern, rowOf: Int32Array): Column {
   return {
     cost: pattern.option.usdPerHour,
     rows: Int32Array.from(pattern.items, (item) => rowOf[item] as number),
@@ -172,9 +191,12 @@ export function cut(pattern: Pattern, left: Int32Array): Pattern | undefined {
   };
 }
 
-function isNew(seen: Set<string>, pattern: Pattern): boolean {
-  const key = `${pattern.option.id};${pattern.items.join()};${pattern.counts.join()}`;
-  if (seen.has(key)) return false;
-  seen.add(key);
+/** By a hash of 33 bits: two patterns that share one by chance cost a column, nothing else. */
+function isNew(seen: Set<number>, { option, items, counts }: Pattern): boolean {
+  let hash = option.id + 1;
+  for (let at = 0; at < items.length; at++)
+    hash = (hash * 1_000_003 + (items[at] as number) * 8191 + (counts[at] as number)) % 8_589_934_583;
+  if (seen.has(hash)) return false;
+  seen.add(hash);
   return true;
 }

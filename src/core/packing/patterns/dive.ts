@@ -1,17 +1,18 @@
-import { cut, type Effort, solveMaster } from './columns.ts';
+import { columnOf, cut, type Effort, solveMaster } from './columns.ts';
 import type { Fluid } from './fluid.ts';
 import type { Option, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
+import { reducedCost, type Simplex } from './simplex.ts';
 
 /** Whole nodes for all items: solve the pattern LP, buy the whole parts of its answer, solve again for the rest, and so on down. */
-export function dive(problem: PatternProblem, fluid: Fluid, effort: Effort): readonly Pattern[] {
+export function dive(problem: PatternProblem, fluid: Fluid, effort: Effort, podsPerNode: number): readonly Pattern[] {
   const left = Int32Array.from(problem.items, (item) => item.count);
   const bought: Pattern[] = [];
   let known: readonly Pattern[] = [];
   let worth = fluid.usdPerHour;
   for (let round = 0; left.some((count) => count > 0); round++) {
-    const options = sizesFor(problem, left, worth);
-    const { simplex, patterns } = solveMaster(
+    const options = sizesFor(problem, left, worth, podsPerNode);
+    const { simplex, patterns, rowOf } = solveMaster(
       problem,
       options,
       left,
@@ -20,7 +21,7 @@ export function dive(problem: PatternProblem, fluid: Fluid, effort: Effort): rea
       round === 0 ? effort : { ...effort, rounds: Math.min(effort.rounds, 4) },
     );
     const shares = sharesOf(simplex.basis, simplex.x);
-    known = patterns.slice(-2000);
+    known = cheap(patterns, rowOf, simplex);
     let rest = 0;
     for (const [index, share] of shares) {
       const pattern = patterns[index] as Pattern;
@@ -40,6 +41,18 @@ export function dive(problem: PatternProblem, fluid: Fluid, effort: Effort): rea
   return bought;
 }
 
+/** The patterns that the LP's prices make nearly worth their nodes: the rest will hardly be bought later. */
+function cheap(patterns: readonly Pattern[], rowOf: Int32Array, simplex: Simplex): readonly Pattern[] {
+  const loss = (pattern: Pattern) => reducedCost(simplex, columnOf(pattern, rowOf)) / pattern.option.usdPerHour;
+  return patterns
+    .map((pattern) => ({ pattern, loss: loss(pattern) }))
+    .sort((left, right) => left.loss - right.loss)
+    .slice(0, KEPT_PATTERNS)
+    .map(({ pattern }) => pattern);
+}
+
+const KEPT_PATTERNS = 300;
+
 function sharesOf(basis: Int32Array, x: Float64Array): readonly (readonly [number, number])[] {
   return [...basis.entries()]
     .filter(([position, column]) => column >= 0 && (x[position] as number) > 1e-7)
@@ -55,12 +68,14 @@ function buy(pattern: Pattern, left: Int32Array, bought: Pattern[], whole: boole
 }
 
 /**
- * Machines small enough that whole ones can follow the LP's parts: no more than a fortieth of what is left to pay each, as far as the
- * items still fit. Prices are nearly proportional to size, so little is lost, and the last node is not a giant half empty.
+ * Machines small enough that whole ones can follow the LP's parts: several of each pattern, no more than a fortieth of what is left to
+ * pay each, but with room for so many pods that patterns can be full. Prices are nearly proportional to size, so little is lost, and the
+ * last node is not a giant half empty.
  */
-function sizesFor(problem: PatternProblem, left: Int32Array, worth: number): readonly Option[] {
+function sizesFor(problem: PatternProblem, left: Int32Array, worth: number, podsPerNode: number): readonly Option[] {
   const active = problem.items.filter((item) => (left[item.id] as number) > 0);
-  let most = worth / 40;
+  const pods = active.reduce((sum, item) => sum + (left[item.id] as number), 0);
+  let most = Math.min(worth / 40, Math.max(worth / (8 * active.length), (podsPerNode * worth) / pods));
   for (const item of active) {
     const cheapest = problem.options.find(
       (option) =>

@@ -3,43 +3,51 @@ import type { Item, Option } from './items.ts';
 /** So many of each item on one node. */
 export type Pattern = { readonly option: Option; readonly items: Int32Array; readonly counts: Int32Array; readonly value: number };
 
-/** Items that may go onto an option and are worth something, with what the filling asks of them again and again. */
+/** An item that is worth something, with what filling asks of it again and again. */
 export type Ranked = { readonly item: Item; readonly value: number; readonly weight: number; readonly limit: number };
 
 // Keeps densities finite for items that take nothing of what has a price.
 const SOME_WEIGHT = 1e-9;
 
-export function rank(
-  items: readonly Item[],
-  values: Float64Array,
-  limits: Int32Array,
-  option: Option,
-  weights: Float64Array,
-): readonly Ranked[] {
+/** Items by value per weighted amount, for all options with these weights. */
+export function rank(items: readonly Item[], values: Float64Array, weights: Float64Array): readonly Ranked[] {
   const order: Ranked[] = [];
   for (const item of items) {
     const value = values[item.id] as number;
-    if (value <= 1e-12 || item.eligible[option.id] === 0) continue;
-    const limit = fitting(item, option.room, limits[item.id] as number);
-    if (limit === 0) continue;
+    if (value <= 1e-12) continue;
     let weight = SOME_WEIGHT;
     for (const dim of item.taken) weight += (item.amounts[dim] as number) * (weights[dim] as number);
-    order.push({ item, value, weight, limit });
+    order.push({ item, value, weight, limit: 0 });
   }
   return order.sort((left, right) => right.value / right.weight - left.value / left.weight || left.item.id - right.item.id);
+}
+
+/** Those of them that an empty node of the option holds, with how many of each at most. */
+export function holding(order: readonly Ranked[], limits: Int32Array, option: Option): readonly Ranked[] {
+  const held: Ranked[] = [];
+  for (const { item, value, weight } of order) {
+    const limit = mostOn(item, limits, option);
+    if (limit > 0) held.push({ item, value, weight, limit });
+  }
+  return held;
+}
+
+function mostOn(item: Item, limits: Int32Array, option: Option): number {
+  return item.eligible[option.id] === 1 ? fitting(item, option.room, limits[item.id] as number) : 0;
 }
 
 /**
  * No filling of the node is worth more: room and items weighed into one dimension (a surrogate, valid for any weights >= 0), items by
  * density until the weighted room is full, the last one in part (Dantzig).
  */
-export function relaxedValue(order: readonly Ranked[], option: Option, weights: Float64Array): number {
+export function relaxedValue(order: readonly Ranked[], limits: Int32Array, option: Option, weights: Float64Array): number {
   let left = weightedRoom(option.room, weights);
   let bound = 0;
-  for (const { value, weight, limit } of order) {
-    if (limit * weight >= left) return bound + (left / weight) * value;
-    left -= limit * weight;
-    bound += limit * value;
+  for (const { item, value, weight } of order) {
+    const most = mostOn(item, limits, option);
+    if (most * weight >= left) return bound + (left / weight) * value;
+    left -= most * weight;
+    bound += most * value;
   }
   return bound;
 }

@@ -15,9 +15,15 @@ type Slots = { readonly nodes: number[]; readonly left: number[]; cursor: number
  * which: that freedom is what the rules between pods are kept with. What finds no such place goes wherever there is room, or onto a new
  * node. Answers how many pods of each class are left.
  */
-export function realise(ledger: Ledger, problem: PatternProblem, patterns: readonly Pattern[], worth: Float64Array): Map<number, number> {
-  const plan = zoneNeeds(ledger, problem, worth);
-  const zoneOf = assignZones(patterns, plan, worth);
+export function realise(
+  ledger: Ledger,
+  problem: PatternProblem,
+  patterns: readonly Pattern[],
+  worth: Float64Array,
+  shuffle: number,
+): Map<number, number> {
+  const plan = zoneNeeds(ledger, problem, worth, shuffle);
+  const zoneOf = assignZones(patterns, plan, worth, shuffle);
   const slots = problem.items.map(() => plan.zones.map((): Slots => ({ nodes: [], left: [], cursor: 0 })));
   for (const [index, pattern] of patterns.entries()) {
     const zone = zoneOf[index] as number;

@@ -114,23 +114,55 @@ function pivot(simplex: Simplex, index: number, leaving: number, direction: Floa
   updateDuals(simplex);
 }
 
+// How many promising columns are kept between two looks at all of them.
+const SHORT_LIST = 40;
+
 /** Pivots over the columns that are there until none improves, at most `most` times. */
 export function optimise(simplex: Simplex, most: number): void {
-  for (let count = 0; count < most; count++) {
-    let best = 0;
-    let entering = Number.NaN;
-    let lowest = -1e-7;
-    for (const [index, column] of simplex.columns.entries()) {
-      const reduced = reducedCost(simplex, column) / (column.cost || 1);
-      if (reduced < lowest) {
-        lowest = reduced;
-        entering = index;
-        best = reduced;
-      }
+  let list: number[] = [];
+  for (let count = 0; count < most; ) {
+    if (list.length === 0) list = promising(simplex);
+    if (list.length === 0) return;
+    const entering = steepest(simplex, list);
+    if (entering === undefined) {
+      list = [];
+      continue;
     }
-    for (let row = 0; row < simplex.size; row++) {
-      if ((simplex.duals[row] as number) < -1e-9 && best === 0) entering = -1 - row;
-    }
-    if (Number.isNaN(entering) || !enter(simplex, entering)) return;
+    list = list.filter((index) => index !== entering);
+    if (enter(simplex, entering)) count += 1;
+    else if (list.length === 0) return;
   }
+}
+
+function relativeCost(simplex: Simplex, index: number): number {
+  if (index < 0) return simplex.duals[-1 - index] as number;
+  const column = simplex.columns[index] as Column;
+  return reducedCost(simplex, column) / (column.cost || 1);
+}
+
+/** Columns that improve, and surpluses where none does, best first. */
+function promising(simplex: Simplex): number[] {
+  const found: { readonly index: number; readonly cost: number }[] = [];
+  for (let index = 0; index < simplex.columns.length; index++) {
+    const cost = relativeCost(simplex, index);
+    if (cost < -1e-7) found.push({ index, cost });
+  }
+  if (found.length === 0) {
+    for (let row = 0; row < simplex.size; row++) if ((simplex.duals[row] as number) < -TOLERANCE) found.push({ index: -1 - row, cost: 0 });
+  }
+  found.sort((left, right) => left.cost - right.cost || left.index - right.index);
+  return found.slice(0, SHORT_LIST).map(({ index }) => index);
+}
+
+function steepest(simplex: Simplex, list: readonly number[]): number | undefined {
+  let best: number | undefined;
+  let lowest = -1e-9;
+  for (const index of list) {
+    const cost = relativeCost(simplex, index);
+    if (cost < lowest) {
+      lowest = cost;
+      best = index;
+    }
+  }
+  return best;
 }

@@ -17,11 +17,11 @@ export type ZoneNeeds = {
  * Where pods with rules about zones will want to go, before any node exists: groups that stay together are spread over the zones by
  * weight, the heaviest first; pods that spread are shared equally. Pods without such rules fill what is left, so this need not be exact.
  */
-export function zoneNeeds(ledger: Ledger, problem: PatternProblem, worth: Float64Array): ZoneNeeds {
+export function zoneNeeds(ledger: Ledger, problem: PatternProblem, worth: Float64Array, shuffle: number): ZoneNeeds {
   const zones = [...new Set(problem.options.flatMap((option) => option.candidates.map((candidate) => candidate.zone)))].sort();
   const needs = zones.map(() => new Float64Array(problem.items.length));
   const targets = new Map<Variant, Float64Array>();
-  const homes = homesOf(problem, zones, worth);
+  const homes = homesOf(problem, zones, worth, shuffle);
   for (const item of problem.items) {
     for (const { variant, count } of item.members) {
       const share = shareOf(variant, zones, homes, ledger);
@@ -63,7 +63,7 @@ function countIn(counter: Counter, zone: string): number {
 }
 
 /** A zone for each group that stays together: the heaviest group first, each to the zone with least so far. */
-function homesOf(problem: PatternProblem, zones: readonly string[], worth: Float64Array): ReadonlyMap<Counter, number> {
+function homesOf(problem: PatternProblem, zones: readonly string[], worth: Float64Array, shuffle: number): ReadonlyMap<Counter, number> {
   const weights = new Map<Counter, number>();
   for (const item of problem.items) {
     for (const { variant, count } of item.members) {
@@ -74,14 +74,22 @@ function homesOf(problem: PatternProblem, zones: readonly string[], worth: Float
   const homes = new Map<Counter, number>();
   for (const [counter, weight] of [...weights].sort(([, left], [, right]) => right - left)) {
     const lightest = loads.indexOf(Math.min(...loads));
-    loads[lightest] = (loads[lightest] as number) + weight;
+    loads[lightest] = (loads[lightest] as number) + weight * (1 + 0.5 * noise(shuffle, homes.size, lightest));
     homes.set(counter, lightest);
   }
   return homes;
 }
 
+/** From -1 to 1, the same for the same numbers; 0 where nothing is to be shuffled. */
+function noise(shuffle: number, first: number, second: number): number {
+  if (shuffle === 0) return 0;
+  let mixed = Math.imul(shuffle * 0x9e3779b1 + first * 0x85ebca6b + second * 0xc2b2ae35, 0x27d4eb2f);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
+  return ((mixed ^ (mixed >>> 13)) >>> 0) / 2147483648 - 1;
+}
+
 /** A zone for each bought node: where its items are wanted most, then where the least has been spent. */
-export function assignZones(patterns: readonly Pattern[], plan: ZoneNeeds, worth: Float64Array): readonly number[] {
+export function assignZones(patterns: readonly Pattern[], plan: ZoneNeeds, worth: Float64Array, shuffle: number): readonly number[] {
   const open = plan.needs.map((needs) => needs.slice());
   const spent = new Float64Array(plan.zones.length);
   const zoneOf = new Array<number>(patterns.length).fill(0);
@@ -99,6 +107,7 @@ export function assignZones(patterns: readonly Pattern[], plan: ZoneNeeds, worth
       for (const [at, item] of pattern.items.entries()) {
         gain += Math.max(0, Math.min(pattern.counts[at] as number, needs[item] as number)) * (worth[item] as number);
       }
+      gain *= 1 + 0.3 * noise(shuffle, index, zone);
       if (gain > bestGain + 1e-12) {
         bestGain = gain;
         best = zone;
