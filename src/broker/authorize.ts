@@ -1,4 +1,4 @@
-import type { ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
+import type { ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
 import type { Node, Pod, Stored } from '../api/kubernetes.ts';
 import { labels, operatorNamespace } from '../api/labels.ts';
 import { brokerAudience, nodeAgentServiceAccount } from '../ports/broker.ts';
@@ -13,6 +13,8 @@ export type BrokerLookup = {
   runtime(key: { readonly namespace: string; readonly name: string }): Stored<ElasticRuntime> | undefined;
   /** Pods bound to the node. */
   pods(node: string): readonly Stored<Pod>[];
+  /** Jobs of a runtime. */
+  jobs(runtime: { readonly namespace: string; readonly name: string }): readonly Stored<ElasticJob>[];
 };
 
 export type NodeCaller = {

@@ -77,7 +77,7 @@ export function createBrokerHandler(options: BrokerOptions): BrokerHandler {
         logs: { bucket: folder.value.bucket, prefix: folder.value.key },
         kmsKeyArn: runtime.spec.logs.kmsKeyArn,
         terminateAfterSeconds: terminateAfter.ok ? terminateAfter.value / 1000 : 3600,
-        pods: jobPods(caller, folder.value, lookup.pods(node.metadata.name)),
+        pods: jobPods(caller, folder.value, lookup.pods(node.metadata.name), lookup.jobs(elasticNode.spec.runtimeRef)),
         grant: session.value.grant,
       },
     };

@@ -1,12 +1,55 @@
+import type { ElasticJob } from '../api/generated/types.ts';
 import type { Pod, Stored } from '../api/kubernetes.ts';
 import { labels } from '../api/labels.ts';
 import { jobPrefix, logPrefix, type S3Folder } from '../core/access/locations.ts';
 import type { BrokerPod } from '../ports/broker.ts';
 import type { NodeCaller } from './authorize.ts';
 
-/** The pods of the runtime's jobs on its node, and where their logs go. Others that run there (daemons) are not ours to read. */
-export function jobPods(caller: NodeCaller, folder: S3Folder, pods: readonly Stored<Pod>[]): readonly BrokerPod[] {
-  return pods.flatMap((pod) => jobPod(caller, folder, pod) ?? []).sort((one, other) => (one.uid < other.uid ? -1 : 1));
+/** What the job controller writes down of an attempt that ends (`status.internal`): the pods whose logs it waits for. */
+type EndingNote = {
+  readonly ending?: {
+    readonly pods?: readonly { readonly uid: string; readonly name: string; readonly node: string; readonly role: string }[];
+  };
+};
+
+/**
+ * The pods of the runtime's jobs on its node, and where their logs go. Others that run there (daemons) are not ours to read. Workers are deleted
+ * when their master has ended, and then are known from their job only, which waits for their logs.
+ */
+export function jobPods(
+  caller: NodeCaller,
+  folder: S3Folder,
+  pods: readonly Stored<Pod>[],
+  jobs: readonly Stored<ElasticJob>[],
+): readonly BrokerPod[] {
+  const there = pods.flatMap((pod) => jobPod(caller, folder, pod) ?? []);
+  const known = new Set(there.map(({ uid }) => uid));
+  const gone = jobs.flatMap((job) => endingPods(caller, folder, job)).filter(({ uid }) => !known.has(uid));
+  return [...there, ...gone].sort((one, other) => (one.uid < other.uid ? -1 : 1));
+}
+
+function endingPods({ node, elasticNode }: NodeCaller, folder: S3Folder, job: Stored<ElasticJob>): readonly BrokerPod[] {
+  const { role } = elasticNode.spec;
+  const { name, namespace = '', uid: jobUid } = job.metadata;
+  const attempt = job.status?.attempt?.number ?? 1;
+  const { ending } = (job.status?.internal ?? {}) as EndingNote;
+  const logs = logPrefix(jobPrefix(folder, { name, uid: jobUid }), attempt, role);
+  return (ending?.pods ?? [])
+    .filter((pod) => pod.node === node.metadata.name && pod.role === role)
+    .map((pod) => ({
+      uid: pod.uid,
+      namespace,
+      name: pod.name,
+      job: name,
+      jobUid,
+      attempt,
+      keyPrefix: keyPrefix(logs, elasticNode.metadata.name, pod.name),
+      finished: true,
+    }));
+}
+
+function keyPrefix(logs: S3Folder, node: string, pod: string): string {
+  return `${logs.key}/${node}/${pod}`;
 }
 
 function jobPod({ node, elasticNode, runtime }: NodeCaller, folder: S3Folder, pod: Stored<Pod>): BrokerPod | undefined {
@@ -29,7 +72,7 @@ function jobPod({ node, elasticNode, runtime }: NodeCaller, folder: S3Folder, po
     job,
     jobUid,
     attempt,
-    keyPrefix: `${logs.key}/${elasticNode.metadata.name}/${name}`,
+    keyPrefix: keyPrefix(logs, elasticNode.metadata.name, name),
     finished: isFinished(pod),
   };
 }

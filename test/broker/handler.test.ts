@@ -121,6 +121,39 @@ void test('a pod that is being deleted is finished once its containers have ende
   );
 });
 
+void test('pods that are gone from the cluster while their job still waits for their logs are named, as finished', async () => {
+  const there = podOn('node-a', 'nightly-2-worker-0');
+  const ending = (name: string, node: string, role: string) => ({ uid: `uid-${name}`, name, node, role });
+  const pods = [
+    ending('nightly-2-worker-0', 'node-a', 'worker'),
+    ending('nightly-2-worker-1', 'node-a', 'worker'),
+    ending('nightly-2-worker-2', 'node-b', 'worker'),
+    ending('nightly-2-master', 'node-a', 'master'),
+  ];
+  const { handler } = setup({
+    cluster: (cluster) => {
+      cluster.pods.push(there);
+      cluster.jobs.push({
+        metadata: { name: 'nightly', namespace: 'finance', uid: jobUid },
+        spec: { runtime: 'analytics' },
+        status: { attempt: { number: 2 }, internal: { ending: { pods } } },
+      } as unknown as Cluster['jobs'][number]);
+    },
+  });
+  const reply = await handler.handle({ token, peer });
+  assert.ok(reply.status === 200);
+  assert.deepEqual(
+    reply.answer.pods.map(({ name, finished, keyPrefix }) => ({ name, finished, keyPrefix })),
+    [
+      { name: 'nightly-2-worker-0', finished: false },
+      { name: 'nightly-2-worker-1', finished: true },
+    ].map((pod) => ({
+      ...pod,
+      keyPrefix: `elastic/acme/finance/analytics/jobs/nightly-0f0e0d0c/2/worker/analytics-workers-a/${pod.name}`,
+    })),
+  );
+});
+
 type Refused = { readonly name: string; readonly status: number; readonly reason: RegExp; readonly options: Parameters<typeof setup>[0] };
 
 const extraWithout = (name: string): Readonly<Record<string, readonly string[]>> => {

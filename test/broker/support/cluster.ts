@@ -1,4 +1,4 @@
-import type { ElasticNode, ElasticRuntime } from '../../../src/api/generated/types.ts';
+import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../../src/api/generated/types.ts';
 import type { Node, Pod, Stored } from '../../../src/api/kubernetes.ts';
 import { labels } from '../../../src/api/labels.ts';
 import type { BrokerLookup } from '../../../src/broker/authorize.ts';
@@ -15,10 +15,17 @@ export type Cluster = {
   elasticNodes: Stored<ElasticNode>[];
   runtimes: Stored<ElasticRuntime>[];
   pods: Stored<Pod>[];
+  jobs: Stored<ElasticJob>[];
 };
 
 export function clusterOf(): Cluster {
-  return { nodes: [nodeOf('node-a')], elasticNodes: [elasticNodeOf('analytics-workers-a', 'node-a')], runtimes: [runtimeOf()], pods: [] };
+  return {
+    nodes: [nodeOf('node-a')],
+    elasticNodes: [elasticNodeOf('analytics-workers-a', 'node-a')],
+    runtimes: [runtimeOf()],
+    pods: [],
+    jobs: [],
+  };
 }
 
 export function nodeOf(name: string): Stored<Node> {
@@ -93,6 +100,7 @@ export function lookupOf(cluster: Cluster): BrokerLookup {
     elasticNodes: (providerID) => cluster.elasticNodes.filter(({ status }) => status?.providerID === providerID),
     runtime: (key) => cluster.runtimes.find(({ metadata }) => metadata.name === key.name && metadata.namespace === key.namespace),
     pods: (node) => cluster.pods.filter(({ spec }) => spec.nodeName === node),
+    jobs: ({ namespace, name }) => cluster.jobs.filter(({ metadata, spec }) => metadata.namespace === namespace && spec.runtime === name),
   };
 }
 
