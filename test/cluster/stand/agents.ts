@@ -31,9 +31,9 @@ type Running = { readonly directory: string; process?: ServerProcess; gone: bool
 type StoredPod = Pod & { readonly metadata: { readonly uid: string; readonly name: string; readonly namespace: string } };
 
 const agentSettings = {
-  pollMs: 1_000,
-  idlePollMs: 1_000,
-  minPollMs: 500,
+  pollMs: 2_500,
+  idlePollMs: 2_500,
+  minPollMs: 2_500,
   scanMs: 200,
   watchMs: 1_000,
   chunkMs: 1_000,
