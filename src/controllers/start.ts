@@ -55,7 +55,7 @@ export function createOperator(parts: OperatorParts): Operator {
     settings,
     stores,
     audit,
-    grants: createGrantKeeper({ sts: (region) => aws(region).sts, kubernetes, clock, clusterName: settings.clusterName }),
+    grants: createGrantKeeper({ sts: (region) => aws(region).sts, kubernetes, clock, telemetry, clusterName: settings.clusterName }),
     events: createEventRecorder({
       port: kubernetes,
       clock,

@@ -3,17 +3,22 @@
  * refreshed at 80 % of its life, stale but valid kept while STS throttles or fails, dropped at once on AccessDenied or a change.
  */
 import { createHash } from 'node:crypto';
-import type { Connection, ElasticRuntime } from '../../api/generated/types.ts';
+import type { Connection, ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
+import type { AccessPlan } from '../../core/access/plan.ts';
 import { principalsOf } from '../../core/access/roles.ts';
 import { type ChainRequest, chainSteps, type SessionScope, type SessionStep } from '../../core/access/sessions.ts';
 import type { Identity } from '../../core/access/vocabulary.ts';
+import { runtimeTags } from '../../core/nodes/tags.ts';
+import { sessionAccessOf } from '../../core/policy/session-access.ts';
+import { type SessionAccess, sessionPolicyFor } from '../../core/policy/session-policy.ts';
 import { createSingleFlight } from '../../machinery/single-flight.ts';
 import type { Caller, Grant, StsPort, Subject } from '../../ports/aws/index.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KubernetesPort } from '../../ports/kubernetes.ts';
 import { secrets } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
 import { type AccessFailure, awsFailure, kubernetesFailure } from './failure.ts';
 import { readSecretKey } from './secret.ts';
 
@@ -24,7 +29,10 @@ export type GrantRequest = {
   readonly job?: { readonly namespace: string; readonly name: string; readonly uid: string };
   /** For connectionRole identities: where the role and its external ID are found. */
   readonly connections?: readonly Connection[];
-  /** Inline session policy of the last hop. */
+  /** What the job's sessions are cut to. */
+  readonly plan?: AccessPlan;
+  readonly dependencies?: ElasticJob['spec']['dependencies'] | undefined;
+  /** Inline session policy of the last hop; where left out, one is made for the access. */
   readonly policy?: string;
   readonly node?: string;
 };
@@ -42,6 +50,7 @@ export type GrantKeeperOptions = {
   readonly sts: (region: string) => StsPort;
   readonly kubernetes: KubernetesPort;
   readonly clock: Clock;
+  readonly telemetry: Telemetry;
   readonly clusterName: string;
 };
 
@@ -73,7 +82,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
         ...(request.job && { job: `${request.job.namespace}/${request.job.name}` }),
         ...(request.node !== undefined && { node: request.node }),
       };
-      const grant = await chain(request, subject, steps, request.policy);
+      const grant = await chain(request, subject, steps, request.policy ?? cut(request));
       return grant.ok ? ok({ grant: grant.value, subject }) : grant;
     },
     drop(grant) {
@@ -135,6 +144,34 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     return outcome;
   }
 
+  /** KMS keys and tags of a session cut to its access; a session that cannot be cut small enough is not made smaller by guessing, and is logged. */
+  function cut(request: GrantRequest): string | undefined {
+    const { runtime, identity, job, plan, dependencies } = request;
+    const { namespace = '', name, uid } = runtime.metadata;
+    const tags = runtimeTags({
+      cluster: options.clusterName,
+      organization: runtime.spec.organization,
+      namespace,
+      runtime: name,
+      runtimeUid: uid,
+    });
+    const access = sessionAccessOf({ runtime, identity, tags, job, plan, ...(dependencies !== undefined && { dependencies }) });
+    return fitting(access, `${namespace}/${name} ${identity}`);
+  }
+
+  function hopPolicy(request: GrantRequest, next: SessionStep): string | undefined {
+    const tagged = next.kind === 'assumeRole' && Object.keys(next.tags).length > 0;
+    return fitting({ region: request.runtime.spec.region, assume: { roleArns: [next.roleArn], tagged } }, next.identity);
+  }
+
+  function fitting(access: SessionAccess, what: string): string | undefined {
+    const made = sessionPolicyFor(access);
+    if (made.ok && made.value.widened.length > 0)
+      options.telemetry.log('info', 'session policy widened to fit', { session: what, steps: made.value.widened });
+    if (!made.ok) options.telemetry.log('warn', 'session carries no policy', { session: what, reason: made.reason });
+    return made.ok ? made.value.policy : undefined;
+  }
+
   /** Share of its life that has passed, by the wall clock or the monotonic clock, whichever says more. */
   function age(entry: Held): number {
     const life = entry.grant.expiresAt - entry.obtainedAt;
@@ -184,8 +221,8 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
         transient: false,
       });
     }
-    // The hop before carries no policy: only the last session is cut.
-    const before = await chain(request, subject, steps.slice(0, -1), undefined);
+    // A hop may go on to the next role and do nothing else.
+    const before = await chain(request, subject, steps.slice(0, -1), hopPolicy(request, step));
     if (!before.ok) return before;
     const externalId = step.externalId === undefined ? ok(undefined) : await openExternalId(request, step.externalId);
     if (!externalId.ok)

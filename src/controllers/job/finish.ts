@@ -9,7 +9,7 @@ import { nodesOf } from '../runtime/activity.ts';
 import { folderOf } from '../runtime/verify.ts';
 import { agentLog } from './agent-log.ts';
 import { deleteChild } from './children.ts';
-import { attemptOf, childrenOf, type Ending, go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
+import { attemptOf, childrenOf, type Ending, go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
 
 /** Writes down how the attempt ends. Carrying it out begins with the next reconcile, so that a crash in between changes nothing. */
 export function beginEnding(tools: JobTools, view: JobView, end: Omit<Ending, 'since' | 'pods'>): void {
@@ -106,11 +106,7 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
   ];
   for (const { location, text, type } of documents) {
     const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
-    const request = {
-      runtime,
-      identity: 'agent',
-      job: { namespace: job.metadata.namespace ?? '', name: job.metadata.name, uid: job.metadata.uid },
-    } as const;
+    const request = onBehalf(view, 'agent');
     const stored = await actAs(context, request, at, (aws, caller) =>
       aws.s3.putObject(caller, {
         ...location,

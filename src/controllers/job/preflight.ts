@@ -74,7 +74,6 @@ function checks(tools: JobTools, view: JobView): Promise<Result<unknown, AccessF
   return [
     check(tools, view, plan.staging.identity, stagingTarget),
     check(tools, view, 'agent', agentLog),
-    tools.context.grants.obtain(onBehalf(view, 'master')),
     ...(polling === undefined ? [] : [check(tools, view, polling.identity, { folder: logs, name, actions: ['list'] })]),
     ...plan.connections.map((connection) => checkConnection(tools, view, connection, name)),
   ];

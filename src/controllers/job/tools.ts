@@ -88,5 +88,12 @@ export function childrenOf(
 /** Grants on behalf of this job. */
 export function onBehalf(view: JobView, identity: GrantRequest['identity']): GrantRequest {
   const { name, namespace = '', uid } = view.job.metadata;
-  return { runtime: view.runtime, identity, job: { namespace, name, uid }, connections: view.job.spec.connections ?? [] };
+  return {
+    runtime: view.runtime,
+    identity,
+    job: { namespace, name, uid },
+    connections: view.job.spec.connections ?? [],
+    plan: view.plan,
+    dependencies: view.job.spec.dependencies,
+  };
 }

@@ -84,7 +84,9 @@ function stepsOf({ objects = [] }: SessionAccess): WideningStep[] {
 }
 
 function statementsOf(access: SessionAccess, widened: readonly WideningStep[]): readonly PolicyStatement[] {
-  return [...objectStatements(access, widened), ...ec2Statements(access), ...otherStatements(access)];
+  const statements = [...objectStatements(access, widened), ...ec2Statements(access), ...otherStatements(access)];
+  // A policy needs a statement; who may do nothing may ask who it is, which needs no permission anyway.
+  return statements.length > 0 ? statements : [{ Effect: 'Allow', Action: 'sts:GetCallerIdentity', Resource: '*' }];
 }
 
 type Cut = {

@@ -76,7 +76,7 @@ test('merge patches delete with null, and are conditional with a resource versio
   const stale = { metadata: { resourceVersion: created.metadata.resourceVersion }, data: { d: '4' } };
   assert.equal(refusal(await at.answer(at.port.mergePatch(configMaps, key, stale))).kind, 'Conflict');
   const other = { metadata: { uid: 'another' }, data: { d: '4' } };
-  assert.equal(refusal(await at.answer(at.port.mergePatch(configMaps, key, other))).kind, 'Conflict');
+  assert.equal(refusal(await at.answer(at.port.mergePatch(configMaps, key, other))).kind, 'Invalid');
 });
 
 test('status and the rest are written apart, and generation counts the rest', async () => {

@@ -3,9 +3,10 @@ import type { KubernetesError, KubernetesResult } from '../../../../src/ports/ku
 /** What two clusters cannot agree on: identities, versions, times, addresses, generated names. */
 const replacements: readonly (readonly [RegExp, string])[] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
+  [/-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '-xxxxx'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>'],
 ];
-const dropped: ReadonlySet<string> = new Set(['managedFields', 'selfLink']);
+const dropped: ReadonlySet<string> = new Set(['managedFields', 'selfLink', 'uncountedTerminatedPods']);
 const hidden: ReadonlySet<string> = new Set([
   'resourceVersion',
   'clusterIP',
@@ -35,6 +36,9 @@ export function answered(result: KubernetesResult<unknown>): unknown {
 }
 
 function refused({ kind, reason, causes }: KubernetesError): unknown {
-  const about = (causes ?? []).map((cause) => `${cause.reason ?? ''} ${cause.field ?? ''}`.trim());
+  // The real one repeats some, and adds one that says that rules were not judged because the schema was broken.
+  const about = [...new Set((causes ?? []).map((cause) => `${cause.reason ?? ''} ${cause.field ?? ''}`.trim()))].filter(
+    (cause) => !cause.includes('<nil>'),
+  );
   return { refused: kind, ...(reason === undefined ? {} : { reason }), ...(about.length === 0 ? {} : { causes: about.sort() }) };
 }

@@ -116,7 +116,7 @@ const basics: Chapter = {
     await say('lease', port.create(leases, { metadata: at.in('leader'), spec: { holderIdentity: 'one', leaseDurationSeconds: 15 } }));
     await say('lease without a version', port.replace(leases, { metadata: at.in('leader'), spec: { holderIdentity: 'two' } }));
     await say('secret', port.create(secrets, { metadata: at.in('keys'), data: { key: 'c2VjcmV0' } }));
-    await say('secret of another type', port.mergePatch(secrets, at.in('keys'), { type: 'kubernetes.io/tls' }));
+    await say('secret of another type', port.mergePatch(secrets, at.in('keys'), { type: 'example.com/keys' }));
     await say(
       'headless service',
       port.create(services, { metadata: at.in('web'), spec: { clusterIP: 'None', selector: { a: 'b' }, ports: [{ port: 80 }] } }),
@@ -312,6 +312,7 @@ const custom: Chapter = {
     const spec = {
       runtimeRef: { namespace: 'finance', name: 'analytics', uid: '00000000-0000-4000-8000-000000000001' },
       pool: 'workers',
+      role: 'worker',
       offerings: [offering],
       attempt: 1,
       unheardOf: true,
@@ -552,7 +553,7 @@ const batch: Chapter = {
     const reached = (name: string, what: string, done: (status: Record<string, unknown> | undefined) => boolean): Promise<unknown> =>
       side.until(`${name} ${what}`, async () => {
         const { status } = await read(name);
-        return done(status) ? normalize(withoutPolicy(status)) : undefined;
+        return done(status) ? normalize(status) : undefined;
       });
     const podsOf = async (name: string): Promise<readonly unknown[]> => {
       const found = await port.list(pods, { namespace: 'batch', labelSelector: `batch.kubernetes.io/job-name=${name}` });
@@ -562,7 +563,7 @@ const batch: Chapter = {
         const { [`${simulation}/duration`]: _, ...rest } = annotations ?? {};
         const env = spec.containers[0]?.env;
         return normalize({
-          name: podName.replace(/-[a-z0-9]{5}$/, '-xxxxx'),
+          name: podName,
           finalizers,
           labels,
           annotations: rest,
@@ -638,12 +639,6 @@ const batch: Chapter = {
     return all;
   },
 };
-
-/** Empty and only on the real one. */
-function withoutPolicy(status: Record<string, unknown> | undefined): Record<string, unknown> {
-  const { uncountedTerminatedPods: _, ...rest } = status ?? {};
-  return rest;
-}
 
 const ending: Chapter = {
   name: 'the end of a namespace',
