@@ -41,7 +41,7 @@ export function admitCreate(store: Store, rules: SchemaRules, kind: Kind, object
     creationTimestamp: timestamp(store.world.now()),
     ...(kind.generation ? { generation: 1 } : {}),
   };
-  const completed = complete(rules, kind, object);
+  const completed = withoutEmptyMetadata(complete(rules, kind, object));
   resetStatus(kind, completed);
   const admitted = admitKind(store, kind, completed);
   if (!admitted.ok) return admitted;
@@ -53,9 +53,9 @@ export function admitCreate(store: Store, rules: SchemaRules, kind: Kind, object
 export function admitUpdate(rules: SchemaRules, kind: Kind, next: Fields, old: Entity, subresource: 'status' | undefined): Answer<Entity> {
   if (subresource === 'status') return kind.custom ? admitStatus(rules, kind, next, old) : { ok: true, value: next as Entity };
   const problems = [...metadataProblems(kind, next, old)];
-  let completed = next;
+  let completed = withoutEmptyMetadata(next);
   if (!equalJson({ ...next, metadata: undefined }, { ...old, metadata: undefined })) {
-    completed = complete(rules, kind, next);
+    completed = complete(rules, kind, completed);
     problems.push(...updateProblems(kind, completed, old), ...(kind.custom ? rules.validateObject(kind.kind, completed, old) : []));
   }
   return problems.length > 0 ? invalid(kind, old.metadata.name, problems) : { ok: true, value: completed as Entity };
@@ -67,6 +67,14 @@ function admitStatus(rules: SchemaRules, kind: Kind, next: Fields, old: Entity):
   const problems = rules.validateObject(kind.kind, { metadata: next.metadata, status }).filter(({ field }) => field.startsWith('status'));
   if (problems.length > 0) return invalid(kind, old.metadata.name, problems);
   return { ok: true, value: { ...next, ...(status === undefined ? {} : { status }) } as Entity };
+}
+
+/** Lists and maps of metadata are left out where they are empty, as Go's encoder leaves them out. */
+function withoutEmptyMetadata(object: Fields): Fields {
+  const metadata = Object.entries(isFields(object.metadata) ? object.metadata : {}).filter(
+    ([, value]) => typeof value !== 'object' || value === null || Object.keys(value).length > 0,
+  );
+  return { ...object, metadata: Object.fromEntries(metadata) };
 }
 
 function complete(rules: SchemaRules, kind: Kind, object: Fields): Fields {
@@ -86,9 +94,16 @@ function resetStatus(kind: Kind, object: Fields): void {
   if (!kind.status || kind.kind === 'Node') return;
   delete object.status;
   if (kind.kind === 'Pod') object.status = { phase: 'Pending', qosClass: qosClass(object) };
-  else if (kind.kind === 'Namespace') object.status = { phase: 'Active' };
-  else if (!kind.custom) object.status = {};
+  else if (!kind.custom) object.status = { ...initialStatus[kind.kind] };
 }
+
+/** Of kinds whose status has fields that are always there. */
+const initialStatus: Readonly<Record<string, Fields>> = {
+  Namespace: { phase: 'Active' },
+  Service: { loadBalancer: {} },
+  PodDisruptionBudget: { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 },
+  DaemonSet: { currentNumberScheduled: 0, desiredNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0 },
+};
 
 function qosClass(pod: Fields): string {
   const containers = at(pod, 'spec', 'containers');
@@ -107,6 +122,7 @@ function admitKind(store: Store, kind: Kind, object: Fields): Answer<void> {
     const { random } = store.world;
     object.spec.clusterIP ??= `10.96.${between(random, 0, 255)}.${between(random, 1, 254)}`;
     object.spec.clusterIPs ??= [object.spec.clusterIP];
+    object.spec.ipFamilies ??= ['IPv4'];
   }
   return { ok: true, value: undefined };
 }
@@ -154,5 +170,7 @@ function generateSelector(job: Fields): void {
     'job-name': name,
   };
   template.metadata = metadata;
+  const own = at(job, 'metadata', 'labels');
+  if (isFields(job.metadata) && (!isFields(own) || Object.keys(own).length === 0)) job.metadata.labels = { ...(metadata.labels as Fields) };
   spec.selector = { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } };
 }

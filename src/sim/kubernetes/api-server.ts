@@ -61,9 +61,12 @@ export function createApiServer(world: World, rules: SchemaRules, window: Histor
 
   function replace(kind: Kind, object: Fields, subresource: Subresource, manager: string): Answer<Entity> {
     const name = String(at(object, 'metadata', 'name'));
-    if (at(object, 'metadata', 'resourceVersion') === undefined && (kind.custom || conditionalOnly.has(kind.kind))) {
+    const uid = store.get(kind, keyFrom(kind, object))?.metadata.uid;
+    if (uid !== undefined && at(object, 'metadata', 'resourceVersion') === undefined && (kind.custom || conditionalOnly.has(kind.kind))) {
       return invalid(kind, name, [{ field: 'metadata.resourceVersion', value: 0, message: 'must be specified for an update' }]);
     }
+    const wantedUid = at(object, 'metadata', 'uid');
+    if (uid !== undefined && wantedUid !== undefined && wantedUid !== uid) return otherUid(kind, name, String(wantedUid), uid);
     return patch(kind, keyFrom(kind, object), subresource, manager, () => object);
   }
 
@@ -144,17 +147,22 @@ export function createApiServer(world: World, rules: SchemaRules, window: Histor
     const current = store.get(kind, key);
     const next = current === undefined ? undefined : edit(current);
     if (current === undefined || next === undefined || equalJson(next, current)) return current;
-    return commit(kind, current, next as Entity);
+    return finish(kind, current, next as Entity);
   }
 
-  /** Stores the next state, or removes the object where nothing holds it back any more. */
+  /** A client's write: generation counts changes of the spec. Binding a pod, or a controller's own mark, is none. */
   function commit(kind: Kind, current: Entity, next: Entity): Entity {
     const changedSpec = kind.generation && !equalJson(contentOf(next), contentOf(current));
     const generation = (current.metadata.generation ?? 0) + 1;
     const stamped = changedSpec ? { ...next, metadata: { ...next.metadata, generation } } : next;
-    if (!deletion.mayGo(kind, stamped)) return store.put(kind, stamped);
+    return finish(kind, current, stamped);
+  }
+
+  /** Stores the next state, or removes the object where nothing holds it back any more. */
+  function finish(kind: Kind, current: Entity, next: Entity): Entity {
+    if (!deletion.mayGo(kind, next)) return store.put(kind, next);
     store.remove(kind, keyOf(current.metadata));
-    return stamped;
+    return next;
   }
 
   return { world, store, get, create, replace, patch, apply, change, delete: deletion.delete };
@@ -178,10 +186,14 @@ function keyFrom(kind: Kind, object: Fields): string {
 function checkPreconditions(kind: Kind, current: Entity, wanted: Fields): Answer<never> | undefined {
   const { name, uid, resourceVersion } = current.metadata;
   const [wantedUid, wantedVersion] = [at(wanted, 'metadata', 'uid'), at(wanted, 'metadata', 'resourceVersion')];
-  if (wantedUid !== undefined && wantedUid !== uid) {
-    return conflict(kind, name, `Precondition failed: UID in precondition: ${String(wantedUid)}, UID in object meta: ${uid}`);
-  }
-  return wantedVersion !== undefined && wantedVersion !== resourceVersion ? modified(kind, name) : undefined;
+  if (wantedVersion !== undefined && wantedVersion !== resourceVersion) return modified(kind, name);
+  if (wantedUid === undefined || wantedUid === uid) return undefined;
+  return invalid(kind, name, [{ field: 'metadata.uid', value: wantedUid, message: 'field is immutable' }]);
+}
+
+/** An update of a whole object that has been replaced by another one of its name. */
+function otherUid(kind: Kind, name: string, wanted: string, found: string): Answer<never> {
+  return conflict(kind, name, `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${found}`);
 }
 
 /** Metadata that no writer sets, and the half of the object that belongs to the other subresource, as they are. */

@@ -6,6 +6,7 @@ export type ConditionPatch = {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason?: string;
   readonly message?: string;
+  readonly lastProbeTime?: string;
 };
 
 export function conditionsOf(object: unknown): readonly Fields[] {
@@ -25,7 +26,7 @@ export function conditionIsTrue(object: unknown, type: string): boolean {
 export function withCondition<T extends Entity | Fields>(object: T, now: string, patch: ConditionPatch): Fields {
   const before = findCondition(object, patch.type);
   const lastTransitionTime = before?.status === patch.status ? before.lastTransitionTime : now;
-  const next = { lastProbeTime: undefined, ...patch, lastTransitionTime };
+  const next = { ...patch, lastTransitionTime };
   const rest = conditionsOf(object);
   const conditions = before === undefined ? [...rest, next] : rest.map((condition) => (condition === before ? next : condition));
   return { ...object, status: { ...(at(object, 'status') as Fields | undefined), conditions } };

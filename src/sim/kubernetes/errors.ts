@@ -54,11 +54,20 @@ export function invalid(kind: Kind, name: string, problems: readonly FieldProble
     reason: 'Invalid',
     message: `${kind.kind}${kind.group === '' ? '' : `.${kind.group}`} "${name}" is invalid: ${texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`}`,
     causes: problems.map((problem) => ({
-      reason: problem.reason ?? 'FieldValueInvalid',
+      reason: problem.reason ?? reasonFor(problem.message),
       field: problem.field,
       message: describe(problem),
     })),
   });
+}
+
+/** The reason that the API server gives with a message of this kind. */
+function reasonFor(message: string): string {
+  if (message.startsWith('Required value')) return 'FieldValueRequired';
+  if (message.startsWith('Duplicate value')) return 'FieldValueDuplicate';
+  if (/^(U|u)nsupported value|^supported values/.test(message)) return 'FieldValueNotSupported';
+  if (/in body must be of type/.test(message)) return 'FieldValueTypeInvalid';
+  return 'FieldValueInvalid';
 }
 
 function describe(problem: FieldProblem): string {

@@ -1,5 +1,5 @@
 import type { ApiServer } from './api-server.ts';
-import { conditionIsTrue, findCondition, withCondition } from './conditions.ts';
+import { type ConditionPatch, conditionIsTrue, findCondition, withCondition } from './conditions.ts';
 import { createBackoff, judgeFailure } from './job-failures.ts';
 import {
   formatIndexes,
@@ -19,7 +19,7 @@ import {
   TRACKING,
 } from './job-pods.ts';
 import type { Fields } from './json.ts';
-import { kindNamed } from './kinds.ts';
+import { type Entity, kindNamed } from './kinds.ts';
 import { asPod, isTerminal, isTerminating, podKind, type StoredPod } from './pods.ts';
 import { createReconciler } from './reconciler.ts';
 import { keyOf } from './store.ts';
@@ -155,7 +155,7 @@ export function startJobController(server: ApiServer): void {
     const { ending, now } = outcome;
     if (ending !== undefined) {
       const { interim: type, reason, message } = ending;
-      server.change(jobKind, key, (current) => withCondition(current, timestamp(now), { type, status: 'True', reason, message }));
+      server.change(jobKind, key, (current) => withJobCondition(current, timestamp(now), { type, status: 'True', reason, message }));
     }
     const counted = count(job, ending);
     const pods = podsOf(job);
@@ -182,7 +182,7 @@ export function startJobController(server: ApiServer): void {
     if (suspension === undefined || known === suspension || (known === undefined && suspension === 'False')) return job;
     const resumed = suspension === 'False';
     const [reason, message] = resumed ? ['JobResumed', 'Job resumed'] : ['JobSuspended', 'Job suspended'];
-    const next = withCondition(job, timestamp(now), { type: 'Suspended', status: suspension, reason, message });
+    const next = withJobCondition(job, timestamp(now), { type: 'Suspended', status: suspension, reason, message });
     // The deadline counts from the last resumption.
     return resumed ? { ...next, status: { ...(next.status as Fields), startTime: timestamp(now) } } : next;
   }
@@ -226,6 +226,13 @@ export function startJobController(server: ApiServer): void {
   }
 }
 
+/** As newCondition of the Job controller: probed when it changed. */
+function withJobCondition(job: Entity | Fields, now: string, patch: ConditionPatch): Fields {
+  const known = findCondition(job, patch.type);
+  const same = known?.status === patch.status && known.reason === patch.reason && known.message === patch.message;
+  return same ? job : withCondition(job, now, { ...patch, lastProbeTime: now });
+}
+
 function isFinished(job: StoredJob): boolean {
   return conditionIsTrue(job, 'Complete') || conditionIsTrue(job, 'Failed');
 }
@@ -234,7 +241,7 @@ function finish(job: Fields, ending: Ending | undefined, terminating: number, no
   if (ending === undefined || terminating > 0) return job;
   const { interim, reason, message } = ending;
   const type = interim === 'FailureTarget' ? 'Failed' : 'Complete';
-  const finished = withCondition(job, now, { type, status: 'True', reason, message });
+  const finished = withJobCondition(job, now, { type, status: 'True', reason, message });
   return type === 'Failed' ? finished : { ...finished, status: { ...(finished.status as Fields), completionTime: now } };
 }
 

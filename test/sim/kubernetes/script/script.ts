@@ -112,6 +112,13 @@ const basics: Chapter = {
       port.mergePatch(configMaps, key, { metadata: { resourceVersion: version(read) }, data: { c: '5' } }),
     );
     await say('patched another uid', port.mergePatch(configMaps, key, { metadata: { uid: '00000000-0000-4000-8000-000000000000' } }));
+    await say('replaced another uid', port.replace(configMaps, { metadata: { ...key, uid: '00000000-0000-4000-8000-000000000000' } }));
+    await say(
+      'applied to another uid',
+      port.apply(configMaps, { metadata: { ...key, uid: '00000000-0000-4000-8000-000000000000' } }, operator),
+    );
+    const stale = { metadata: { ...key, resourceVersion: version(read) }, data: { q: '1' } };
+    await say('applied to an old version', port.apply(configMaps, stale, operator));
     await say('replaced without a version', port.replace(configMaps, { metadata: key, data: { only: 'this' } }));
     await say('lease', port.create(leases, { metadata: at.in('leader'), spec: { holderIdentity: 'one', leaseDurationSeconds: 15 } }));
     await say('lease without a version', port.replace(leases, { metadata: at.in('leader'), spec: { holderIdentity: 'two' } }));
@@ -327,6 +334,10 @@ const custom: Chapter = {
       'spec, with a status',
       port.mergePatch(elasticNodes, { name: 'node-1' }, { spec: { attempt: 2 }, status: { instanceId: 'i-2' } }),
     );
+    const otherUid = { metadata: { name: 'node-1', uid: '00000000-0000-4000-8000-000000000000' }, status: { instanceId: 'i-9' } };
+    await say('status of another uid', port.mergePatch(elasticNodes, { name: 'node-1' }, otherUid, 'status'));
+    await say('status applied to another uid', port.apply(elasticNodes, otherUid, { ...operator, subresource: 'status' }));
+    await say('created again', port.create(elasticNodes, { metadata: { name: 'node-1' }, spec }));
     await say(
       'labels',
       port.mergePatch(
