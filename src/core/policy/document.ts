@@ -9,8 +9,8 @@ export type PolicyDocument = {
   readonly Statement: PolicyStatement | readonly PolicyStatement[];
 };
 
-export type OneOrMore = string | readonly string[];
-export type PolicyPrincipal = '*' | { readonly [kind in 'AWS' | 'Federated' | 'Service' | 'CanonicalUser']?: OneOrMore };
+type OneOrMore = string | readonly string[];
+type PolicyPrincipal = '*' | { readonly [kind in 'AWS' | 'Federated' | 'Service' | 'CanonicalUser']?: OneOrMore };
 export type ConditionBlock = Readonly<Record<string, Readonly<Record<string, OneOrMore | boolean | number>>>>;
 
 export type PolicyStatement = {
@@ -192,7 +192,7 @@ function parsePrincipals(value: unknown, element: string): Parsed<PrincipalSet> 
   return parsed(set);
 }
 
-export function listOfStrings(value: unknown): readonly string[] | undefined {
+function listOfStrings(value: unknown): readonly string[] | undefined {
   if (typeof value === 'string') return [value];
   return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
 }

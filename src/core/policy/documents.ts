@@ -45,7 +45,7 @@ export function mergeDocuments(documents: readonly PolicyDocument[]): PolicyDocu
 }
 
 /** Role of an instance profile as the generator makes them: of the same name. */
-export function roleOfInstanceProfile(instanceProfileArn: string): string {
+function roleOfInstanceProfile(instanceProfileArn: string): string {
   return instanceProfileArn.replace(':instance-profile/', ':role/');
 }
 

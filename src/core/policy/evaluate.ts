@@ -25,7 +25,7 @@ export type EvaluationRequest = {
   readonly resourcePolicyRequired?: boolean;
 };
 
-export type PolicySource = 'identity-based policy' | 'session policy' | 'permissions boundary' | 'resource-based policy';
+type PolicySource = 'identity-based policy' | 'session policy' | 'permissions boundary' | 'resource-based policy';
 
 export type Evaluation = {
   readonly decision: 'Allow' | 'ExplicitDeny' | 'ImplicitDeny';

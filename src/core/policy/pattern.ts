@@ -66,10 +66,6 @@ function variableOf(inside: string): { variable: string; fallback?: string } {
   return fallback === undefined ? { variable } : { variable, fallback };
 }
 
-export function hasVariables(pattern: Pattern): boolean {
-  return pattern.parts.length > 1 || typeof pattern.parts[0] !== 'string';
-}
-
 /** The pattern with its variables filled in, or undefined where one is not in the request and has no default. */
 export function resolvePattern(pattern: Pattern, lookup: Lookup): string | undefined {
   const only = pattern.parts[0];

@@ -40,7 +40,7 @@ export function callerArn(principal: Principal): string {
   }
 }
 
-export function sessionArn(roleArn: string, sessionName: string): string {
+function sessionArn(roleArn: string, sessionName: string): string {
   const [, partition = 'aws', , , account = ''] = roleArn.split(':');
   return `arn:${partition}:sts::${account}:assumed-role/${roleArn.slice(roleArn.lastIndexOf('/') + 1)}/${sessionName}`;
 }

@@ -19,10 +19,10 @@ import {
 import { sizeOf } from './volumes.ts';
 
 export { accountFor } from './account.ts';
-export { type CatalogEntry, type SimulatedCatalog, simulatedCatalog } from './catalog.ts';
-export { type CallRecord, type Difference, differencesOf } from './record.ts';
+export { simulatedCatalog } from './catalog.ts';
+export { type CallRecord, differencesOf } from './record.ts';
 export type { AccountSpec } from './spec.ts';
-export type { InstanceEvents, InstanceState, StoredObject, TokenFacts, VerifyToken, VolumeState } from './state.ts';
+export type { InstanceEvents, InstanceState } from './state.ts';
 
 export type AwsAccount = {
   readonly spec: AccountSpec;

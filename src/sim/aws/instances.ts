@@ -10,7 +10,7 @@ import type { AccountState, InstanceState } from './state.ts';
 type At = { readonly state: AccountState; readonly caller: Authenticated; readonly region: string };
 
 /** How long EC2 shows what is terminated ("a short while, usually less than one hour": https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html). */
-export const forgottenAfterMs = 60 * 60_000;
+const forgottenAfterMs = 60 * 60_000;
 
 export function stateOf(instance: InstanceState, now: number): StateName | 'forgotten' {
   if (now >= instance.terminatedAt + forgottenAfterMs) return 'forgotten';

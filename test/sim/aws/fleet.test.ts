@@ -207,6 +207,17 @@ test('an interruption gives two minutes, then ends the instance; on-demand ones 
   assert.equal(at.account.instance(instance?.instanceId ?? '')?.endedBy, 'spot');
 });
 
+test('an instance takes an address of its subnet, and gives it back', async () => {
+  const at = bench();
+  const { instance } = await launch(at, [offering('m7i.large')]);
+  const operator = await chain('operator', at);
+  const free = async () =>
+    (await at.run(value(at.aws.ec2.describeSubnets(operator, { subnetIds: [offering('x').subnetId] }))))[0]?.freeAddresses;
+  assert.equal(await free(), 3999);
+  at.account.shutDown(instance?.instanceId ?? '');
+  assert.equal(await free(), 4000);
+});
+
 test('a machine that shuts itself down is terminated', async () => {
   const at = bench();
   const { instance } = await launch(at, [offering('m7i.large')]);

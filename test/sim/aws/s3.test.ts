@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { AwsResult, Caller } from '../../../src/ports/aws/index.ts';
 import { account, type Bench, bench, chain, kmsKeyArn, subject, value } from './harness.ts';
 
+const made = bench().account.spec;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const folder = 'elastic/acme/finance/analytics';
 const staging = (key: string) => ({ bucket: 'acme-staging', key: `${folder}/${key}` });
@@ -118,6 +119,22 @@ for (const [why, call, expected] of refusals) {
     assert.equal(await code(at, call(at, await chain('worker', at))), expected);
   });
 }
+
+test('who may read but not list does not learn that an object is missing', async () => {
+  const statement = { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::acme-lake/*' };
+  const worker = made.roles.find(({ arn }) => arn.endsWith('/acme-worker'));
+  const roles = [{ arn: worker?.arn, trust: worker?.trust, permissions: { Version: '2012-10-17', Statement: statement } }];
+  const at = bench({ simulatedAccount: { kind: 'SimulatedAccount', spec: { roles } } });
+  const caller = await chain('worker', at);
+  const answer = await at.run(at.aws.s3.getObject(caller, { bucket: 'acme-lake', key: 'none', maxBytes: 1 }));
+  assert.match(
+    answer.ok ? '' : answer.error.message,
+    /s3:ListBucket on resource: "arn:aws:s3:::acme-lake" because no identity-based policy/,
+  );
+  assert.equal(await code(at, at.aws.s3.headObject(caller, { bucket: 'acme-lake', key: 'none' })), 'AccessDenied 403');
+  at.account.placeObject('acme-lake', 'there', bytes('x'));
+  assert.equal(await code(at, at.aws.s3.getObject(caller, { bucket: 'acme-lake', key: 'there', maxBytes: 1 })), 'ok');
+});
 
 test('a disabled key makes objects unreadable and unwritable', async () => {
   const at = bench();
