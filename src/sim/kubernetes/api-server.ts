@@ -74,7 +74,7 @@ export function createApiServer(world: World, rules: SchemaRules, window: Histor
     const current = store.get(kind, key);
     if (current === undefined) return notFound(kind, nameOf(key));
     const wanted = edit(current);
-    const refused = checkPreconditions(kind, current, wanted);
+    const refused = checkPreconditions(kind, current, wanted, subresource);
     if (refused !== undefined) return refused;
     const admitted = admitUpdate(rules, kind, withFixedFields(kind, current, wanted, subresource), current, subresource);
     if (!admitted.ok) return admitted;
@@ -112,7 +112,7 @@ export function createApiServer(world: World, rules: SchemaRules, window: Histor
         insert(kind, configuration, () => new Map([[owner, leafPaths(configuration, shape)]])),
       );
     }
-    const refused = checkPreconditions(kind, current, object);
+    const refused = checkPreconditions(kind, current, object, subresource);
     if (refused !== undefined) return refused;
     const known = owners.get(current.metadata.uid) ?? nobody;
     const applied = applyConfiguration({ current, applied: configuration, owners: known, owner, force: options.force ?? false, shape });
@@ -183,11 +183,12 @@ function keyFrom(kind: Kind, object: Fields): string {
   return kind.namespaced ? `${String(at(object, 'metadata', 'namespace'))}/${name}` : name;
 }
 
-function checkPreconditions(kind: Kind, current: Entity, wanted: Fields): Answer<never> | undefined {
+/** The status subresource of a custom resource takes nothing of metadata but the version: another uid there is no obstacle. */
+function checkPreconditions(kind: Kind, current: Entity, wanted: Fields, subresource: Subresource): Answer<never> | undefined {
   const { name, uid, resourceVersion } = current.metadata;
   const [wantedUid, wantedVersion] = [at(wanted, 'metadata', 'uid'), at(wanted, 'metadata', 'resourceVersion')];
   if (wantedVersion !== undefined && wantedVersion !== resourceVersion) return modified(kind, name);
-  if (wantedUid === undefined || wantedUid === uid) return undefined;
+  if (wantedUid === undefined || wantedUid === uid || (kind.custom && subresource === 'status')) return undefined;
   return invalid(kind, name, [{ field: 'metadata.uid', value: wantedUid, message: 'field is immutable' }]);
 }
 

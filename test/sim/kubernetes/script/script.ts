@@ -232,6 +232,12 @@ const applying: Chapter = {
     await say('status of what is not there', port.apply(pods, podOf(at.in('none')), { ...operator, subresource: 'status' }));
     await say('to a missing namespace', port.apply(configMaps, { metadata: { namespace: 'nowhere', name: 'x' } }, operator));
     await port.create(pods, podOf(at.in('pod'), { schedulerName: 'nobody' }));
+    const replacedPod = { metadata: { uid: '00000000-0000-4000-8000-000000000000' }, status: { message: 'x' } };
+    await say('status of another uid', port.mergePatch(pods, at.in('pod'), replacedPod, 'status'));
+    await say(
+      'status of an old version',
+      port.mergePatch(pods, at.in('pod'), { metadata: { resourceVersion: '1' }, status: {} }, 'status'),
+    );
     const status = { ...operator, subresource: 'status' } as const;
     const condition = (type: string): unknown => ({
       type: `example.com/${type}`,
@@ -337,6 +343,9 @@ const custom: Chapter = {
     const otherUid = { metadata: { name: 'node-1', uid: '00000000-0000-4000-8000-000000000000' }, status: { instanceId: 'i-9' } };
     await say('status of another uid', port.mergePatch(elasticNodes, { name: 'node-1' }, otherUid, 'status'));
     await say('status applied to another uid', port.apply(elasticNodes, otherUid, { ...operator, subresource: 'status' }));
+    const oldVersion = { metadata: { name: 'node-1', resourceVersion: '1' }, status: { instanceId: 'i-8' } };
+    await say('status of an old version', port.mergePatch(elasticNodes, { name: 'node-1' }, oldVersion, 'status'));
+    await say('status applied to an old version', port.apply(elasticNodes, oldVersion, { ...operator, subresource: 'status' }));
     await say('created again', port.create(elasticNodes, { metadata: { name: 'node-1' }, spec }));
     await say(
       'labels',
