@@ -15,8 +15,9 @@ export type Effort = {
   /** Rounds of new columns. */
   readonly rounds: number;
   readonly columnsPerRound: number;
-  /** Whole plans tried for few pods; each further 40 pods cost one. */
+  /** Whole plans tried for up to 100 pods, and those of them with zones decided first; fewer for more pods. */
   readonly attempts: number;
+  readonly zonedAttempts: number;
 };
 
 /** The pattern LP: how often to buy each pattern, in parts. Patterns are found as they are needed (column generation, Gilmore and Gomory 1961). */

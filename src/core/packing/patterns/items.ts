@@ -15,7 +15,8 @@ export type Item = {
   readonly eligible: Uint8Array;
   readonly members: readonly Member[];
 };
-export type Member = { readonly variant: Variant; readonly count: number };
+/** `zone`: where these pods have been decided to go. */
+export type Member = { readonly variant: Variant; readonly count: number; readonly zone?: string };
 
 /** One kind of node to launch: a shape and capacity type at one price, in whichever of the zones. */
 export type Option = {
@@ -41,7 +42,7 @@ export function patternProblem(ledger: Ledger, members: readonly Member[], mostI
 function build(ledger: Ledger, members: readonly Member[], withSpread: boolean): PatternProblem {
   const hostRules = new Map<number, number>();
   const caps: number[] = [];
-  const drafts = new Map<string, { amounts: Float64Array; filter: Variant['filter']; members: Member[] }>();
+  const drafts = new Map<string, { amounts: Float64Array; filter: Variant['filter']; zone: string | undefined; members: Member[] }>();
   const rulesOf = members.map(({ variant }) => hostGroups(variant, withSpread));
   for (const { group, cap } of rulesOf.flat()) {
     if (hostRules.has(group)) continue;
@@ -53,19 +54,21 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean):
     const amounts = new Float64Array(base + caps.length);
     amounts.set(member.variant.requests);
     for (const { group } of rulesOf[index] ?? []) amounts[base + (hostRules.get(group) as number)] = 1;
-    const key = `${member.variant.filter.id};${amounts.join()}`;
-    const draft = drafts.get(key) ?? { amounts, filter: member.variant.filter, members: [] };
+    const key = `${member.variant.filter.id};${member.zone ?? ''};${amounts.join()}`;
+    const draft = drafts.get(key) ?? { amounts, filter: member.variant.filter, zone: member.zone, members: [] };
     draft.members.push(member);
     drafts.set(key, draft);
   }
   const perZone =
-    ledger.problem.gangs?.some((gang) => gang.singleZone) === true || [...drafts.values()].some(({ filter }) => readsZone(filter));
+    ledger.problem.gangs?.some((gang) => gang.singleZone) === true ||
+    [...drafts.values()].some(({ filter, zone }) => zone !== undefined || readsZone(filter));
   const options = optionsOf(ledger, caps, perZone);
   const merged = new Map<string, { amounts: Float64Array; eligible: Uint8Array; members: Member[] }>();
-  for (const { amounts, filter, members: some } of drafts.values()) {
+  for (const { amounts, filter, zone, members: some } of drafts.values()) {
+    const admits = (one: Candidate) => (zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one);
     const eligible = heaviest(
       options,
-      Uint8Array.from(options, (option) => (option.candidates.every((one) => admitsLaunch(ledger, filter, one)) ? 1 : 0)),
+      Uint8Array.from(options, (option) => (option.candidates.every(admits) ? 1 : 0)),
     );
     const key = `${amounts.join()};${eligible.join('')}`;
     const entry = merged.get(key) ?? { amounts, eligible, members: [] };

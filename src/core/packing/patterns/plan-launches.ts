@@ -5,10 +5,11 @@ import { placePods } from '../place.ts';
 import { resizeNodes } from '../resize.ts';
 import type { Effort } from './columns.ts';
 import { dive } from './dive.ts';
-import { solveFluid } from './fluid.ts';
-import { type Item, type Member, patternProblem } from './items.ts';
+import { type Fluid, solveFluid } from './fluid.ts';
+import { type Item, type Member, type PatternProblem, patternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 import { realise } from './realise.ts';
+import { hasZoneRules, splitByZone, zoneNeeds } from './zones.ts';
 
 /**
  * Buys nodes for pods that found none: patterns by column generation, then whole nodes, then pods by name; several times with other sizes
@@ -26,9 +27,47 @@ export function planLaunches(
     variant: ledger.compiled.strictest[one.id] as Variant,
     count: left.get(one.id) as number,
   }));
+  const free = prepare(ledger, members);
+  if (free === undefined) return undefined;
+  const start = mark(ledger);
+  const spent = ledger.limits.all.usdPerHour;
+  const dives = new Map<number, readonly Pattern[]>();
+  const run = (attempt: Attempt): Map<number, number> => {
+    rollBack(ledger, start);
+    const { problem, others, fluid } = attempt.zoned ? (decided(ledger, members, free, attempt.shuffle) ?? free) : free;
+    const patterns = (attempt.zoned ? undefined : dives.get(attempt.podsPerNode)) ?? dive(problem, fluid, effort, attempt.podsPerNode);
+    if (!attempt.zoned) dives.set(attempt.podsPerNode, patterns);
+    const rest = new Map(left);
+    for (const { variant } of members) rest.set(variant.class.id, 0);
+    for (const [id, count] of realise(ledger, problem, patterns, fluid.values, attempt.shuffle)) rest.set(id, count);
+    for (const { variant, count } of others) {
+      const missed = count - placePods(ledger, variant, count, 'nodes and launches');
+      rest.set(variant.class.id, (rest.get(variant.class.id) ?? 0) + missed);
+    }
+    resizeNodes(ledger);
+    return rest;
+  };
+  const attempts = attemptsFor(effort, members, free);
+  if (attempts.length === 1) return run(attempts[0] as Attempt);
+  let best: { readonly attempt: Attempt; readonly left: number; readonly usdPerHour: number } | undefined;
+  for (const attempt of attempts) {
+    const rest = [...run(attempt).values()].reduce((sum, count) => sum + count, 0);
+    const usdPerHour = ledger.limits.all.usdPerHour - spent;
+    if (best === undefined || rest < best.left || (rest === best.left && usdPerHour < best.usdPerHour - 1e-9))
+      best = { attempt, left: rest, usdPerHour };
+    if (best.left === 0 && best.usdPerHour <= free.fluid.usdPerHour * CLOSE_ENOUGH) break;
+  }
+  return run((best as { readonly attempt: Attempt }).attempt);
+}
+
+const CLOSE_ENOUGH = 1.002;
+
+type Prepared = { readonly problem: PatternProblem; readonly others: readonly Member[]; readonly fluid: Fluid };
+
+/** Items that no machine holds are left to the simple planner, which may give up a preference for them. */
+function prepare(ledger: Ledger, members: readonly Member[]): Prepared | undefined {
   const whole = patternProblem(ledger, members, 400);
   if (whole === undefined) return undefined;
-  // Items that no machine holds are left to the simple planner, which may give up a preference for them.
   const holds = (item: Item) =>
     whole.options.some(
       (option) =>
@@ -36,47 +75,33 @@ export function planLaunches(
     );
   const problem = { ...whole, items: whole.items.filter(holds).map((item, id) => ({ ...item, id })) };
   const others = whole.items.filter((item) => !holds(item)).flatMap((item) => item.members);
-  const fluid = solveFluid(problem);
-  const start = mark(ledger);
-  const before = ledger.limits.all.usdPerHour;
-  const dives = new Map<number, readonly Pattern[]>();
-  const run = (attempt: Attempt): Map<number, number> => {
-    rollBack(ledger, start);
-    const patterns = dives.get(attempt.podsPerNode) ?? dive(problem, fluid, effort, attempt.podsPerNode);
-    dives.set(attempt.podsPerNode, patterns);
-    const rest = new Map(left);
-    for (const { variant } of members) rest.set(variant.class.id, 0);
-    for (const [id, count] of realise(ledger, problem, patterns, fluid.values, attempt.shuffle)) rest.set(id, count);
-    for (const { variant, count } of others) rest.set(variant.class.id, count - placePods(ledger, variant, count, 'nodes and launches'));
-    resizeNodes(ledger);
-    return rest;
-  };
-  let best: { readonly attempt: Attempt; readonly left: number; readonly usdPerHour: number } | undefined;
-  const attempts = attemptsFor(effort, members);
-  if (attempts.length === 1) return run(attempts[0] as Attempt);
-  for (const attempt of attempts) {
-    const rest = [...run(attempt).values()].reduce((sum, count) => sum + count, 0);
-    const { usdPerHour } = ledger.limits.all;
-    if (best === undefined || rest < best.left || (rest === best.left && usdPerHour < best.usdPerHour - 1e-9))
-      best = { attempt, left: rest, usdPerHour };
-    if (best.left === 0 && best.usdPerHour - before <= fluid.usdPerHour * CLOSE_ENOUGH) break;
-  }
-  return run((best as { readonly attempt: Attempt }).attempt);
+  return { problem, others, fluid: solveFluid(problem) };
 }
 
-const CLOSE_ENOUGH = 1.002;
+/** The same with the zones of pods that have rules about zones decided beforehand: patterns then keep them, at the price of more rows. */
+function decided(ledger: Ledger, members: readonly Member[], { problem, fluid, others }: Prepared, shuffle: number): Prepared | undefined {
+  if (others.length > 0) return undefined;
+  const plan = zoneNeeds(ledger, problem, fluid.values, shuffle);
+  const split = prepare(ledger, splitByZone(members, plan, shuffle));
+  return split === undefined || split.others.length > 0 ? undefined : split;
+}
 
-/** How many pods a node should have room for, and a number that varies which zones nodes go to (0: as planned). */
-type Attempt = { readonly podsPerNode: number; readonly shuffle: number };
+/** How many pods a node should have room for; a number that varies which zones are chosen (0: as planned); whether that comes first. */
+type Attempt = { readonly podsPerNode: number; readonly shuffle: number; readonly zoned: boolean };
 
 const SIZES = [16, 8, 24, 12] as const;
 
 /** The fewer the pods, the more attempts: each costs its pods, and a plan of few nodes leaves the most to gain. */
-function attemptsFor(effort: Effort, members: readonly Member[]): readonly Attempt[] {
+function attemptsFor(effort: Effort, members: readonly Member[], { problem }: Prepared): readonly Attempt[] {
   const pods = members.reduce((sum, member) => sum + member.count, 0);
-  const count = Math.max(1, Math.min(effort.attempts, Math.floor(effort.attempts * (100 / pods) ** 2)));
-  return Array.from({ length: count }, (_, index) => ({
-    podsPerNode: SIZES[index % SIZES.length] as number,
-    shuffle: Math.floor(index / SIZES.length),
-  }));
+  const share = (100 / pods) ** 2;
+  const zones = problem.items.some((item) => item.members.some(({ variant }) => hasZoneRules(variant)));
+  const tried = (most: number, zoned: boolean): readonly Attempt[] =>
+    Array.from({ length: Math.min(most, Math.floor(most * share)) }, (_, index) => ({
+      podsPerNode: SIZES[index % SIZES.length] as number,
+      shuffle: Math.floor(index / SIZES.length),
+      zoned,
+    }));
+  const first: Attempt = { podsPerNode: SIZES[0], shuffle: 0, zoned: false };
+  return [first, ...tried(effort.attempts, false).slice(1), ...(zones ? tried(effort.zonedAttempts, true) : [])];
 }

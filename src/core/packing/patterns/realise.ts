@@ -3,7 +3,7 @@ import type { Variant } from '../compile.ts';
 import { type Ledger, openNode, place } from '../ledger.ts';
 import { brokenLimit, wantedCapacityType } from '../limits.ts';
 import { placePods } from '../place.ts';
-import type { PatternProblem } from './items.ts';
+import type { Member, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 import { assignZones, byStrictness, candidateIn, type ZoneNeeds, zoneNeeds } from './zones.ts';
 
@@ -41,11 +41,12 @@ export function realise(
 }
 
 function fill(ledger: Ledger, problem: PatternProblem, plan: ZoneNeeds, slots: readonly (readonly Slots[])[]): Map<number, number> {
-  const itemOf = new Map<Variant, number>();
-  for (const item of problem.items) for (const { variant } of item.members) itemOf.set(variant, item.id);
+  const itemOf = new Map<Member, number>();
+  for (const item of problem.items) for (const member of item.members) itemOf.set(member, item.id);
   const waiting: { readonly variant: Variant; readonly count: number }[] = [];
-  for (const { variant, count } of byStrictness(problem.items.flatMap((item) => item.members))) {
-    const placed = placeMember(ledger, variant, count, slots[itemOf.get(variant) as number] as readonly Slots[], plan.targets.get(variant));
+  for (const member of byStrictness(problem.items.flatMap((item) => item.members))) {
+    const { variant, count } = member;
+    const placed = placeMember(ledger, variant, count, slots[itemOf.get(member) as number] as readonly Slots[], plan.targets.get(member));
     if (placed < count) waiting.push({ variant, count: count - placed });
   }
   const left = new Map<number, number>();

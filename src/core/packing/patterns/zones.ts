@@ -10,7 +10,7 @@ import type { Pattern } from './knapsack.ts';
 export type ZoneNeeds = {
   readonly zones: readonly string[];
   readonly needs: readonly Float64Array[];
-  readonly targets: ReadonlyMap<Variant, Float64Array>;
+  readonly targets: ReadonlyMap<Member, Float64Array>;
 };
 
 /**
@@ -20,14 +20,15 @@ export type ZoneNeeds = {
 export function zoneNeeds(ledger: Ledger, problem: PatternProblem, worth: Float64Array, shuffle: number): ZoneNeeds {
   const zones = [...new Set(problem.options.flatMap((option) => option.candidates.map((candidate) => candidate.zone)))].sort();
   const needs = zones.map(() => new Float64Array(problem.items.length));
-  const targets = new Map<Variant, Float64Array>();
+  const targets = new Map<Member, Float64Array>();
   const homes = homesOf(problem, zones, worth, shuffle);
   for (const item of problem.items) {
-    for (const { variant, count } of item.members) {
-      const share = shareOf(variant, zones, homes, ledger);
+    for (const member of item.members) {
+      const { count } = member;
+      const share = shareOf(member, zones, homes, ledger);
       if (share === undefined) continue;
       targets.set(
-        variant,
+        member,
         share.map((part) => part * count),
       );
       for (const [zone, part] of share.entries())
@@ -38,11 +39,12 @@ export function zoneNeeds(ledger: Ledger, problem: PatternProblem, worth: Float6
 }
 
 function shareOf(
-  variant: Variant,
+  { variant, zone: decided }: Member,
   zones: readonly string[],
   homes: ReadonlyMap<Counter, number>,
   ledger: Ledger,
 ): Float64Array | undefined {
+  if (decided !== undefined) return Float64Array.from(zones, (zone) => (zone === decided ? 1 : 0));
   for (const counter of zoneAffinities(variant)) {
     const share = new Float64Array(zones.length);
     const taken = zones.findIndex((zone) => countIn(counter, zone) > 0);
@@ -53,6 +55,10 @@ function shareOf(
   return spreads && ledger.space.candidates.length > 0 ? new Float64Array(zones.length).fill(1 / zones.length) : undefined;
 }
 
+export function hasZoneRules(variant: Variant): boolean {
+  return zoneAffinities(variant).length > 0 || variant.spreads.some(({ rule }) => rule.key === ZONE);
+}
+
 function zoneAffinities(variant: Variant): readonly Counter[] {
   return variant.affinities.flatMap(({ counters }) => counters.filter((counter) => counter.table.key === ZONE));
 }
@@ -60,6 +66,24 @@ function zoneAffinities(variant: Variant): readonly Counter[] {
 function countIn(counter: Counter, zone: string): number {
   const domain = counter.table.index.get(zone);
   return domain === undefined ? 0 : (counter.byDomain[domain] ?? 0);
+}
+
+/** The same pods with the zones decided: whole numbers near the targets, the odd ones dealt out in turn. */
+export function splitByZone(members: readonly Member[], { zones, targets }: ZoneNeeds, shuffle: number): readonly Member[] {
+  let turn = shuffle;
+  return members.flatMap((member) => {
+    const target = targets.get(member);
+    if (target === undefined) return [member];
+    const counts = target.map((part) => Math.floor(part + 1e-9));
+    for (let odd = member.count - counts.reduce((sum, count) => sum + count, 0); odd > 0; odd--) {
+      do turn = (turn + 1) % zones.length;
+      while ((target[turn] as number) === 0);
+      counts[turn] = (counts[turn] as number) + 1;
+    }
+    return zones.flatMap((zone, at) =>
+      (counts[at] as number) > 0 ? [{ variant: member.variant, count: counts[at] as number, zone }] : [],
+    );
+  });
 }
 
 /** A zone for each group that stays together: the heaviest group first, each to the zone with least so far. */
