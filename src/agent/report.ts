@@ -88,7 +88,8 @@ function document(name: string, content: ReportContent, nowMs: number): ElasticN
       usedPercent: Math.round(usedPercent * 10) / 10,
     })),
     ...(interruption && { interruption }),
-    logs: content.logs,
+    // An apply that empties a map leaves null where the schema wants an object: the API server refuses it.
+    ...(Object.keys(content.logs).length > 0 && { logs: content.logs }),
   };
   // Server-side apply: the spec is somebody else's and left out.
   return { apiVersion, kind: 'ElasticNode', metadata: { name }, status: { report } } as unknown as ElasticNode;
