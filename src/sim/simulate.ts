@@ -1,5 +1,6 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
 import type { AuditRecord } from '../ports/aws/index.ts';
+import { runAgents, type SimulatedAgents } from './agents.ts';
 import { type AwsAccount, accountFor, createAwsAccount } from './aws/index.ts';
 import { profiles } from './faults.ts';
 import { createInvariants, type Violation } from './invariants.ts';
@@ -45,6 +46,8 @@ export type Simulation = {
   readonly kubernetes: SimulatedKubernetes;
   readonly account: AwsAccount;
   readonly operator: SimulatedOperator;
+  /** Audit of operator and node agents, in order of time. */
+  readonly audit: () => readonly AuditRecord[];
   readonly runtimes: () => readonly ElasticRuntime[];
   readonly jobs: () => readonly ElasticJob[];
   /** Runs until nothing wants to change any more, or `limitMs` from now have passed. */
@@ -74,22 +77,22 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
     of('SimulatedAccount')[0],
   );
   if (!fitting.ok) return fitting;
-  let cluster: SimulatedKubernetes = kubernetes;
+  let agents: SimulatedAgents | undefined;
   const account = createAwsAccount(fitting.value, {
     world,
     verifyToken: kubernetes.tokens.verify,
     events: machineEvents(
-      () => cluster,
-      () => undefined,
+      () => kubernetes,
+      (instance, endsAt) => agents?.notice(instance, endsAt),
     ),
   });
-  cluster = kubernetes;
   for (const name of ['elastic-system', 'elastic-agents'])
     kubernetes.server.create(kindNamed('Namespace'), { metadata: { name } }, 'setup');
   const operator = runOperator(world, kubernetes, account, {
     nodeAgents: options.nodeAgents ?? false,
     ...(options.keepLogs !== undefined && { keepLogs: options.keepLogs }),
   });
+  if (options.nodeAgents === true) agents = runAgents({ world, kubernetes, account, operator });
   const invariants = createInvariants({ world, kubernetes, account });
   const problems = manifests.filter(({ kind }) => kind !== 'SimulatedAccount').flatMap((manifest) => applied(kubernetes, manifest));
   if (problems.length > 0) return { ok: false, reason: problems.join('; ') };
@@ -100,6 +103,7 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
     kubernetes,
     account,
     operator,
+    audit: () => [...operator.audit, ...(agents?.audit ?? [])].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)),
     runtimes: () => list<ElasticRuntime>('ElasticRuntime'),
     jobs: () => list<ElasticJob>('ElasticJob'),
     settle: (limitMs) => settle(simulation, limitMs),
@@ -177,7 +181,7 @@ function withData(manifest: SimulationManifest): SimulationManifest {
 }
 
 function resultOf(simulation: Simulation, violations: readonly Violation[]): SimulationResult {
-  const { world, account, operator } = simulation;
+  const { world, account } = simulation;
   const seconds = (from: string | undefined, to: string | undefined): number =>
     from === undefined ? 0 : ((to === undefined ? world.now() : Date.parse(to)) - Date.parse(from)) / 1000;
   const instances = account.instances();
@@ -195,7 +199,7 @@ function resultOf(simulation: Simulation, violations: readonly Violation[]): Sim
       phase: job.status?.phase ?? 'Pending',
       seconds: seconds(job.metadata.creationTimestamp, job.status?.completionTime),
     })),
-    audit: operator.audit,
+    audit: simulation.audit(),
     nodes: {
       launched: instances.length,
       terminated: instances.length - live.length,

@@ -31,8 +31,8 @@ export async function runSeed(seed: number, faults: 'none' | 'rough' = 'rough'):
   const ids = new Set(answered.map(({ requestId }) => requestId));
   const differences = differencesOf(
     answered,
-    operator.audit.filter(({ requestId }) => requestId === undefined || ids.has(requestId)),
-    (process) => operator.died.has(process),
+    simulation.audit().filter(({ requestId }) => requestId === undefined || ids.has(requestId)),
+    (process) => operator.died.has(process) || process.startsWith('agent '),
   );
   problems.push(...differences.slice(0, 3).map((difference) => `audit: ${JSON.stringify(difference)}`));
   problems.push(...simulation.violations().map(({ invariant, detail }) => `${invariant}: ${detail}`));
