@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { HostResult, LogHandle } from '../ports/host.ts';
 import { err, ok } from '../ports/result.ts';
@@ -46,7 +47,7 @@ export function gunzipped(file: FileHandle, id: string): LogHandle {
 type Reader = { readonly offset: number; read(bytes: number, keep: boolean): Promise<Buffer>; end(): void };
 
 function openReader(file: FileHandle): Reader {
-  const source = file.createReadStream({ start: 0, autoClose: false });
+  const source = Readable.from(blocks(file));
   const unzipped = source.pipe(createGunzip());
   source.on('error', (error) => unzipped.destroy(error));
   const chunks = unzipped[Symbol.asyncIterator]();
@@ -79,6 +80,19 @@ function openReader(file: FileHandle): Reader {
     },
   };
 }
+
+/** A stream of the handle's own would close it at its end. */
+async function* blocks(file: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    const buffer = Buffer.alloc(blockBytes);
+    const { bytesRead } = await file.read(buffer, 0, blockBytes, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+const blockBytes = 65_536;
 
 async function attemptRead<T>(call: () => Promise<T>): Promise<HostResult<T>> {
   try {

@@ -18,8 +18,8 @@ export type ProfileValues = {
 };
 
 const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/;
-/** No space, so no comment (` #`, ` ;`) and nothing that is trimmed; no control character, so no second line. */
-const settingValue = /^[\x21-\x7e]+$/;
+/** No space and neither # nor ; in front, so no comment; nothing that is trimmed; no control character, so no second line. */
+const settingValue = /^(?![#;])[\x21-\x7e]+$/;
 
 /**
  * The shared config file: how each profile is had, without any key. The SDKs of all languages read it:
@@ -52,7 +52,7 @@ function sections(
     for (const [name, value] of settings) {
       // What is wrong is not shown: it may be a secret.
       if (!settingValue.test(value))
-        return refuse(aboutProfile(plan, profile), `${name} holds a line break, a space or a character outside ASCII`);
+        return refuse(aboutProfile(plan, profile), `${name} holds a line break, a space or what a profile cannot hold`);
     }
     parts.push(`[${title}]\n${settings.map(([name, value]) => `${name} = ${value}\n`).join('')}`);
   }
