@@ -5,7 +5,7 @@ import { HOSTNAME } from './filters.ts';
 import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
 import { countLaunch, type LaunchLimits, launchLimits } from './limits.ts';
 import { matchesPod } from './matchers.ts';
-import type { PackingNode, PackingProblem } from './problem.ts';
+import type { PackingNode, PackingProblem, Taint } from './problem.ts';
 import { reachableDomains } from './reach.ts';
 import { ATTACHMENTS } from './requests.ts';
 import { nodeFacts } from './running.ts';
@@ -90,10 +90,13 @@ export function openLedger(problem: PackingProblem, classified: Classified, dims
   return ledger;
 }
 
+/** What the node lifecycle controller puts on a cordoned node. */
+const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
 function addExisting(ledger: Ledger, node: PackingNode): void {
   const facts = nodeFacts(node);
   const label = (key: string) => (Object.hasOwn(node.labels, key) ? node.labels[key] : key === HOSTNAME ? node.name : undefined);
-  const taints = node.taints ?? [];
+  const taints = node.unschedulable ? [...(node.taints ?? []), CORDON] : (node.taints ?? []);
   const index = enter(ledger, {
     index: ledger.nodes.length,
     name: node.name,

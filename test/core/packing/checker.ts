@@ -246,7 +246,10 @@ export function existingHosts(problem: PackingProblem): Host[] {
     const host: Host = {
       name: node.name,
       labels: { [HOST]: node.name, ...node.labels },
-      taints: node.taints ?? [],
+      taints: [
+        ...(node.taints ?? []),
+        ...(node.unschedulable ? [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' as const }] : []),
+      ],
       pods: [],
       room,
       cordoned: node.unschedulable ?? false,

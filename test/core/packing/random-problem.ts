@@ -152,7 +152,7 @@ function randomTemplate(roll: Dice, zones: readonly string[]): PackingPod {
         labelSelector,
         ...(roll.chance(0.15) ? { nodeAffinityPolicy: 'Ignore' as const } : {}),
         ...(roll.chance(0.15) ? { nodeTaintsPolicy: 'Honor' as const } : {}),
-        ...(roll.chance(0.1) ? { matchLabelKeys: ['app'] } : {}),
+        ...(roll.chance(0.1) ? { matchLabelKeys: ['version'] } : {}),
       },
     ];
     const [only] = spec.topologySpreadConstraints;
@@ -203,7 +203,7 @@ function randomTemplate(roll: Dice, zones: readonly string[]): PackingPod {
   return {
     key: 'template',
     namespace: roll.chance(0.9) ? 'ns' : 'other',
-    labels: { app },
+    labels: { app, version: roll.pick(['1', '2']) },
     spec,
     ...(roll.chance(0.2) ? { priority: roll.below(3) } : {}),
     ...(roll.chance(0.07) ? { volumes: { zones: [roll.pick(zones)], attachments: 1 } } : {}),
