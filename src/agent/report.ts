@@ -11,7 +11,7 @@ import type { AgentSettings } from './settings.ts';
 import type { PodLogReport } from './shipper.ts';
 
 /** What a node agent says of its node: `status.report` of its ElasticNode, by server-side apply. */
-export type ReportContent = {
+type ReportContent = {
   readonly fileSystems: readonly FileSystem[];
   readonly interruption: InterruptionNotice | undefined;
   /** By pod UID; of the job's pods that are on the node. */
@@ -23,7 +23,7 @@ export type Reporter = {
   report(node: string, content: ReportContent): Promise<void>;
 };
 
-export const reportFieldManager = 'elastic-node-agent';
+const reportFieldManager = 'elastic-node-agent';
 /** Percentage points. */
 const useStep = 5;
 const maxFileSystems = 64;

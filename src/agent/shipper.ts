@@ -20,7 +20,7 @@ export type PodLogReport = {
   readonly flushed: boolean;
 };
 
-export type RoundOutcome = {
+type RoundOutcome = {
   /** The session is refused or past its end. */
   readonly needsSession: boolean;
   /** A pod of the runtime's namespace is here that the broker has not named. */

@@ -20,7 +20,7 @@ export type PodState = {
   readonly containers: Readonly<Record<string, LogPosition>>;
 };
 
-export const emptyState: AgentState = { version: 1, renewal: undefined, pods: {} };
+const emptyState: AgentState = { version: 1, renewal: undefined, pods: {} };
 
 export function formatState(state: AgentState): string {
   return JSON.stringify(state);

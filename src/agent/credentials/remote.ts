@@ -5,7 +5,7 @@ import { type Clock, type Random, sleep } from '../../ports/clock.ts';
 import { ok } from '../../ports/result.ts';
 import { type CredentialsResult, refuse } from './refusal.ts';
 
-export type RemoteOrigin = Exclude<SecretOrigin, { readonly kind: 'directory' }>;
+type RemoteOrigin = Exclude<SecretOrigin, { readonly kind: 'directory' }>;
 
 /** Values that AWS keeps, read as the worker. */
 export type RemoteSecrets = { read(about: string, origin: RemoteOrigin): Promise<CredentialsResult<string>> };
