@@ -28,6 +28,8 @@ export type AccountFacts = {
   roleOfProfile(instanceProfileArn: string): string | undefined;
   /** KMS key that an object is encrypted with. */
   keyOfObject(bucket: string, key: string): string | undefined;
+  /** Whether an object was written with an S3 Bucket Key; ours always are, so left out = yes. */
+  usesBucketKey?(bucket: string, key: string): boolean;
   /** KMS key of a bucket's default encryption. */
   keyOfBucket(bucket: string): string | undefined;
   /** KMS key of a SecureString parameter, by name, or of a secret, by ARN. */
@@ -54,7 +56,7 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   's3.putObject': putObject,
   's3.getObject': (request, facts) => [
     onObject('s3:GetObject', request, facts),
-    ...viaKms('kms:Decrypt', facts.keyOfObject(request.bucket, request.key), 's3', facts, objectArn(request, facts)),
+    ...viaKms('kms:Decrypt', facts.keyOfObject(request.bucket, request.key), 's3', facts, encryptionContext(request, facts)),
   ],
   's3.headObject': (request, facts) => [onObject('s3:GetObject', request, facts)],
   's3.listObjects': ({ bucket, prefix, maxKeys }, facts) => [
@@ -105,9 +107,11 @@ function putObject(request: AwsCalls['s3.putObject'], facts: AccountFacts): read
     request.kmsKeyArn === undefined
       ? {}
       : { 's3:x-amz-server-side-encryption': 'aws:kms', 's3:x-amz-server-side-encryption-aws-kms-key-id': request.kmsKeyArn };
+  // The adapter switches Bucket Keys on with every key that it names.
+  const written = request.kmsKeyArn === undefined ? objectArn(request, facts) : bucketArn(request.bucket, facts);
   return [
     { ...onObject('s3:PutObject', request, facts), context: encryption },
-    ...viaKms('kms:GenerateDataKey', request.kmsKeyArn ?? facts.keyOfBucket(request.bucket), 's3', facts, objectArn(request, facts)),
+    ...viaKms('kms:GenerateDataKey', request.kmsKeyArn ?? facts.keyOfBucket(request.bucket), 's3', facts, written),
   ];
 }
 
@@ -200,6 +204,11 @@ function requestContext(facts: AccountFacts): RequestContext {
 
 function bucketArn(bucket: string, { partition = 'aws' }: AccountFacts): string {
   return `arn:${partition}:s3:::${bucket}`;
+}
+
+/** The object's ARN, or the bucket's with an S3 Bucket Key (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html#bucket-key-changes). */
+function encryptionContext(request: { readonly bucket: string; readonly key: string }, facts: AccountFacts): string {
+  return facts.usesBucketKey?.(request.bucket, request.key) === false ? objectArn(request, facts) : bucketArn(request.bucket, facts);
 }
 
 function objectArn({ bucket, key }: { readonly bucket: string; readonly key: string }, facts: AccountFacts): string {

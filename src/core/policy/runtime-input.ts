@@ -11,7 +11,10 @@ export type PolicyRuntime = {
     readonly organization: string;
     readonly region: string;
     readonly identities: {
-      readonly agent: { readonly roleArn: string };
+      readonly agent: {
+        readonly roleArn: string;
+        readonly x509?: Maybe<{ readonly roleAlias: string; readonly certificateSecretRef?: Maybe<{ readonly name: string }> }>;
+      };
       readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretKey> };
       readonly master?: Maybe<{ readonly roleArn: string }>;
       readonly worker?: Maybe<{ readonly roleArn: string }>;
@@ -19,7 +22,11 @@ export type PolicyRuntime = {
     };
     readonly staging: Location;
     readonly logs: Location;
-    readonly network?: Maybe<{ readonly subnetIds?: Maybe<readonly string[]>; readonly securityGroupIds?: Maybe<readonly string[]> }>;
+    readonly network?: Maybe<{
+      readonly subnetIds?: Maybe<readonly string[]>;
+      readonly subnetSelector?: Maybe<Readonly<Record<string, string>>>;
+      readonly securityGroupIds?: Maybe<readonly string[]>;
+    }>;
     readonly initScript?: Maybe<{ readonly uri: string }>;
   };
 };

@@ -8,11 +8,27 @@ import { merge, tagsEqual, withCondition } from './statements.ts';
 /** Who may assume each role (DESIGN.md, "The identities"). */
 
 export function agentTrust(context: DocumentContext): readonly PolicyStatement[] {
+  const alias = context.input.runtime.spec.identities.agent.x509?.roleAlias;
+  if (alias !== undefined) return [certificates(context, alias)];
   return [
     webIdentity(context, 'AgentServiceAccountOfThisRuntime', [
       `system:serviceaccount:${agentNamespace}:${context.namespace}.${context.name}`,
     ]),
   ];
+}
+
+/** https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html */
+function certificates({ partition, region, accountId }: DocumentContext, alias: string): PolicyStatement {
+  return {
+    Sid: 'CertificatesThroughThisRoleAlias',
+    Effect: 'Allow',
+    Principal: { Service: 'credentials.iot.amazonaws.com' },
+    Action: 'sts:AssumeRole',
+    Condition: {
+      StringEquals: { 'aws:SourceAccount': accountId },
+      ArnEquals: { 'aws:SourceArn': `arn:${partition}:iot:${region}:${accountId}:rolealias/${alias}` },
+    },
+  };
 }
 
 /** Tags are demanded, so that a session of this role always says whose it is: the trust of master and worker asks for it. */

@@ -12,7 +12,7 @@ import { malformed, type Parsed, parsed } from '../../core/quantity/outcome.ts';
 import { simulatedCatalog } from './catalog.ts';
 import { credentialUsers, type SecretManifest, secretValues, storedSecrets } from './credentials.ts';
 import { overlay } from './overlay.ts';
-import { bucketsOf, keysOf, type PlacedConnection, subnetsOf } from './places.ts';
+import { bucketsOf, guestsOf, keysOf, type PlacedConnection, subnetsOf } from './places.ts';
 import { parseSimulatedAccount } from './simulated-account.ts';
 import type { AccountSpec, RoleSpec } from './spec.ts';
 
@@ -50,6 +50,11 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
     accountId,
     ...views.flatMap(({ documents }) => rolesIn(documents).map(({ roleArn }) => roleArn.split(':')[4] ?? '')),
   ]);
+  const users = credentialUsers(connections, manifests.secrets, accountId);
+  const guests = guestsOf(connections, users, (runtime) => {
+    const documents = views.find((view) => view.runtime === runtime)?.documents;
+    return documents === undefined ? [] : [documents.agent.roleArn, documents.worker.roleArn];
+  });
   const issuer = options.issuer.replace(/^https:\/\//, '');
   const generated: AccountSpec = {
     accountId,
@@ -60,10 +65,10 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
       clientIds: ['sts.amazonaws.com'],
     })),
     roles: mergedRoles(views),
-    users: credentialUsers(connections, manifests.secrets, accountId),
-    buckets: bucketsOf(manifests, connections, accountId, region),
-    keys: keysOf(manifests.runtimes, connections),
-    subnets: subnetsOf(manifests.runtimes, region),
+    users,
+    buckets: bucketsOf(manifests, connections, accountId, region, guests),
+    keys: keysOf(manifests.runtimes, connections, guests),
+    subnets: subnetsOf(manifests.runtimes),
     instanceProfiles: views.map(({ documents }) => ({ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn })),
     ...storedSecrets(connections),
     quotas: { onDemandVcpus: 5000, spotVcpus: 5000 },

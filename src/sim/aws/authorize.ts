@@ -116,6 +116,7 @@ function factsOf(state: AccountState, region: string): AccountFacts {
     },
     roleOfProfile: (arn) => state.profiles.get(arn),
     keyOfObject: (bucket, key) => state.buckets.get(bucket)?.objects.get(key)?.kmsKeyArn,
+    usesBucketKey: (bucket, key) => state.buckets.get(bucket)?.objects.get(key)?.bucketKey !== false,
     keyOfBucket: (bucket) => state.buckets.get(bucket)?.spec.kmsKeyArn,
     keyOfSecret: (name) => (state.parameters.get(name) ?? state.secrets.get(name))?.kmsKeyArn,
     secretArn: (id) => (state.secrets.has(id) ? id : [...state.secrets.values()].find((secret) => secret.name === id)?.arn),

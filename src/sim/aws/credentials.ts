@@ -24,13 +24,15 @@ type Source = {
   readonly secretsManager?: { readonly arn: string };
 };
 
+export type ConnectionUser = UserSpec & { readonly connections: readonly string[] };
+
 /** An IAM user for each pair of keys: its connection's data, staging (credentials override roles) and reading logs. */
 export function credentialUsers(
   connections: readonly PlacedConnection[],
   secrets: readonly SecretManifest[],
   accountId: string,
-): readonly UserSpec[] {
-  const users = new Map<string, UserSpec>();
+): readonly ConnectionUser[] {
+  const users = new Map<string, ConnectionUser>();
   for (const placed of connections) {
     const source = placed.connection.authentication?.credentials as Source | undefined;
     const keys = source === undefined ? undefined : keysFrom(source, placed, secrets);
@@ -42,6 +44,7 @@ export function credentialUsers(
     users.set(keys.accessKeyId, {
       arn: known?.arn ?? `arn:aws:iam::${owner}:user/${name}`,
       ...keys,
+      connections: [...(known?.connections ?? []), placed.connection.name],
       policies: [...(known?.policies ?? []), { name: `user ${name}`, document }],
     });
   }

@@ -28,9 +28,7 @@ export function createFleet({ state, caller, region }: At, request: CreateFleetR
     const fleetId = `fleet-${state.random.uuid()}`;
     const errors: Answer['errors'][number][] = [];
     for (const offering of byPrice(state, request.offerings)) {
-      const unlaunchable =
-        authorize(state, caller, 'ec2.createFleet', { ...request, offerings: [offering] }, region, (item) => !isFleetItself(item)) ??
-        unavailable(state, offering);
+      const unlaunchable = unavailable(state, offering) ?? forbidden({ state, caller, region }, request, offering);
       if (unlaunchable !== undefined) {
         errors.push({ code: unlaunchable.code, message: unlaunchable.message, offering });
         continue;
@@ -40,6 +38,10 @@ export function createFleet({ state, caller, region }: At, request: CreateFleetR
     }
     return ok({ fleetId, errors });
   });
+}
+
+function forbidden({ state, caller, region }: At, request: CreateFleetRequest, offering: FleetOffering): Failure | undefined {
+  return authorize(state, caller, 'ec2.createFleet', { ...request, offerings: [offering] }, region, (item) => !isFleetItself(item));
 }
 
 /** ec2:CreateFleet is judged for the call, what it does on the caller's behalf for each pool. */

@@ -1,4 +1,5 @@
 import { parseS3Uri } from '../../core/access/locations.ts';
+import type { PolicyDocument } from '../../core/policy/document.ts';
 import type { PolicyConnection, PolicyJob, PolicyRuntime } from '../../core/policy/documents.ts';
 import type { BucketSpec, KeySpec, SubnetSpec } from './spec.ts';
 
@@ -9,63 +10,131 @@ export type PlacedConnection = {
 };
 
 type Places = { readonly runtimes: readonly PolicyRuntime[]; readonly jobs: readonly PolicyJob[] };
+type DraftBucket = BucketSpec & { readonly objects: { key: string; body: string }[] };
 
-/** Every bucket that a manifest names; what is to be read has something in it. */
+/** Every bucket that a manifest names; what is to be read has something in it, and what another account reads allows it. */
 export function bucketsOf(
   { runtimes, jobs }: Places,
   connections: readonly PlacedConnection[],
   accountId: string,
   region: string,
+  guests: Guests,
 ): readonly BucketSpec[] {
-  const buckets = new Map<string, BucketSpec & { readonly objects: { key: string; body: string }[] }>();
-  function place(uri: string | undefined, owner: string, object?: (key: string) => { readonly key: string; readonly body: string }): void {
+  const buckets = new Map<string, DraftBucket>();
+  function place(
+    uri: string | undefined,
+    where: Pick<BucketSpec, 'owner' | 'region'>,
+    body?: (key: string) => readonly [string, string],
+  ): void {
     const location = parseS3Uri(uri ?? '');
     if (!location.ok) return;
     const { bucket: name, key } = location.value;
-    const bucket = buckets.get(name) ?? { name, region, owner, objects: [] };
+    const bucket = buckets.get(name) ?? { name, ...where, objects: [] };
     buckets.set(name, bucket);
-    const wanted = object?.(key);
-    if (wanted !== undefined && !bucket.objects.some((known) => known.key === wanted.key)) bucket.objects.push(wanted);
+    const [wanted, text] = body?.(key) ?? [];
+    if (wanted === undefined || text === undefined || bucket.objects.some((known) => known.key === wanted)) return;
+    bucket.objects.push({ key: wanted, body: text });
   }
   for (const { spec } of runtimes) {
-    place(spec.staging.uri, accountId);
-    place(spec.logs.uri, accountId);
-    place(spec.initScript?.uri, accountId, (key) => ({ key, body: '#!/bin/sh\n' }));
+    const where = { owner: accountId, region: spec.region };
+    place(spec.staging.uri, where);
+    place(spec.logs.uri, where);
+    place(spec.initScript?.uri, where, (key) => [key, '#!/bin/sh\n']);
   }
-  for (const { connection } of connections) {
-    const sample =
-      connection.usage === 'Target'
-        ? undefined
-        : (key: string) => ({ key: `${key === '' ? '' : `${key}/`}part-00000`, body: 'a sample\n' });
-    place(connection.location, ownerOf(connection, accountId), sample);
+  for (const { connection, runtime } of connections) {
+    const where = { owner: ownerOf(connection, accountId), region: runtime.spec.region };
+    const sample = (key: string): readonly [string, string] => [`${key === '' ? '' : `${key}/`}part-00000`, 'a sample\n'];
+    place(connection.location, where, connection.usage === 'Target' ? undefined : sample);
   }
   for (const dependency of jobs.flatMap((job) => job.spec.dependencies ?? [])) {
-    place(dependency.uri, accountId, (key) => ({ key, body: `content of ${dependency.path}\n` }));
+    place(dependency.uri, { owner: accountId, region }, (key) => [key, `content of ${dependency.path}\n`]);
   }
-  return [...buckets.values()];
+  return [...buckets.values()].map((bucket) => {
+    const foreign = [...(guests.buckets.get(bucket.name) ?? [])].filter((arn) => arn.split(':')[4] !== bucket.owner);
+    return foreign.length === 0 ? bucket : { ...bucket, policy: bucketPolicy(bucket.name, foreign) };
+  });
 }
 
 function ownerOf(connection: PlacedConnection['connection'], accountId: string): string {
   return connection.expectedBucketOwner ?? connection.authentication?.roleArn?.split(':')[4] ?? accountId;
 }
 
-export function keysOf(runtimes: readonly PolicyRuntime[], connections: readonly PlacedConnection[]): readonly KeySpec[] {
+/** Who reaches which bucket and key, by ARN: those of other accounts need the resource's own policy too. */
+export type Guests = {
+  readonly buckets: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly keys: ReadonlyMap<string, ReadonlySet<string>>;
+};
+
+export function guestsOf(
+  connections: readonly PlacedConnection[],
+  users: readonly { readonly arn: string; readonly connections: readonly string[] }[],
+  rolesOf: (runtime: PolicyRuntime) => readonly string[],
+): Guests {
+  const buckets = new Map<string, Set<string>>();
+  const keys = new Map<string, Set<string>>();
+  const add = (to: Map<string, Set<string>>, name: string | undefined, arn: string): void => {
+    if (name !== undefined) to.set(name, (to.get(name) ?? new Set()).add(arn));
+  };
+  for (const { connection, runtime } of connections) {
+    const own = connection.authentication?.roleArn ?? users.find((user) => user.connections.includes(connection.name))?.arn;
+    const { staging, logs } = runtime.spec;
+    for (const arn of own === undefined ? rolesOf(runtime) : [own]) {
+      add(buckets, bucketName(connection.location), arn);
+      add(keys, connection.kmsKeyArn ?? undefined, arn);
+      for (const { uri, kmsKeyArn } of [staging, logs]) {
+        add(buckets, bucketName(uri), arn);
+        add(keys, kmsKeyArn, arn);
+      }
+    }
+  }
+  return { buckets, keys };
+}
+
+function bucketName(uri: string | null | undefined): string | undefined {
+  const location = parseS3Uri(uri ?? '');
+  return location.ok ? location.value.bucket : undefined;
+}
+
+function bucketPolicy(name: string, arns: readonly string[]): PolicyDocument {
+  const actions = ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:ListBucket'];
+  const resources = [`arn:aws:s3:::${name}`, `arn:aws:s3:::${name}/*`];
+  return {
+    Version: '2012-10-17',
+    Statement: [{ Sid: 'OtherAccounts', Effect: 'Allow', Principal: { AWS: arns }, Action: actions, Resource: resources }],
+  };
+}
+
+export function keysOf(runtimes: readonly PolicyRuntime[], connections: readonly PlacedConnection[], guests: Guests): readonly KeySpec[] {
   const arns = [
     ...runtimes.flatMap(({ spec }) => [spec.staging.kmsKeyArn, spec.logs.kmsKeyArn]),
     ...connections.flatMap(({ connection }) => connection.kmsKeyArn ?? []),
   ];
-  return [...new Set(arns)].map((arn) => ({ arn, enabled: true }));
+  return [...new Set(arns)].map((arn) => {
+    const foreign = [...(guests.keys.get(arn) ?? [])].filter((guest) => guest.split(':')[4] !== arn.split(':')[4]);
+    return foreign.length === 0 ? { arn, enabled: true } : { arn, enabled: true, policy: keyPolicy(arn, foreign) };
+  });
+}
+
+function keyPolicy(arn: string, guests: readonly string[]): PolicyDocument {
+  const root = `arn:aws:iam::${arn.split(':')[4] ?? ''}:root`;
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      { Sid: 'Default', Effect: 'Allow', Principal: { AWS: root }, Action: 'kms:*', Resource: '*' },
+      { Sid: 'OtherAccounts', Effect: 'Allow', Principal: { AWS: guests }, Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: '*' },
+    ],
+  };
 }
 
 /** Subnets in the order in which they are named, spread over zones a, b, c; a selector finds three of its own. */
-export function subnetsOf(runtimes: readonly PolicyRuntime[], region: string): readonly SubnetSpec[] {
+export function subnetsOf(runtimes: readonly PolicyRuntime[]): readonly SubnetSpec[] {
   const subnets = new Map<string, SubnetSpec>();
-  const zone = (index: number): string => `${region}${'abc'[index % 3] ?? 'a'}`;
   for (const { metadata, spec } of runtimes) {
+    const zone = (index: number): string => `${spec.region}${'abc'[index % 3] ?? 'a'}`;
     for (const id of spec.network?.subnetIds ?? []) {
       if (!subnets.has(id)) subnets.set(id, { id, zone: zone(subnets.size), freeAddresses: 4000, tags: {} });
     }
-    const selector = (spec.network as { readonly subnetSelector?: Readonly<Record<string, string>> } | undefined)?.subnetSelector;
+    const selector = spec.network?.subnetSelector;
     if (selector === undefined) continue;
     for (let index = 0; index < 3; index += 1) {
       const id = `subnet-${metadata.namespace ?? 'default'}-${metadata.name ?? ''}-${'abc'[index] ?? ''}`;

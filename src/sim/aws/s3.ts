@@ -38,7 +38,7 @@ export function putObject(
     eTag,
     writer: callerArn(caller.principal),
     writtenAt: state.world.now(),
-    ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }),
+    ...(kmsKeyArn === undefined ? {} : { kmsKeyArn, bucketKey: request.kmsKeyArn !== undefined }),
     ...(request.contentType === undefined ? {} : { contentType: request.contentType }),
   });
   return ok({ eTag });

@@ -47,6 +47,8 @@ export type StoredObject = {
   readonly body: Uint8Array;
   readonly eTag: string;
   readonly kmsKeyArn?: string;
+  /** false: its data key is its own, not one of the bucket. */
+  readonly bucketKey?: boolean;
   readonly contentType?: string;
   /** ARN of the session or user that wrote it; undefined for what was there from the start. */
   readonly writer?: string;

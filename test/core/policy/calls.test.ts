@@ -123,14 +123,19 @@ test('spot launches need a spot request as well', () => {
 });
 
 // https://docs.aws.amazon.com/kms/latest/developerguide/services-s3.html
-test('a key is used through S3, in the context of the object', () => {
+test('a key is used through S3, in the context of the bucket where Bucket Keys are on, else of the object', () => {
   const context = contextOf(
     's3.putObject',
     { bucket: 'b', key: 'k', kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/9' },
     'kms:GenerateDataKey',
   );
   assert.equal(context['kms:ViaService'], 's3.us-east-1.amazonaws.com');
-  assert.equal(context['kms:EncryptionContext:aws:s3:arn'], 'arn:aws:s3:::b/k');
+  const encryption = 'kms:EncryptionContext:aws:s3:arn';
+  assert.equal(context[encryption], 'arn:aws:s3:::b');
+  assert.equal(contextOf('s3.putObject', { bucket: 'b', key: 'k' }, 'kms:GenerateDataKey')[encryption], 'arn:aws:s3:::b/k');
+  assert.equal(contextOf('s3.getObject', { bucket: 'b', key: 'k' }, 'kms:Decrypt')[encryption], 'arn:aws:s3:::b');
+  const without = authorizationsOf('s3.getObject', { bucket: 'b', key: 'k' }, { ...facts, usesBucketKey: () => false });
+  assert.equal(without[1]?.context[encryption], 'arn:aws:s3:::b/k');
 });
 
 test('without a key in the request the default of the bucket counts; an object without a key needs none', () => {

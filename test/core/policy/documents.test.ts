@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { type AccountFacts, authorizationsOf } from '../../../src/core/policy/actions.ts';
 import type { AwsCalls, AwsMethod } from '../../../src/core/policy/calls.ts';
 import { type PolicyDocument, policyOf } from '../../../src/core/policy/document.ts';
@@ -411,6 +412,57 @@ test('every document is valid, fits the quotas and says why in each Sid', () => 
 test('an external ID whose value is not known matches nobody', () => {
   const { operator } = runtimeDocuments({ ...input('finance', 'analytics'), externalIds: {} });
   assert.match(JSON.stringify(operator.trust), /"sts:ExternalId":"external ID of Secret ext\/id"/);
+});
+
+// https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html
+test('an agent with a certificate is trusted through its role alias alone', () => {
+  const given = input('finance', 'analytics');
+  const agent = { roleArn: role('agent'), x509: { roleAlias: 'hub' } };
+  const { spec } = given.runtime;
+  const runtime = { ...given.runtime, spec: { ...spec, identities: { ...spec.identities, agent } } };
+  const trust = policyOf(runtimeDocuments({ ...given, runtime }).agent.trust, 'trust');
+  const decide = (alias: string): string =>
+    evaluate({
+      principal: { kind: 'service', service: 'credentials.iot.amazonaws.com' },
+      action: 'sts:AssumeRole',
+      resource: role('agent'),
+      identityPolicies: [],
+      resourcePolicies: [trust],
+      context: { 'aws:SourceAccount': '111122223333', 'aws:SourceArn': `arn:aws:iot:us-east-1:111122223333:rolealias/${alias}` },
+    }).decision;
+  assert.equal(decide('hub'), 'Allow');
+  assert.equal(decide('other'), 'ImplicitDeny');
+  const claims = { sub: 'system:serviceaccount:elastic-agents:finance.analytics', aud: 'sts.amazonaws.com' };
+  const request = { roleArn: role('agent'), trust, providerArn: provider, issuer, claims, sessionName: 's' };
+  assert.equal(evaluateAssumeRoleWithWebIdentity(request).decision, 'ImplicitDeny');
+});
+
+const label = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 5 }).filter((text) => !/^-|-$/.test(text));
+test('whatever two runtimes are called, neither reaches the other', () => {
+  fc.assert(
+    fc.property(label, label, label, label, (namespace, runtime, otherNamespace, otherRuntime) => {
+      fc.pre(namespace !== otherNamespace || runtime !== otherRuntime);
+      const [own, other] = [runtimeDocuments(input(namespace, runtime)), runtimeDocuments(input(otherNamespace, otherRuntime))];
+      const principal = { kind: 'role', roleArn: own.worker.roleArn, sessionName: 's' } as const;
+      const identityPolicies = [policyOf(own.worker.permissions, 'identity')];
+      const reads = (place: string): string =>
+        evaluate({ principal, action: 's3:GetObject', resource: `arn:aws:s3:::staging/elastic/acme/${place}/x`, identityPolicies })
+          .decision;
+      assert.equal(reads(`${namespace}/${runtime}`), 'Allow');
+      assert.equal(reads(`${otherNamespace}/${otherRuntime}`), 'ImplicitDeny');
+      const caller = { kind: 'role', roleArn: own.operator.roleArn, sessionName: 's', tags: tagsOf(namespace, runtime) } as const;
+      const assume = { trust: policyOf(other.worker.trust, 'trust'), caller, callerPolicies: { identityPolicies: [] }, sessionName: 's' };
+      for (const tags of [tagsOf(namespace, runtime), tagsOf(otherNamespace, otherRuntime)]) {
+        assert.equal(evaluateAssumeRole({ ...assume, roleArn: other.worker.roleArn, tags }).decision, 'ImplicitDeny');
+      }
+      for (const account of ['master', 'worker']) {
+        const claims = { sub: `system:serviceaccount:${namespace}:${runtime}-${account}`, aud: 'sts.amazonaws.com' };
+        const request = { roleArn: other.worker.roleArn, trust: assume.trust, providerArn: provider, issuer, claims, sessionName: 's' };
+        assert.equal(evaluateAssumeRoleWithWebIdentity(request).decision, 'ImplicitDeny');
+      }
+    }),
+    { seed: 20261102, numRuns: 300 },
+  );
 });
 
 test('runtimes that share an agent role keep apart when their documents are merged', () => {

@@ -54,6 +54,26 @@ test('runtimes that share roles are all trusted, and default roles are there', (
   }
 });
 
+test('what another account reads is allowed by the bucket and the key as well', () => {
+  const manifests = readManifests('finance.yaml');
+  const [runtime] = manifests.runtimes;
+  const roleArn = 'arn:aws:iam::999999999999:role/reader';
+  const connections = [
+    { name: 'theirs', usage: 'Source', location: 's3://their-data/x/', authentication: { roleArn } },
+    { name: 'open', usage: 'Target', location: 's3://their-lake/x/', expectedBucketOwner: '999999999999' },
+  ];
+  const jobs = [{ metadata: { namespace: 'finance', name: 'j' }, spec: { runtime: 'analytics', connections } }];
+  const spec = accountFor({ ...manifests, jobs, ...(runtime === undefined ? {} : { runtimes: [runtime] }) }, { clusterName, issuer });
+  assert.ok(spec.ok);
+  const { buckets, keys, roles } = spec.value;
+  const guestsOf = (name: string): string => JSON.stringify(buckets.find((bucket) => bucket.name === name)?.policy ?? 'none');
+  assert.match(guestsOf('acme-staging'), /999999999999:role\/reader/);
+  assert.equal(guestsOf('their-data'), '"none"');
+  assert.match(guestsOf('their-lake'), /role\/acme-agent.*role\/acme-worker/);
+  assert.match(JSON.stringify(keys[0]?.policy), /999999999999:role\/reader/);
+  assert.ok(roles.some(({ arn }) => arn === roleArn));
+});
+
 test('no secret of the manifests stands in a policy', () => {
   assert.equal(JSON.stringify(made().roles).includes('example-warehouse-secret'), false);
 });
