@@ -42,10 +42,10 @@ export type SessionPolicy = {
  * - actions: every object action asked for anywhere is allowed on all folders
  * - folders: each folder is replaced by the next wider one, until the organization's
  */
-export type WideningStep = 'encryption-context' | 'actions' | `folders:${number}`;
+type WideningStep = 'encryption-context' | 'actions' | `folders:${number}`;
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: Policy */
-export const maxSessionPolicyCharacters = 2048;
+const maxSessionPolicyCharacters = 2048;
 
 /**
  * An inline session policy that allows what the access needs and no more. What does not fit 2,048 characters is widened step by step, never past the

@@ -23,7 +23,7 @@ export type CallRecord = {
   readonly message?: string;
 };
 
-export type Difference = { readonly reason: string; readonly call?: CallRecord; readonly audit?: AuditRecord };
+type Difference = { readonly reason: string; readonly call?: CallRecord; readonly audit?: AuditRecord };
 
 /**
  * Where the account's record and the audit disagree; empty = line for line the same. Each audit record with a request id must have its call, and each call its audit

@@ -23,7 +23,7 @@ export type AccountSpec = {
 
 export type NamedDocument = { readonly name: string; readonly document: PolicyDocument };
 
-export type OidcProvider = {
+type OidcProvider = {
   readonly arn: string;
   /** Host and path, no scheme */
   readonly issuer: string;

@@ -9,7 +9,7 @@ import type { CallRecord } from './record.ts';
 import type { AccountSpec, BucketSpec, CapacitySpec, KeySpec, ParameterSpec, RoleSpec, SecretSpec, SubnetSpec, UserSpec } from './spec.ts';
 
 /** What the token of a cluster says, once its signature is verified; times in seconds. */
-export type TokenFacts = { readonly iss: string; readonly sub: string; readonly aud: readonly string[]; readonly exp: number };
+type TokenFacts = { readonly iss: string; readonly sub: string; readonly aud: readonly string[]; readonly exp: number };
 
 /** undefined: not signed by a key that the issuer publishes, or expired. */
 export type VerifyToken = (token: string) => TokenFacts | undefined;
@@ -56,7 +56,7 @@ export type StoredObject = {
 };
 
 export type Bucket = { readonly spec: BucketSpec; readonly policy?: Policy; readonly objects: Map<string, StoredObject> };
-export type Key = { spec: KeySpec; readonly policy: Policy };
+type Key = { spec: KeySpec; readonly policy: Policy };
 
 export type TemplateState = {
   readonly id: string;
