@@ -45,7 +45,7 @@ export type SessionPolicy = {
 type WideningStep = 'encryption-context' | 'actions' | `folders:${number}`;
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: Policy */
-const maxSessionPolicyCharacters = 2048;
+export const maxSessionPolicyCharacters = 2048;
 
 /**
  * An inline session policy that allows what the access needs and no more. What does not fit 2,048 characters is widened step by step, never past the
