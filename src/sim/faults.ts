@@ -1,7 +1,7 @@
 import type { Random } from '../ports/clock.ts';
 
 /** What can go wrong, each with its probability per occasion (call, launch, watch …; `clockJumpEveryMs` and `interruptions` are means over time). */
-export type FaultRates = {
+type FaultRates = {
   /** The process dies at a write: before it takes effect, after it and before the reply, or just after the reply. */
   readonly crashBefore: number;
   readonly crashAfter: number;
@@ -26,7 +26,7 @@ export type FaultRates = {
   readonly neverRegisters: number;
 };
 
-export type FaultName = keyof FaultRates;
+type FaultName = keyof FaultRates;
 
 export type FaultProfile = {
   readonly name: 'none' | 'rough';

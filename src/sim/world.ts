@@ -9,7 +9,7 @@ export const START = Date.UTC(2026, 10, 2, 8);
 const LIVELOCK = 100_000;
 
 /** One line for each event of a history; two runs of a seed are equal byte for byte. */
-export type Trace = {
+type Trace = {
   add(line: string): void;
   /** SHA-256 of all lines so far, hexadecimal. */
   digest(): string;
@@ -19,7 +19,7 @@ export type Trace = {
   text(): readonly string[];
 };
 
-export type Service = 'kubernetes' | 'aws' | 'broker' | 'instance';
+type Service = 'kubernetes' | 'aws' | 'broker' | 'instance';
 
 /**
  * The virtual world: one queue of events on one virtual clock. Every wait and every reply goes through it, and every draw comes from its seed,
@@ -44,8 +44,8 @@ export type World = {
   steps(): number;
 };
 
-export type CallOptions = { readonly write: boolean; readonly service: Service };
-export type CallFailures<T> = {
+type CallOptions = { readonly write: boolean; readonly service: Service };
+type CallFailures<T> = {
   /** What the caller sees where no answer comes. */
   readonly lost: () => T;
   /** What the caller sees where the call is refused without effect. */

@@ -11,7 +11,7 @@ import { shapeOf } from './shapes.ts';
 import { createStore, type HistoryWindow, keyOf, type Store } from './store.ts';
 import type { SchemaRules } from './validation.ts';
 
-export type Subresource = 'status' | undefined;
+type Subresource = 'status' | undefined;
 
 /** The verbs of the simulated API server. Each is one instant: latency, lost replies and refusals are the port's. Answers are frozen and shared. */
 export type ApiServer = {

@@ -17,7 +17,7 @@ export type ApplyRequest = {
   readonly shape: Shape;
 };
 
-export type Conflict = { readonly owner: string; readonly path: string };
+type Conflict = { readonly owner: string; readonly path: string };
 
 export type Applied =
   | { readonly ok: true; readonly object: Fields; readonly owners: Owners }

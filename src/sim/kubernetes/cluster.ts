@@ -21,7 +21,6 @@ import { createWatches } from './watches.ts';
 
 export type { PodLog } from './disks.ts';
 export type { JoiningNode } from './machines.ts';
-export type { TokenClaims, Tokens } from './tokens.ts';
 
 /** A whole simulated cluster: API server, its controllers, scheduler, and a kubelet on each machine. */
 export type SimulatedKubernetes = {

@@ -43,10 +43,6 @@ export function namespaceTerminating(kind: Kind, name: string, namespace: string
   });
 }
 
-export function badRequest(message: string): Refusal {
-  return err({ kind: 'Invalid', reason: 'BadRequest', message });
-}
-
 export function invalid(kind: Kind, name: string, problems: readonly FieldProblem[]): Refusal {
   const texts = problems.map(describe);
   return err({

@@ -27,7 +27,7 @@ const unowned: ReadonlySet<string> = new Set(
     ),
 );
 
-export function join(prefix: string, segment: string): string {
+function join(prefix: string, segment: string): string {
   return prefix === '' ? segment : `${prefix}${SEPARATOR}${segment}`;
 }
 
@@ -38,7 +38,7 @@ export function itemSegment(item: unknown, keys: readonly string[]): string {
   return `k:${JSON.stringify(key)}`;
 }
 
-export function itemsByKey(list: readonly unknown[], keys: readonly string[]): Map<string, unknown> {
+function itemsByKey(list: readonly unknown[], keys: readonly string[]): Map<string, unknown> {
   return new Map(list.map((item) => [itemSegment(item, keys), item]));
 }
 

@@ -78,7 +78,7 @@ export const kinds: readonly Kind[] = [
 
 const byName = new Map(kinds.map((entry) => [`${entry.group}/${entry.kind}`, entry]));
 
-export function findKind(group: string, name: string): Kind | undefined {
+function findKind(group: string, name: string): Kind | undefined {
   return byName.get(`${group}/${name}`);
 }
 

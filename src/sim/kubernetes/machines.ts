@@ -26,7 +26,7 @@ export type JoiningNode = {
   readonly zone: string;
 };
 
-export type MachineState = 'running' | 'stopped' | 'terminated';
+type MachineState = 'running' | 'stopped' | 'terminated';
 
 /** The machines behind the nodes: a kubelet runs on each that is running. */
 export type Machines = {

@@ -6,7 +6,7 @@ import { type Entity, kindNamed } from './kinds.ts';
 import { parseTimestamp } from './time.ts';
 
 /** What a ServiceAccount's token says; times in seconds since the epoch, as in a JWT. */
-export type TokenClaims = {
+type TokenClaims = {
   readonly iss: string;
   readonly sub: string;
   readonly aud: readonly string[];
@@ -37,7 +37,7 @@ const pods = kindNamed('Pod');
 const nodes = kindNamed('Node');
 
 /** A marker that no log, event or status may ever hold. */
-export const TOKEN_MARKER = 'simulated-secret-token';
+const TOKEN_MARKER = 'simulated-secret-token';
 
 /** Opaque tokens that cannot be made without the cluster's key: marker, claims, signature. */
 export function createTokens(server: ApiServer, issuer: string): Tokens {

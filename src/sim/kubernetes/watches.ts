@@ -8,7 +8,7 @@ import type { Entity, Kind } from './kinds.ts';
 import type { Predicate } from './selectors.ts';
 import type { Change, Store } from './store.ts';
 
-export type Stream = {
+type Stream = {
   readonly kind: Kind;
   readonly predicate: Predicate;
   readonly options: WatchOptions;
