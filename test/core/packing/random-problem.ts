@@ -121,6 +121,7 @@ const APPS = ['one', 'two', 'three'];
 
 function randomTemplate(roll: Dice, zones: readonly string[]): PackingPod {
   const request = { cpu: roll.pick(['100m', '500m', '1', '1500m', '3']), memory: roll.pick(['128Mi', '1Gi', '3Gi']) };
+  const gpu: Record<string, number> = roll.chance(0.05) ? { 'nvidia.com/gpu': 1 } : {};
   const app = roll.pick(APPS);
   const other = roll.chance(0.7) ? app : roll.pick(APPS);
   const labelSelector = roll.chance(0.8)
@@ -129,7 +130,7 @@ function randomTemplate(roll: Dice, zones: readonly string[]): PackingPod {
   const spec: { -readonly [Key in keyof PodSpec]: PodSpec[Key] } = {
     containers: [
       {
-        resources: { requests: { ...request, ...(roll.chance(0.05) ? { 'nvidia.com/gpu': 1 } : {}) } },
+        resources: { requests: { ...request, ...gpu }, limits: gpu },
         ...(roll.chance(0.07)
           ? { ports: [{ hostPort: 8080, ...(roll.chance(0.4) ? { hostIP: roll.pick(['10.0.0.1', '10.0.0.2']) } : {}) }] }
           : {}),
