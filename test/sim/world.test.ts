@@ -76,7 +76,7 @@ test('a dead process is silent: its timers, its replies and its calls', async ()
   void operator
     .call('write', { write: true, service: 'kubernetes' }, () => seen.push('effect'), { lost: () => 0, busy: () => 0 })
     .then(() => seen.push('reply'));
-  world.schedule(0, 'kill', operator.crash);
+  world.schedule(0, 'kill', () => operator.crash());
   await world.runUntil(() => false, 1000);
   void operator.call('write', { write: true, service: 'kubernetes' }, () => 'late', failures).then((value) => seen.push(value));
   operator.clock.after(0, () => seen.push('late timer'));

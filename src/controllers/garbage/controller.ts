@@ -19,8 +19,9 @@ const settleMs = 60_000;
 export function createGarbageCollector(context: OperatorContext): (key: string) => Promise<ReconcileResult> {
   return async (key) => {
     const runtime = context.stores.runtimes.get(key);
-    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined || notesOf(runtime).awsUsed !== true) return done;
-    if (notesOf(runtime).verified === undefined) return { requeueAfterMs: context.settings.garbagePeriodMs };
+    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
+    const { awsUsed, verified } = notesOf(runtime);
+    if (awsUsed !== true || verified === undefined) return { requeueAfterMs: context.settings.garbagePeriodMs };
     const owner = tagOwnerOf(runtime, context.settings.clusterName);
     const found = await actAs(context, { runtime, identity: 'master' }, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
       aws.ec2.describeInstances(caller, { tags: runtimeTags(owner) }),

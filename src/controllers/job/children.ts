@@ -115,7 +115,9 @@ function wiring(tools: JobTools, view: JobView, role: SlotRole): Wiring {
     operatorImage: tools.context.settings.operatorImage,
     staging: { uri: formatS3Uri(staging) },
     logs: { uri: formatS3Uri(logs) },
+    runtime: `${namespace}/${runtime.metadata.name}`,
     job: {
+      key: `${namespace}/${name}`,
       uid,
       attempt,
       masterAddress: masterAddress(name, namespace, attempt),

@@ -102,8 +102,15 @@ async function observeVolume(
   // A volume is tagged by its launch template or by the fleet; one that names a node must name this one.
   const expected = 'elasticruntime.dev/node-uid' in volume.tags ? nodeTags(owner, node.metadata.uid) : runtimeTags(owner);
   if (tagMismatch(expected, volume.tags) !== undefined) return ok(undefined);
-  const modifications = await actAs(context, request, { action: 'ec2:DescribeVolumesModifications', resource: '*' }, (aws, caller) =>
-    aws.ec2.describeVolumesModifications(caller, { volumeIds: [volume.volumeId] }),
+  const modifications = await actAs(
+    context,
+    request,
+    { action: 'ec2:DescribeVolumesModifications', resource: '*' },
+    async (aws, caller) => {
+      const answer = await aws.ec2.describeVolumesModifications(caller, { volumeIds: [volume.volumeId] });
+      // What EC2 says of a volume that was never modified.
+      return !answer.ok && answer.error.kind === 'NotFound' ? ok([]) : answer;
+    },
   );
   if (!modifications.ok) return modifications;
   const latest = [...modifications.value].sort((a, b) => b.startTime - a.startTime)[0];

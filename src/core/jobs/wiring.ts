@@ -58,7 +58,16 @@ export type WiringInput = {
   readonly operatorImage: string;
   readonly staging: { readonly uri: string };
   readonly logs: { readonly uri: string };
-  readonly job: { readonly uid: string; readonly attempt: number; readonly masterAddress: string; readonly workerCount: number };
+  /** `<namespace>/<name>` */
+  readonly runtime: string;
+  /** `key`: `<namespace>/<name>` */
+  readonly job: {
+    readonly key: string;
+    readonly uid: string;
+    readonly attempt: number;
+    readonly masterAddress: string;
+    readonly workerCount: number;
+  };
 };
 
 export type Wiring = {
@@ -83,7 +92,12 @@ export function wirePods(input: WiringInput): Wiring {
       name: 'elastic-credentials',
       image: input.operatorImage,
       args: ['credentials'],
-      env: [{ name: 'ELASTIC_WIRING', value: JSON.stringify(plan) }],
+      env: [
+        { name: 'ELASTIC_WIRING', value: JSON.stringify(plan) },
+        // For its audit records.
+        { name: 'ELASTIC_RUNTIME', value: input.runtime },
+        { name: 'ELASTIC_JOB', value: input.job.key },
+      ],
       resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
       securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
       volumeMounts: [

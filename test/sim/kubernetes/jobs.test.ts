@@ -81,7 +81,7 @@ test('an indexed job has one pod for each index, and is elastic while completion
   await at.value(at.port.create(jobs, job('work', spec, { [`${simulation}/duration`]: '1h' })));
   await at.pass(30_000);
   const three = await podsOf(at, 'work');
-  assert.deepEqual(three.map((each) => each.metadata.labels?.['batch.kubernetes.io/job-completion-index']).sort(), ['0', '1', '2']);
+  assert.deepEqual(three.map((each) => each.metadata.labels?.['batch.kubernetes.io/job-completion-index'] ?? '').sort(), ['0', '1', '2']);
   for (const each of three) {
     const index = each.metadata.annotations?.['batch.kubernetes.io/job-completion-index'];
     assert.match(each.metadata.name, new RegExp(`^work-${index}-[a-z0-9]{5}$`));
@@ -117,7 +117,7 @@ test('failures are retried with growing pauses until the limit, then the job fai
   const failed = await read(at, 'bad');
   assert.deepEqual(conditionTypes(failed), ['FailureTarget', 'Failed']);
   assert.deepEqual([reasonOf(failed, 'Failed'), failed.status?.failed], ['BackoffLimitExceeded', 3]);
-  const made = (await podsOf(at, 'bad')).map((each) => Date.parse(each.metadata.creationTimestamp ?? '')).sort();
+  const made = (await podsOf(at, 'bad')).map((each) => Date.parse(each.metadata.creationTimestamp ?? '')).sort((one, other) => one - other);
   assert.equal(made.length, 3);
   assert.ok((made[1] ?? 0) - (made[0] ?? 0) >= 10_000);
   assert.ok((made[2] ?? 0) - (made[1] ?? 0) >= 20_000);

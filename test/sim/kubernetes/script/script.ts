@@ -366,16 +366,20 @@ const custom: Chapter = {
     });
     await say(
       'condition applied',
-      port.apply(elasticNodes, { metadata: { name: 'node-1' }, status: { conditions: [condition('Launched', 'True')] } } as never, status),
+      port.apply(elasticNodes, { metadata: { name: 'node-1' }, status: { conditions: [condition('Launched', 'True')] } }, status),
     );
     await say(
       'by another',
-      port.apply(elasticNodes, { metadata: { name: 'node-1' }, status: { conditions: [condition('Ready', 'False')] } } as never, {
-        ...status,
-        fieldManager: 'other',
-      }),
+      port.apply(
+        elasticNodes,
+        { metadata: { name: 'node-1' }, status: { conditions: [condition('Ready', 'False')] } },
+        {
+          ...status,
+          fieldManager: 'other',
+        },
+      ),
     );
-    await say('no longer', port.apply(elasticNodes, { metadata: { name: 'node-1' }, status: {} } as never, status));
+    await say('no longer', port.apply(elasticNodes, { metadata: { name: 'node-1' }, status: {} }, status));
     await say('deleted', port.delete(elasticNodes, { name: 'node-1' }));
     await say('held', port.get(elasticNodes, { name: 'node-1' }));
     await say('let go', port.mergePatch(elasticNodes, { name: 'node-1' }, { metadata: { finalizers: null } }));
@@ -564,7 +568,7 @@ const batch: Chapter = {
     ): Promise<{ readonly spec: { readonly suspend?: boolean }; readonly status?: Record<string, unknown> }> => {
       const found = await port.get(jobs, at.in(name));
       if (!found.ok) throw new Error(found.error.message);
-      return found.value as never;
+      return found.value;
     };
     const condition = (type: string) => (status: Record<string, unknown> | undefined) =>
       ((status?.conditions ?? []) as readonly { readonly type: string; readonly status: string }[]).some(

@@ -58,7 +58,9 @@ export async function simulatedSide(): Promise<Side> {
 }
 
 /** The port with virtual time passing while an answer is waited for. Watches last until time passes otherwise. */
-function livePort({ port, answer }: Bed): KubernetesPort {
+function livePort(at: Bed): KubernetesPort {
+  const { port } = at;
+  const answer = <T>(call: Promise<T>): Promise<T> => at.answer(call);
   return {
     get: (...call) => answer(port.get(...call)),
     list: (...call) => answer(port.list(...call)),
