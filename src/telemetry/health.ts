@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** Undefined, or why not, in a few words. */
-export type Check = () => string | undefined;
+type Check = () => string | undefined;
 
 export type HealthOptions = {
   readonly host: string | undefined;

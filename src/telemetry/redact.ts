@@ -2,7 +2,7 @@
  * The last guard before a log line: callers never pass secrets on purpose. What has the name or the form of one is left out all the same.
  */
 
-export const redacted = '[redacted]';
+const redacted = '[redacted]';
 
 const deepest = 6;
 const longestText = 8_192;
