@@ -1,7 +1,7 @@
 import { between } from '../faults.ts';
 import { applyBuiltInDefaults, defaultTolerations } from './defaults.ts';
 import { type Answer, forbidden, invalid, namespaceTerminating, notFound } from './errors.ts';
-import { at, equalJson, type Fields, isFields } from './json.ts';
+import { at, equalJson, type Fields, isFields, textAt } from './json.ts';
 import { type Entity, type Kind, kindNamed } from './kinds.ts';
 import type { Store } from './store.ts';
 import { timestamp } from './time.ts';
@@ -21,8 +21,9 @@ export function randomSuffix(store: Store): string {
 /** Turns a decoded object into one that may be stored for the first time: identity, defaults, what admission adds, validation. Changes its argument. */
 export function admitCreate(store: Store, rules: SchemaRules, kind: Kind, object: Fields): Answer<Entity> {
   const given = isFields(object.metadata) ? object.metadata : {};
-  const name = String(given.name ?? (typeof given.generateName === 'string' ? given.generateName + randomSuffix(store) : ''));
-  const namespace = kind.namespaced ? String(given.namespace ?? '') : undefined;
+  const generated = typeof given.generateName === 'string' ? given.generateName + randomSuffix(store) : '';
+  const name = textAt(given, 'name') || generated;
+  const namespace = kind.namespaced ? textAt(given, 'namespace') : undefined;
   const allowed = checkNamespace(store, kind, name, namespace);
   if (!allowed.ok) return allowed;
   const {
@@ -132,7 +133,7 @@ function admitPod(store: Store, kind: Kind, pod: Fields): Answer<void> {
   const spec = isFields(pod.spec) ? pod.spec : {};
   const name = String(at(pod, 'metadata', 'name'));
   const namespace = String(at(pod, 'metadata', 'namespace'));
-  const account = String(spec.serviceAccountName ?? 'default');
+  const account = textAt(spec, 'serviceAccountName') || 'default';
   if (store.get(serviceAccounts, `${namespace}/${account}`) === undefined) {
     return forbidden(kind, name, `error looking up service account ${namespace}/${account}: serviceaccount "${account}" not found`);
   }

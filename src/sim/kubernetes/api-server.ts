@@ -5,7 +5,7 @@ import { applyConfiguration, nobody, type Owners, ownersAfterUpdate, readablePat
 import { createDeletion } from './deletion.ts';
 import { type Answer, alreadyExists, conflict, invalid, modified, notFound } from './errors.ts';
 import { difference, leafPaths } from './fieldpaths.ts';
-import { at, copyJson, equalJson, type Fields, isFields } from './json.ts';
+import { at, copyJson, equalJson, type Fields, isFields, textAt } from './json.ts';
 import { apiVersionOf, type Entity, type Kind } from './kinds.ts';
 import { shapeOf } from './shapes.ts';
 import { createStore, type HistoryWindow, keyOf, type Store } from './store.ts';
@@ -65,8 +65,8 @@ export function createApiServer(world: World, rules: SchemaRules, window: Histor
     if (uid !== undefined && at(object, 'metadata', 'resourceVersion') === undefined && (kind.custom || conditionalOnly.has(kind.kind))) {
       return invalid(kind, name, [{ field: 'metadata.resourceVersion', value: 0, message: 'must be specified for an update' }]);
     }
-    const wantedUid = at(object, 'metadata', 'uid');
-    if (uid !== undefined && wantedUid !== undefined && wantedUid !== uid) return otherUid(kind, name, String(wantedUid), uid);
+    const wantedUid = textAt(object, 'metadata', 'uid');
+    if (uid !== undefined && wantedUid !== '' && wantedUid !== uid) return otherUid(kind, name, wantedUid, uid);
     return patch(kind, keyFrom(kind, object), subresource, manager, () => object);
   }
 
@@ -98,13 +98,9 @@ export function createApiServer(world: World, rules: SchemaRules, window: Histor
     const configuration = appliedFields(kind, object, subresource);
     if (current === undefined) {
       if (subresource !== undefined) return notFound(kind, nameOf(key));
-      const uid = at(object, 'metadata', 'uid');
-      if (uid !== undefined) {
-        return conflict(
-          kind,
-          nameOf(key),
-          `uid mismatch: the provided object specified uid ${String(uid)}, and no existing object was found`,
-        );
+      const uid = textAt(object, 'metadata', 'uid');
+      if (uid !== '') {
+        return conflict(kind, nameOf(key), `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
       }
       return remember(
         owner,

@@ -23,7 +23,7 @@ export function conditionIsTrue(object: unknown, type: string): boolean {
 }
 
 /** The object with the condition set; its transition time moves only with its status. */
-export function withCondition<T extends Entity | Fields>(object: T, now: string, patch: ConditionPatch): Fields {
+export function withCondition(object: Entity | Fields, now: string, patch: ConditionPatch): Fields {
   const before = findCondition(object, patch.type);
   const lastTransitionTime = before?.status === patch.status ? before.lastTransitionTime : now;
   const next = { ...patch, lastTransitionTime };

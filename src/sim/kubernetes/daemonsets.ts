@@ -96,7 +96,7 @@ function fits(set: Entity & DaemonSet, node: Node): boolean {
     ...spec,
     tolerations: [...(spec.tolerations ?? []), ...daemonTolerations, { key: 'node.kubernetes.io/not-ready', operator: 'Exists' }],
   };
-  return matchesNode(spec, node) && untolerated(tolerant as typeof spec, node.spec?.taints) === undefined;
+  return matchesNode(spec, node) && untolerated(tolerant, node.spec?.taints) === undefined;
 }
 
 /** The set's own affinity with the node's name in every term, as util.ReplaceDaemonSetPodNodeNameNodeAffinity puts it there. */

@@ -1,4 +1,4 @@
-import { at, type Fields, isFields } from './json.ts';
+import { at, type Fields, isFields, textAt } from './json.ts';
 import type { Kind } from './kinds.ts';
 
 /** The defaults that the API server writes into Kubernetes' own kinds (pkg/apis/<group>/v1/defaults.go), as far as someone reads them. Changes its argument. */
@@ -56,7 +56,7 @@ function defaultPodSpec(spec: Fields): void {
 function defaultContainer(container: Fields): void {
   container.terminationMessagePath ??= '/dev/termination-log';
   container.terminationMessagePolicy ??= 'File';
-  container.imagePullPolicy ??= pullPolicy(String(container.image ?? ''));
+  container.imagePullPolicy ??= pullPolicy(textAt(container, 'image'));
   container.resources ??= {};
   if (isFields(container.resources) && isFields(container.resources.limits)) {
     container.resources.requests = {

@@ -65,3 +65,9 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
   }
   return current;
 }
+
+/** The text at a path of names, '' where there is none. */
+export function textAt(value: unknown, ...path: readonly string[]): string {
+  const found = at(value, ...path);
+  return typeof found === 'string' ? found : '';
+}

@@ -79,7 +79,7 @@ export function startNodeLifecycle(server: ApiServer, machines: Machines, pods: 
   /** Taints by condition, and by `unschedulable`. */
   function reconcileTaints(name: string): void {
     server.change(nodeKind, name, (current) => {
-      const node = current as Entity & Node;
+      const node: Entity & Node = current;
       const ready = findCondition(node, 'Ready')?.status;
       const now = timestamp(world.now());
       const wanted: Taint[] = [];
@@ -102,7 +102,7 @@ export function startNodeLifecycle(server: ApiServer, machines: Machines, pods: 
 
   /** Deletes pods that do not tolerate a NoExecute taint (any longer); answers when the next one's time is over. */
   function evictByTaints(name: string): number | undefined {
-    const node = store.get(nodeKind, name) as (Entity & Node) | undefined;
+    const node: (Entity & Node) | undefined = store.get(nodeKind, name);
     const taints = (node?.spec?.taints ?? []).filter((taint) => taint.effect === 'NoExecute');
     if (taints.length === 0) return undefined;
     let next: number | undefined;

@@ -44,7 +44,7 @@ export function startScheduler(server: ApiServer, pods: PodIndex): void {
   }
 
   function candidate(object: Entity): Candidate {
-    const node = object as Entity & Node;
+    const node: Entity & Node = object;
     const free = new Map(amountsOf(node.status?.allocatable));
     for (const pod of pods.onNode(node.metadata.name)) if (!isTerminal(pod)) add(free, negated(requestsOf(pod.spec)));
     return { node, free };

@@ -31,7 +31,7 @@ export function selectorOf(options: {
 
 function fieldText(object: Entity, path: readonly string[]): string {
   const value = at(object, ...path);
-  return value === undefined ? '' : String(value);
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
 /** Splits at commas that are not inside parentheses. */

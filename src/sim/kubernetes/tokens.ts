@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { TokenReview } from '../../ports/kubernetes.ts';
 import type { ApiServer } from './api-server.ts';
 import { type Answer, invalid, notFound } from './errors.ts';
+import { textAt } from './json.ts';
 import { type Entity, kindNamed } from './kinds.ts';
 import { parseTimestamp } from './time.ts';
 
@@ -115,7 +116,7 @@ export function createTokens(server: ApiServer, issuer: string): Tokens {
       if (pod === undefined) return notFound(pods, podKey);
       const { namespace = '' } = pod.metadata;
       const node = store.get(nodes, String(pod.spec?.nodeName));
-      const name = String(pod.spec?.serviceAccountName ?? 'default');
+      const name = textAt(pod, 'spec', 'serviceAccountName') || 'default';
       return request({ namespace, name }, { audiences: [audience], expirationSeconds }, { pod, ...(node === undefined ? {} : { node }) });
     },
     review(token, audiences) {

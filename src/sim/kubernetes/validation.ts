@@ -1,5 +1,5 @@
 import type { FieldProblem } from './errors.ts';
-import { at, equalJson, type Fields, isFields } from './json.ts';
+import { at, equalJson, type Fields, isFields, textAt } from './json.ts';
 import type { Entity, Kind } from './kinds.ts';
 
 /** Schema, defaults and rules of the custom resources; given by whoever composes the simulation, so that they are those of core/validation. */
@@ -22,7 +22,7 @@ const QUALIFIED_NAME = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 export function metadataProblems(kind: Kind, object: Fields, old: Entity | undefined): readonly FieldProblem[] {
   const metadata = isFields(object.metadata) ? object.metadata : {};
   const problems: FieldProblem[] = [];
-  const name = String(metadata.name ?? '');
+  const name = textAt(metadata, 'name');
   if (name === '' && !kind.custom)
     problems.push({ field: 'metadata.name', message: 'Required value: name or generateName is required', reason: 'FieldValueRequired' });
   else if (!kind.custom && !kind.plural.includes('role') && !nameFits(kind, name)) {

@@ -9,7 +9,7 @@ import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
 import { createWorld, type SimulatedProcess, type World } from '../../../src/sim/world.ts';
 import { job, jobs, machine, pods } from './bed.ts';
 
-const SEEDS = 25;
+const SEEDS = 12;
 
 /** A small operator that knows nothing of virtual time: it keeps six jobs existing, watches pods, and marks what it has seen. */
 async function operate(process: SimulatedProcess, port: KubernetesPort): Promise<void> {
