@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { subscribe } from 'node:diagnostics_channel';
-import { after, before, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import type { ConfigMap, Event, Job, Pod, Stored } from '../../src/api/kubernetes.ts';
 import { connectKubernetes, type KubernetesConnection } from '../../src/kube/connect.ts';
 import { createApplier } from '../../src/machinery/applier.ts';
@@ -67,13 +67,10 @@ async function createMany(prefix: string, count: number, labels: Readonly<Record
   }
 }
 
-type Informed = {
-  readonly informer: Informer<ConfigMap, 'value'>;
-  readonly telemetry: ReturnType<typeof recordedTelemetry>;
-  stop(): Promise<void>;
-};
+type Informed = { readonly informer: Informer<ConfigMap, 'value'>; readonly telemetry: ReturnType<typeof recordedTelemetry> };
 
-function inform(through: KubernetesPort, labelSelector: string, pageSize: number, watchSeconds = 290): Informed {
+/** Runs until the test is over. */
+function inform(context: TestContext, through: KubernetesPort, labelSelector: string, pageSize: number, watchSeconds = 290): Informed {
   const telemetry = recordedTelemetry();
   const informer = createInformer<ConfigMap, 'value'>({
     port: through,
@@ -89,14 +86,11 @@ function inform(through: KubernetesPort, labelSelector: string, pageSize: number
   });
   const abort = new AbortController();
   const running = informer.run(abort.signal);
-  return {
-    informer,
-    telemetry,
-    async stop() {
-      abort.abort();
-      await running;
-    },
-  };
+  context.after(async () => {
+    abort.abort();
+    await running;
+  });
+  return { informer, telemetry };
 }
 
 function changesOf(informer: Informed['informer']): readonly string[] {
@@ -147,10 +141,10 @@ async function converged({ informer }: Informed, labelSelector: string): Promise
   });
 }
 
-test('reflector: pages, events, an API server that is killed', async () => {
+test('reflector: pages, events, an API server that is killed', async (context) => {
   const labelSelector = 'set=reflected';
   await createMany('reflected', 250, { set: 'reflected' });
-  const informed = inform(port, labelSelector, 100);
+  const informed = inform(context, port, labelSelector, 100);
   const { informer, telemetry } = informed;
   await informer.store.synced();
   assert.equal(informer.store.size(), 250);
@@ -174,10 +168,9 @@ test('reflector: pages, events, an API server that is killed', async () => {
   await waitFor('every change', async () => (changes.length >= 6 ? true : undefined));
   assert.deepEqual(changes.slice(2).sort(), whatChanged('reflected'));
   assert.equal(telemetry.counter('store_handler_errors_total'), 0);
-  await informed.stop();
 });
 
-test('reflector: away for so long that its version was compacted, it gets the differences all the same', async () => {
+test('reflector: away for so long that its version was compacted, it gets the differences all the same', async (context) => {
   const labelSelector = 'set=away';
   await createMany('away', 10, { set: 'away' });
   let away = false;
@@ -191,7 +184,7 @@ test('reflector: away for so long that its version was compacted, it gets the di
       return port.watch(type, options, onEvent, AbortSignal.any([signal, ours.signal]));
     },
   };
-  const informed = inform(interrupted, labelSelector, 100);
+  const informed = inform(context, interrupted, labelSelector, 100);
   await informed.informer.store.synced();
   const changes = changesOf(informed.informer);
   const left = informed.informer.store.resourceVersion() ?? '';
@@ -211,10 +204,9 @@ test('reflector: away for so long that its version was compacted, it gets the di
   assert.equal(await converged(informed, labelSelector), 10);
   assert.equal(informed.telemetry.counter('reflector_lists_total'), 2);
   assert.deepEqual([...changes].sort(), [...whatChanged('away'), 'modified away-0'].sort());
-  await informed.stop();
 });
 
-test('reflector: a list whose second page is compacted away meanwhile', async () => {
+test('reflector: a list whose second page is compacted away meanwhile', async (context) => {
   const labelSelector = 'set=compacted';
   await createMany('compacted', 30, { set: 'compacted' });
   const listed: string[] = [];
@@ -236,16 +228,15 @@ test('reflector: a list whose second page is compacted away meanwhile', async ()
       return result;
     },
   };
-  const informed = inform(slow, labelSelector, 10);
+  const informed = inform(context, slow, labelSelector, 10);
   await informed.informer.store.synced();
   assert.deepEqual(listed, ['10 first ok', '10 next Gone', 'all first ok']);
   assert.equal(await converged(informed, labelSelector), 30);
-  await informed.stop();
 });
 
-test('watch: bookmarks move an idle store on', async () => {
+test('watch: bookmarks move an idle store on', async (context) => {
   // One comes every minute, and one two seconds before a watch is over.
-  const informed = inform(port, 'set=nothing', 100, 4);
+  const informed = inform(context, port, 'set=nothing', 100, 4);
   await informed.informer.store.synced();
   const other = value(await port.create(configMaps, map('elsewhere')));
   // Its selector never sees `elsewhere`; a bookmark says that there was nothing to see.
@@ -254,7 +245,6 @@ test('watch: bookmarks move an idle store on', async () => {
     async () => (informed.informer.store.caughtUpWith(other.metadata.resourceVersion) === true ? true : undefined),
     90,
   );
-  await informed.stop();
 });
 
 test('server-side apply: a manager each, forced or refused; the applier writes only what changes something', async () => {
@@ -447,7 +437,7 @@ test('events are what kubectl shows, counted', async () => {
   assert.match(shown.stdout, /Normal\s+Waiting\s+.*x2.*machinery-test\s+for a node/);
 });
 
-test('one lease, two processes: the second leads when the first has released', async () => {
+test('one lease, two processes: the second leads when the first has released', async (context) => {
   const key = { namespace, name: 'leader' };
   const led: string[] = [];
   const candidate = (name: string) => {
@@ -466,7 +456,9 @@ test('one lease, two processes: the second leads when the first has released', a
         return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
       },
     });
-    return { stop, elector, running: elector.run(stop.signal) };
+    const running = elector.run(stop.signal);
+    context.after(() => stop.abort());
+    return { stop, elector, running };
   };
   const first = candidate('first');
   await waitFor('the first to lead', async () => (first.elector.isLeader() ? true : undefined));
