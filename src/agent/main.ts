@@ -97,15 +97,10 @@ function endpointOf(endpoint: string | undefined): { readonly endpoint?: string 
 }
 
 async function main(command: string | undefined): Promise<number> {
-  switch (command) {
-    case 'node-agent':
-      return await nodeAgent();
-    case 'credentials':
-      return await credentials();
-    default:
-      process.stderr.write('say which: node-agent or credentials\n');
-      return 2;
-  }
+  if (command === 'node-agent') return await nodeAgent();
+  if (command === 'credentials') return await credentials();
+  process.stderr.write('say which: node-agent or credentials\n');
+  return 2;
 }
 
 // The clock's timers do not keep the process alive.

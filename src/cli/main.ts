@@ -110,7 +110,7 @@ program
   .option('--seed <number>', 'the seed is the whole history', wholeNumber, 1)
   .action(async (options: { readonly filename: readonly string[]; readonly seed: number }) => {
     const files = options.filename.length === 0 ? ['examples/finance.yaml'] : options.filename;
-    exitCode = await runDemo({ files, seed: options.seed, terminal: process.stdout.isTTY === true }, io);
+    exitCode = await runDemo({ files, seed: options.seed, terminal: process.stdout.isTTY }, io);
   });
 
 for (const command of program.commands) command.exitOverride();

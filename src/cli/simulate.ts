@@ -44,7 +44,7 @@ export async function loadManifests(
   const errors = [...read.errors, ...checkManifests(read.manifests)];
   for (const error of errors) io.stderr(`${command}: ${formatInputError(error)}`);
   if (errors.length > 0) return undefined;
-  return read.manifests.map(({ object }) => object as SimulationManifest);
+  return read.manifests.map(({ object }) => object);
 }
 
 /** Who accessed what as whom, counted: one line per identity, action and resource kind. */

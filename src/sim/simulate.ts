@@ -177,7 +177,7 @@ function withData(manifest: SimulationManifest): SimulationManifest {
   };
   if (manifest.kind !== 'Secret' || stringData === undefined) return manifest;
   const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
-  return { ...rest, data: { ...rest.data, ...Object.fromEntries(encoded) } } as SimulationManifest;
+  return { ...rest, data: { ...rest.data, ...Object.fromEntries(encoded) } };
 }
 
 function resultOf(simulation: Simulation, violations: readonly Violation[]): SimulationResult {

@@ -10,7 +10,7 @@ import { type Simulation, type SimulationManifest, startSimulation } from '../..
 const hour = 3_600_000;
 
 function example(name: string): SimulationManifest[] {
-  return parseManifests(name, readFileSync(`examples/${name}`, 'utf8')).manifests.map(({ object }) => object as SimulationManifest);
+  return parseManifests(name, readFileSync(`examples/${name}`, 'utf8')).manifests.map(({ object }) => object);
 }
 
 function start(manifests: readonly SimulationManifest[], nodeAgents = false): Simulation {
@@ -37,7 +37,7 @@ void test('what was accessed agrees with what explain says, identity by identity
   await simulation.settle(4 * hour);
   const runtime = simulation.runtimes()[0] as ElasticRuntime;
   for (const job of simulation.jobs()) {
-    const planned = planAccess({ runtime, job: job as ElasticJob });
+    const planned = planAccess({ runtime, job: job });
     assert.ok(planned.ok);
     const own = simulation.operator.audit.filter((record) => record.job === `${job.metadata.namespace}/${job.metadata.name}`);
     const identities = new Set(own.filter(({ action }) => !action.startsWith('sts:')).map(({ identity }) => identity));
@@ -129,7 +129,7 @@ void test("a runtime that names another namespace's roles is refused by their tr
   const simulation = start(manifests);
   simulation.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'intruder' } });
   // The account was made for finance alone: what the intruder writes is the same, but for its namespace.
-  for (const manifest of intruder) simulation.apply(manifest as SimulationManifest);
+  for (const manifest of intruder) simulation.apply(manifest);
   await simulation.world.runUntil(
     () => simulation.jobs().some(({ metadata, status }) => metadata.namespace === 'finance' && status?.phase === 'Succeeded'),
     hour,

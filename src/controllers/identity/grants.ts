@@ -103,7 +103,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     const { runtime } = request;
     return chainSteps({
       scope: scopeOf(runtime, options.clusterName, request.job?.uid),
-      principals: principalsOf(runtime as Parameters<typeof principalsOf>[0]),
+      principals: principalsOf(runtime),
       identity: request.identity,
       caller: request.caller ?? 'operatorPod',
       connectionRole: (name) => {

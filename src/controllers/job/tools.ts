@@ -53,7 +53,7 @@ export type JobVerdict =
 export const go = { go: true } satisfies JobVerdict;
 
 export function notesOf(view: Pick<JobView, 'draft'>): JobNotes {
-  return (view.draft.value().internal ?? {}) as JobNotes;
+  return view.draft.value().internal ?? {};
 }
 
 export function note(view: Pick<JobView, 'draft'>, notes: { readonly [K in keyof JobNotes]?: JobNotes[K] | undefined }): void {

@@ -25,7 +25,7 @@ export type RuntimeNotes = {
 };
 
 export function notesOf(runtime: ElasticRuntime): RuntimeNotes {
-  return (runtime.status?.internal ?? {}) as RuntimeNotes;
+  return runtime.status?.internal ?? {};
 }
 
 /**

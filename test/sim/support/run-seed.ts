@@ -58,7 +58,7 @@ function perform({ kubernetes: { server } }: Simulation, action: Action): void {
       action.kind
     ];
     if (change !== undefined)
-      server.patch(jobs, key, undefined, 'kubectl', (current) => ({ ...current, spec: { ...(current.spec ?? {}), ...change } }));
+      server.patch(jobs, key, undefined, 'kubectl', (current) => ({ ...current, spec: { ...current.spec, ...change } }));
   }
 }
 
