@@ -18,7 +18,9 @@ function fail(line) {
 }
 
 function lockDigest() {
-  return createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
 }
 
 function installed() {
@@ -33,16 +35,23 @@ function npm(args) {
 }
 
 function ensureInstalled() {
-  if (Number(process.versions.node.split('.')[0]) < 20) fail(`Node >= 20 is needed to start; this is ${process.version}. Install a newer Node and run the command again.`);
+  if (Number(process.versions.node.split('.')[0]) < 20)
+    fail(`Node >= 20 is needed to start; this is ${process.version}. Install a newer Node and run the command again.`);
   if (installed()) return;
   process.stderr.write('Installing dependencies (npm ci), once…\n');
   const result = npm(['ci', '--no-audit', '--no-fund']);
-  if (result.status !== 0) fail(`npm ci failed (${result.error?.message ?? `exit ${result.status}`}): see its message above; the package registry must be reachable.`);
+  if (result.status !== 0)
+    fail(
+      `npm ci failed (${result.error?.message ?? `exit ${result.status}`}): see its message above; the package registry must be reachable.`,
+    );
   if (!existsSync(nodeBinary)) {
     // With install scripts switched off (ignore-scripts), the `node` package could not fetch its binary: run just that one script.
     spawnSync(process.execPath, ['installArchSpecificPackage.js'], { cwd: join(root, 'node_modules', 'node'), stdio: ['ignore', 2, 2] });
   }
-  if (!existsSync(nodeBinary)) fail('Node 26 could not be installed: npm\'s install scripts are switched off (ignore-scripts) and the package\'s own script failed. Run: npm rebuild node --ignore-scripts=false');
+  if (!existsSync(nodeBinary))
+    fail(
+      "Node 26 could not be installed: npm's install scripts are switched off (ignore-scripts) and the package's own script failed. Run: npm rebuild node --ignore-scripts=false",
+    );
   mkdirSync(dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, lockDigest());
 }

@@ -33,9 +33,15 @@ const packageRooms: readonly { readonly pattern: RegExp; readonly rooms: readonl
 /** Rooms that see the outside world through ports only; `node:crypto` for hashing, `node:buffer` and `node:zlib` for bytes have no effects. */
 const withoutEffects = new Set(['api', 'core', 'ports', 'machinery', 'controllers', 'sim']);
 const harmlessBuiltins = new Set(['node:crypto', 'node:buffer']);
-const forbiddenGlobals = /\b(setTimeout|setInterval|Date\.now|Math\.random|process\.(env|exit|argv)|performance\.now|fetch)\s*[(.[]|\bnew Date\(\)|crypto\.subtle|randomUUID|randomBytes/;
+const forbiddenGlobals =
+  /\b(setTimeout|setInterval|Date\.now|Math\.random|process\.(env|exit|argv)|performance\.now|fetch)\s*[(.[]|\bnew Date\(\)|crypto\.subtle|randomUUID|randomBytes/;
 
-type Source = { readonly file: string; readonly room: string; readonly text: string; readonly imports: readonly { readonly target: string; readonly typeOnly: boolean }[] };
+type Source = {
+  readonly file: string;
+  readonly room: string;
+  readonly text: string;
+  readonly imports: readonly { readonly target: string; readonly typeOnly: boolean }[];
+};
 
 function sources(): readonly Source[] {
   return readdirSync('src', { recursive: true, withFileTypes: true })
@@ -83,7 +89,8 @@ void test('each outside package has one room that imports it, and rooms without 
       if (target.startsWith('.')) continue;
       const rule = packageRooms.find(({ pattern }) => pattern.test(target));
       if (rule !== undefined && !rule.rooms.includes(source.room)) wrong.push(`${source.file} imports ${target}`);
-      if (target.startsWith('node:') && withoutEffects.has(source.room) && !harmlessBuiltins.has(target)) wrong.push(`${source.file} imports ${target}`);
+      if (target.startsWith('node:') && withoutEffects.has(source.room) && !harmlessBuiltins.has(target))
+        wrong.push(`${source.file} imports ${target}`);
     }
   }
   assert.deepEqual(wrong, []);
