@@ -5,7 +5,7 @@ import type { Clock, Random } from '../ports/clock.ts';
 /** setTimeout takes 32 bits: a longer delay would fire at once. */
 const longestTimeoutMs = 2 ** 31 - 1;
 
-/** The machine's clocks. Its timers do not keep the process alive: what must finish is awaited by main. */
+/** The machine's clocks. A timer keeps the process alive, as work that waits should; who stops cancels its timers. */
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
