@@ -5,8 +5,9 @@ ARG NODE_IMAGE=node:26-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-# The Node of the image runs the build: the one of node_modules and its install script are not needed.
-RUN npm ci --ignore-scripts --no-audit --no-fund
+# The Node of the image runs the build: the one of node_modules and its install script are not needed. Not `npm ci`: it refuses a lock file
+# that lacks optional packages of platforms which are not this one.
+RUN npm install --no-save --ignore-scripts --no-audit --no-fund
 COPY scripts/bundle.ts scripts/
 COPY src src
 RUN node scripts/bundle.ts

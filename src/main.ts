@@ -15,7 +15,7 @@ import { createOperator, type Operator } from './controllers/start.ts';
 import { reservedByMachine } from './core/nodes/reserved.ts';
 import { type Catalog, type CatalogOptions, readCatalog } from './core/packing/catalog.ts';
 import { auditOf } from './core/policy/audit.ts';
-import { connectKubernetes } from './kube/connect.ts';
+import { connectKubernetes, type KubernetesConnection } from './kube/connect.ts';
 import { createInformer } from './machinery/informer.ts';
 import { createLeaderElector, processIdentity } from './machinery/leader-elector.ts';
 import type { AuditPort } from './ports/aws/index.ts';
@@ -39,7 +39,7 @@ async function runOperator(config: OperatorConfig, telemetry: ProcessTelemetry, 
   const random = systemRandom();
   const catalog = readCatalogs(config.catalogFiles);
   const certificate = config.broker && readCertificate(config.broker);
-  const kubernetes = connectKubernetes(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig });
+  const kubernetes = connect(config.kubeconfig);
   const aws = connectAws(config, clock);
   const operator = createOperator({
     kubernetes: kubernetes.port,
@@ -73,6 +73,17 @@ async function runOperator(config: OperatorConfig, telemetry: ProcessTelemetry, 
   await Promise.all([watching, broker?.close(), health.close()]);
   aws.close();
   await kubernetes.close();
+}
+
+function connect(kubeconfig: string | undefined): KubernetesConnection {
+  try {
+    return connectKubernetes(kubeconfig === undefined ? {} : { kubeconfig });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new WrongConfiguration(
+      `--kubeconfig${kubeconfig === undefined ? '' : `=${JSON.stringify(kubeconfig)}`}: ${why}; give the path of another file`,
+    );
+  }
 }
 
 type ElectionParts = {

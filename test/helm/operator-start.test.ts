@@ -231,8 +231,14 @@ test('nothing that was logged holds a token', async () => {
   assert.ok(!/eyJ[\w-]+\.[\w-]+\./.test(text));
 });
 
-async function exitOf(...more: readonly string[]): Promise<{ readonly code: number | null; readonly error: string }> {
-  const child = spawn(process.execPath, [program, ...localArguments(), ...more], { stdio: ['ignore', 'ignore', 'pipe'] });
+/** The chart's arguments, with some of them replaced. */
+function withFlags(...flags: readonly string[]): readonly string[] {
+  const nameOf = (arg: string) => arg.split('=')[0];
+  return [...localArguments().filter((arg) => !flags.map(nameOf).includes(nameOf(arg))), ...flags];
+}
+
+async function exitOf(...flags: readonly string[]): Promise<{ readonly code: number | null; readonly error: string }> {
+  const child = spawn(process.execPath, [program, ...withFlags(...flags)], { stdio: ['ignore', 'ignore', 'pipe'] });
   let error = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text));
   const [code] = (await once(child, 'exit')) as [number | null];
@@ -250,9 +256,15 @@ test('what cannot be used is one line and exit 2: flags, files, commands', async
     code: 2,
     error: 'elastic-runtime-operator: --catalog="/does/not/exist": cannot be read (ENOENT); give the path of another file\n',
   });
+  const unreadable = await exitOf('--kubeconfig=/does/not/exist');
+  assert.equal(unreadable.code, 2);
+  assert.match(
+    unreadable.error,
+    /^elastic-runtime-operator: --kubeconfig="\/does\/not\/exist": ENOENT.*; give the path of another file\n$/,
+  );
   assert.deepEqual(await exitOf('--log-level=loud'), {
     code: 2,
-    error: 'elastic-runtime-operator: --log-level: is given 2 times; give it once\n',
+    error: 'elastic-runtime-operator: --log-level="loud": give one of debug, info, warn, error\n',
   });
 });
 
@@ -262,8 +274,7 @@ test('an address that is taken ends the process with 1', async (t) => {
   t.after(() => taken.close());
   const address = taken.address();
   assert.ok(typeof address === 'object' && address !== null);
-  const own = localArguments().filter((arg) => !arg.startsWith('--health-address'));
-  const child = spawn(process.execPath, [program, ...own, `--health-address=127.0.0.1:${address.port}`], {
+  const child = spawn(process.execPath, [program, ...withFlags(`--health-address=127.0.0.1:${address.port}`)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';
