@@ -10,6 +10,7 @@ import { bed, configMaps, type Plain, pod, pods, refusal, services } from './bed
 const key = { namespace: 'finance', name: 'settings' };
 const ours = { fieldManager: 'operator', force: true } as const;
 const theirs = { fieldManager: 'other' } as const;
+const shape = shapeOf(kindNamed('ConfigMap'));
 
 test('apply creates, sets, and takes away what it no longer applies', async () => {
   const at = await bed();
@@ -38,6 +39,28 @@ test('fields of others: refused without force, taken over with it, kept while an
   // It is theirs now: not applying it any more does not take it away.
   const ceded = await at.value(at.port.apply(configMaps, { metadata: { ...key, labels: { app: 'etl' } } }, ours));
   assert.deepEqual(ceded.data, { a: '2', shared: 'x' });
+});
+
+test('what somebody else writes is theirs, and a repeated apply takes it back', async () => {
+  const at = await bed();
+  await at.value(at.port.apply(configMaps, { metadata: key, data: { a: '1', b: '1' } }, ours));
+  await at.value(at.port.mergePatch(configMaps, key, { data: { a: '2' } }));
+  const forced = await at.value(at.port.apply(configMaps, { metadata: key, data: { a: '1', b: '1' } }, ours));
+  assert.deepEqual(forced.data, { a: '1', b: '1' });
+  await at.value(at.port.mergePatch(configMaps, key, { data: { a: '2' } }));
+  const refused = await at.answer(at.port.apply(configMaps, { metadata: key, data: { a: '3' } }, { fieldManager: 'operator' }));
+  assert.equal(refusal(refused).kind, 'Conflict');
+  const ceded = await at.value(at.port.apply(configMaps, { metadata: key, data: { b: '1' } }, ours));
+  assert.deepEqual(ceded.data, { a: '2', b: '1' });
+});
+
+test('an empty map that was applied and now has members keeps those of nobody', () => {
+  const owner = 'x/Apply';
+  const empty = applyConfiguration({ current: undefined, applied: { data: {} }, owners: nobody, owner, force: true, shape });
+  assert.ok(empty.ok);
+  const current = { data: { default: '1' } };
+  const filled = applyConfiguration({ current, applied: { data: { a: '1' } }, owners: empty.owners, owner, force: true, shape });
+  assert.deepEqual(filled.ok && filled.object, { data: { default: '1', a: '1' } });
 });
 
 test('items of keyed lists merge by key, finalizers as a set, atomic lists as a whole', async () => {
@@ -97,7 +120,6 @@ const steps = fc.array(fc.record({ owner: fc.constantFrom('x/Apply', 'y/Apply', 
 test('property: what was applied last is there; what nobody applies is gone; applying again changes nothing', () => {
   fc.assert(
     fc.property(steps, (all) => {
-      const shape = shapeOf(kindNamed('ConfigMap'));
       let object: Fields | undefined;
       let owners: Owners = nobody;
       const last = new Map<string, Fields>();

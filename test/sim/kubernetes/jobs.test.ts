@@ -4,7 +4,7 @@ import type { Job, Pod } from '../../../src/api/kubernetes.ts';
 import { loseNode } from '../../../src/sim/kubernetes/cluster.ts';
 import { formatIndexes, parseIndexes } from '../../../src/sim/kubernetes/job-pods.ts';
 import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
-import { type Bed, bed, job, jobs, machine, namespaces, pods, refusal } from './bed.ts';
+import { type Bed, bed, job, jobs, machine, namespaces, pod, pods, refusal } from './bed.ts';
 
 const simulation = 'simulation.elasticruntime.dev';
 
@@ -148,6 +148,51 @@ test('the pod failure policy ignores disruptions and fails the job on an exit co
   assert.equal(reasonOf(await read(at, 'fatal'), 'Failed'), 'PodFailurePolicy');
 });
 
+test('where only failed pods are replaced, one that is on its way out is waited for', async () => {
+  const at = await bed();
+  machine(at.kubernetes, 'one');
+  const spec = { completionMode: 'Indexed', parallelism: 1, completions: 1, podReplacementPolicy: 'Failed' } as const;
+  const annotations = { [`${simulation}/duration`]: '1h' };
+  await at.value(at.port.create(jobs, job('work', spec, annotations)));
+  await at.value(at.port.create(jobs, job('waits', { ...spec, template: { spec: { ...pod('x').spec, nodeSelector: { pool: 'none' } } } })));
+  await at.pass(30_000);
+  const names = async (name: string): Promise<readonly string[]> => (await podsOf(at, name)).map((each) => each.metadata.name);
+  const [first, ...none] = await names('work');
+  assert.deepEqual(none, []);
+  const held = { metadata: { finalizers: ['batch.kubernetes.io/job-tracking', 'example.com/look'] } };
+  await at.value(at.port.mergePatch(pods, key(first ?? ''), held));
+  at.kubernetes.machines.lose('one', 'stopped');
+  await at.value(at.port.delete(pods, key(first ?? '')));
+  await at.pass(5000);
+  const leaving = await read(at, 'work');
+  assert.deepEqual([await names('work'), leaving.status?.active, leaving.status?.terminating], [[first], undefined, 1]);
+  // Nobody but the pod collector is there to end a pod that was never placed.
+  const [unplaced] = await names('waits');
+  await at.value(at.port.delete(pods, key(unplaced ?? '')));
+  await at.pass(60_000);
+  const [next] = await names('waits');
+  assert.ok(next !== undefined && next !== unplaced);
+});
+
+test('of two pods with the same index one goes, uncounted', async () => {
+  const at = await bed();
+  machine(at.kubernetes, 'one');
+  const spec = { completionMode: 'Indexed', parallelism: 1, completions: 1 } as const;
+  await at.value(at.port.create(jobs, job('work', spec, { [`${simulation}/duration`]: '1h' })));
+  await at.pass(30_000);
+  const [first] = await podsOf(at, 'work');
+  assert.ok(first);
+  const { labels, annotations, finalizers, ownerReferences } = first.metadata;
+  const twin = { labels, annotations, finalizers, ownerReferences } as Pod['metadata'];
+  await at.value(at.port.create(pods, pod('twin', { metadata: twin })));
+  await at.pass(30_000);
+  assert.deepEqual(
+    (await podsOf(at, 'work')).map((each) => each.metadata.name),
+    [first.metadata.name],
+  );
+  assert.equal((await read(at, 'work')).status?.failed, undefined);
+});
+
 test('a deadline ends a job, and no terminal condition comes before its pods are gone', async () => {
   const at = await bed();
   machine(at.kubernetes, 'one');
@@ -194,7 +239,8 @@ test('deleting a job orphans its pods unless told otherwise, and nothing of it s
   await at.pass(2 * 60_000);
   for (const name of ['kept', 'gone', 'waited']) assert.equal(refusal(await at.answer(at.port.get(jobs, key(name)))).kind, 'NotFound');
   const [orphan] = await podsOf(at, 'kept');
-  assert.deepEqual([orphan?.metadata.ownerReferences, orphan?.metadata.finalizers], [undefined, undefined]);
+  assert.ok(orphan);
+  assert.deepEqual([orphan.metadata.ownerReferences, orphan.metadata.finalizers, orphan.status?.phase], [undefined, undefined, 'Running']);
   assert.deepEqual([(await podsOf(at, 'gone')).length, (await podsOf(at, 'waited')).length], [0, 0]);
 });
 

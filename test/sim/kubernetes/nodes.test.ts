@@ -105,6 +105,8 @@ test('the scheduler minds selectors, affinity, taints, resources and the number 
   const rows: readonly (readonly [string, Parameters<typeof pod>[1], string | undefined])[] = [
     ['large', { cpu: '4' }, undefined],
     ['tolerant', { cpu: '4', spec: { tolerations } }, 'tainted'],
+    ['tolerates-another', { cpu: '4', spec: { tolerations: [{ key: 'gpu', value: 'x' }] } }, undefined],
+    ['large-init', { cpu: '100m', spec: { initContainers: [{ name: 'init', resources: { requests: { cpu: '16' } } }] } }, undefined],
     ['selected', { spec: { nodeSelector: { kind: 'gpu' }, tolerations } }, 'tainted'],
     ['nowhere', { spec: { nodeSelector: { kind: 'tpu' } } }, undefined],
     ['wants', { spec: { ...affinity('In', ['gpu']), tolerations } }, 'tainted'],
@@ -186,6 +188,38 @@ test('a deleted pod ends within its grace period in a terminal phase; one that w
   assert.deepEqual([ended.status?.phase, ended.status?.containerStatuses?.[0]?.state?.terminated?.exitCode], ['Failed', 143]);
   await at.value(at.port.mergePatch(pods, { namespace: 'finance', name: 'etl' }, { metadata: { finalizers: null } }));
   assert.equal(refusal(await at.answer(at.port.get(pods, { namespace: 'finance', name: 'etl' }))).kind, 'NotFound');
+});
+
+test('a pod that is deleted while it starts fails too; deletion can be hastened, not put off', async () => {
+  const at = await bed();
+  machine(at.kubernetes, 'one');
+  const volumes = [{ name: 'keys', secret: { secretName: 'none' } }];
+  const finalizers = ['example.com/look'];
+  await at.value(at.port.create(pods, pod('starts', { spec: { volumes }, metadata: { finalizers } })));
+  await at.value(at.port.create(pods, pod('hangs', { spec: { volumes }, metadata: { finalizers } })));
+  await at.pass(30_000);
+  await at.value(at.port.delete(pods, { namespace: 'finance', name: 'starts' }));
+  await at.pass(10_000);
+  const ended = await podNamed(at, 'starts');
+  assert.deepEqual([ended.status?.phase, ended.status?.containerStatuses?.[0]?.state?.terminated?.exitCode], ['Failed', 137]);
+  at.kubernetes.machines.lose('one', 'stopped');
+  const grace = async (gracePeriodSeconds?: number): Promise<readonly unknown[]> => {
+    await at.value(
+      at.port.delete(pods, { namespace: 'finance', name: 'hangs' }, gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    );
+    const { deletionGracePeriodSeconds, generation } = (await podNamed(at, 'hangs')).metadata;
+    return [deletionGracePeriodSeconds, generation];
+  };
+  assert.deepEqual(
+    [await grace(), await grace(60), await grace(), await grace(10), await grace(0)],
+    [
+      [30, 2],
+      [30, 2],
+      [30, 2],
+      [10, 2],
+      [0, 2],
+    ],
+  );
 });
 
 test('the Eviction API refuses where a budget does, marks the pod and deletes it where it does not', async () => {

@@ -134,6 +134,46 @@ test('under rough, watches lag, break and lose their place, yet what they show i
   assert.ok(lagged && ends.cut > 0 && ends.closed > 0 && ends.gone > 0, JSON.stringify(ends));
 });
 
+test('a lagging watch misses nothing, bookmarks or not', async () => {
+  const at = await bed({ faults: { ...noisy, rates: { ...profiles.none.rates, stale: 1 } } });
+  const seen = watch(at, { resourceVersion: String(at.kubernetes.server.store.version()) });
+  const created: string[] = [];
+  for (let count = 0; count < 400; count += 1) {
+    await create(at, `c${count}`);
+    created.push(`Added c${count}`);
+    await at.pass(700);
+  }
+  await at.pass(10_000);
+  assert.ok(seen.events.some((event) => event.type === 'Bookmark'));
+  assert.deepEqual(shown(seen), created);
+});
+
+test('a list that may come from a cache may be older, and a watch from its version catches up', async () => {
+  const at = await bed({ faults: { ...noisy, rates: { ...profiles.none.rates, stale: 1 } } });
+  await create(at, 'old');
+  await create(at, 'gone');
+  await at.pass(20_000);
+  const key = { namespace: 'finance', name: 'old' };
+  const changed = await at.value(at.port.mergePatch(configMaps, key, { data: { a: '1' } }));
+  await create(at, 'new');
+  await at.value(at.port.delete(configMaps, { namespace: 'finance', name: 'gone' }));
+  const names = (items: readonly Plain[]): readonly string[] =>
+    items.map((item) => item.metadata.name).filter((name) => name !== 'kube-root-ca.crt');
+  const fresh = await at.value(at.port.list(configMaps, { namespace: 'finance' }));
+  assert.deepEqual(names(fresh.items), ['new', 'old']);
+  const stale: string[] = [];
+  for (let attempt = 0; attempt < 40 && stale.length === 0; attempt += 1) {
+    const list = await at.value(at.port.list(configMaps, { namespace: 'finance', resourceVersion: '0' }));
+    if (Number(list.resourceVersion) >= Number(changed.metadata.resourceVersion)) continue;
+    stale.push(...names(list.items));
+    assert.equal(list.items.find((item) => item.metadata.name === 'old')?.data, undefined);
+    const seen = watch(at, { resourceVersion: list.resourceVersion });
+    await at.pass(10_000);
+    assert.deepEqual(shown(seen), ['Modified old', 'Added new', 'Deleted gone']);
+  }
+  assert.deepEqual(stale, ['gone', 'old']);
+});
+
 test('nobody hears from a dead process’s watches', async () => {
   const at = await bed();
   const seen = watch(at);

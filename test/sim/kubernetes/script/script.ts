@@ -192,6 +192,11 @@ const applying: Chapter = {
     await say('ceded, but shared', port.apply(configMaps, { metadata: key, data: { z: '1' } }, operator));
     await say('forced', port.apply(configMaps, { metadata: key, data: { a: '0', z: '2' } }, { ...other, force: true }));
     await say('ceded for good', port.apply(configMaps, { metadata: key }, operator));
+    const taken = at.in('taken');
+    await port.apply(configMaps, { metadata: taken, data: { a: '1', b: '1' } }, operator);
+    await port.mergePatch(configMaps, taken, { data: { a: '2' } });
+    await say('after an update by another', port.apply(configMaps, { metadata: taken, data: { a: '3' } }, { fieldManager: 'operator' }));
+    await say('ceded to the update', port.apply(configMaps, { metadata: taken, data: { b: '1' } }, operator));
     await say('finalizers are a set', port.apply(configMaps, { metadata: { ...key, finalizers: ['example.com/a'] } }, operator));
     await say('of several', port.apply(configMaps, { metadata: { ...key, finalizers: ['example.com/b'] } }, other));
     await say('each its own', port.apply(configMaps, { metadata: key }, operator));
