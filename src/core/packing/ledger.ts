@@ -234,6 +234,22 @@ function forgetNode(counter: Ledger['compiled']['topology']['counters'][number],
   counter.table.ofNode.length = Math.min(counter.table.ofNode.length, node);
 }
 
+/** What a plan has placed and opened, to come back to after others were tried. */
+export type Snapshot = { readonly log: readonly number[]; readonly opened: readonly Candidate[]; readonly phase: Phase };
+
+export function saveLedger(ledger: Ledger): Snapshot {
+  const opened = ledger.nodes.flatMap((node) => (node.candidate === undefined ? [] : [node.candidate]));
+  return { log: [...ledger.log], opened, phase: ledger.phase };
+}
+
+export function restoreLedger(ledger: Ledger, saved: Snapshot): void {
+  resetLedger(ledger);
+  for (const candidate of saved.opened) openNode(ledger, candidate);
+  for (let at = 0; at < saved.log.length; at += 2)
+    place(ledger, ledger.compiled.variants[saved.log[at] as number] as Variant, saved.log[at + 1] as number);
+  ledger.phase = saved.phase;
+}
+
 /** From here on spread counts the domains that have nodes, no longer those that could get one. */
 export function closeLedger(ledger: Ledger, phase: 'closing' | 'closed'): void {
   ledger.phase = phase;

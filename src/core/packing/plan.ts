@@ -4,13 +4,13 @@ import { type Classified, classify, dimensions } from './classes.ts';
 import { effortOf } from './effort.ts';
 import { explain } from './explain.ts';
 import { launchSpace } from './launch.ts';
-import { type Ledger, openLedger, openNode } from './ledger.ts';
+import { type Ledger, openLedger, openNode, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
 import { planLaunches } from './patterns/plan-launches.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
 import { resizeNodes } from './resize.ts';
 import { placeStubborn } from './stubborn.ts';
-import { isWaiting, placeOnNodes, placeTogether, type Unit, unitsOf } from './units.ts';
+import { allOf, isWaiting, placeInParts, placeOnNodes, placeTogether, placeUnits, type Unit, unitsOf } from './units.ts';
 
 /**
  * Decides where pending pods go and which nodes to launch for them, at the least price per hour that it finds, with a proven lower
@@ -28,16 +28,53 @@ export function planPacking(problem: PackingProblem): PackingPlan {
   return answer(ledger, explain(ledger, classified, left), lowerBound(ledger, left));
 }
 
-/** Patterns where they place everything; else unit by unit, which decides by priority who goes without. */
+/** A way to place all pods from the start; undefined where it leaves one. */
+type Strategy = () => ReadonlyMap<number, number> | undefined;
+
+/** The cheapest of the ways that place every pod; where none does, unit by unit, which decides by priority who goes without. */
 function placeAll(ledger: Ledger, classified: Classified, units: readonly Unit[]): ReadonlyMap<number, number> {
   const left = placeOnNodes(ledger, units);
   if (!isWaiting(left)) return left;
+  const strategies: Strategy[] = [() => launchFor(ledger, classified, units, placeOnNodes(ledger, units))];
+  // What full nodes leave over may be the awkward part: the same pods without those nodes must not be cheaper.
+  if (ledger.log.length > 0) strategies.push(() => launchFor(ledger, classified, units, allOf(units)));
+  if (ledger.problem.pods.length <= FEW_PODS) strategies.push(() => placeSimply(ledger, units));
+  let best: { readonly saved: Snapshot; readonly rest: ReadonlyMap<number, number>; readonly usdPerHour: number } | undefined;
+  for (const strategy of strategies) {
+    resetLedger(ledger);
+    const rest = strategy();
+    if (rest === undefined) continue;
+    const { usdPerHour } = ledger.limits.all;
+    if (strategies.length === 1) return rest;
+    if (best === undefined || usdPerHour < best.usdPerHour - 1e-9) best = { saved: saveLedger(ledger), rest, usdPerHour };
+  }
+  if (best === undefined) return placeStubborn(ledger, units);
+  restoreLedger(ledger, best.saved);
+  return best.rest;
+}
+
+// Above this the simple planner is never the cheaper one, and it is slow.
+const FEW_PODS = 100;
+
+function placeSimply(ledger: Ledger, units: readonly Unit[]): ReadonlyMap<number, number> | undefined {
+  const left = placeUnits(ledger, units);
+  resizeNodes(ledger);
+  return isWaiting(left) ? undefined : left;
+}
+
+/** Nodes for all that is left, or undefined where not everything finds a place. */
+function launchFor(
+  ledger: Ledger,
+  classified: Classified,
+  units: readonly Unit[],
+  left: Map<number, number>,
+): ReadonlyMap<number, number> | undefined {
   ledger.phase = 'launch';
   // Patterns do not know that a gang stays in one zone.
-  const together = placeTogether(ledger, units, left);
-  const rest = together ? planLaunches(ledger, classified.classes, left, effortOf(ledger.problem)) : undefined;
-  if (rest !== undefined && !isWaiting(rest)) return rest;
-  return placeStubborn(ledger, units);
+  if (!placeTogether(ledger, units, left)) return undefined;
+  placeInParts(ledger, units, left);
+  const rest = planLaunches(ledger, classified.classes, left, effortOf(ledger.problem));
+  return rest === undefined || isWaiting(rest) ? undefined : rest;
 }
 
 /** Pools with a minimum get empty nodes of their cheapest offering until they have it. */

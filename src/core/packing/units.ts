@@ -50,7 +50,7 @@ function largestRoom(ledger: Ledger): Float64Array {
  * ones. A unit that waits for others (affinity to pods that come later) is tried again as long as something moves.
  */
 export function placeUnits(ledger: Ledger, units: readonly Unit[]): Map<number, number> {
-  const left = new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, one.pods.length] as const)));
+  const left = allOf(units);
   for (const priority of new Set(units.map((unit) => unit.priority))) {
     const peers = units.filter((unit) => unit.priority === priority);
     if (ledger.nodes.length > 0) untilStill(ledger, peers, left, 'nodes');
@@ -68,13 +68,18 @@ export function placeUnits(ledger: Ledger, units: readonly Unit[]): Map<number, 
   return left;
 }
 
+/** Pods of each class, none of them placed. */
+export function allOf(units: readonly Unit[]): Map<number, number> {
+  return new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, one.pods.length] as const)));
+}
+
 export function isWaiting(left: ReadonlyMap<number, number>): boolean {
   return [...left.values()].some((count) => count > 0);
 }
 
 /** Onto nodes that are there only, every priority; what is left is for launches. */
 export function placeOnNodes(ledger: Ledger, units: readonly Unit[]): Map<number, number> {
-  const left = new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, one.pods.length] as const)));
+  const left = allOf(units);
   if (ledger.nodes.length > 0) untilStill(ledger, units, left, 'nodes');
   return left;
 }
@@ -84,6 +89,16 @@ export function placeTogether(ledger: Ledger, units: readonly Unit[], left: Map<
   const together = units.filter((unit) => unit.singleZone);
   untilStill(ledger, together, left, 'nodes and launches');
   return together.every((unit) => unit.classes.every((one) => left.get(one.id) === 0));
+}
+
+/** Gangs that found no room as a whole, as far as nodes have room: the rest of them is for launches, and if that fails nothing of it counts. */
+export function placeInParts(ledger: Ledger, units: readonly Unit[], left: Map<number, number>): void {
+  for (const unit of units.filter((one) => one.gang !== undefined && !one.singleZone)) {
+    for (const one of unit.classes) {
+      const waiting = left.get(one.id) as number;
+      left.set(one.id, waiting - placePods(ledger, ledger.compiled.strictest[one.id] as Variant, waiting, 'nodes'));
+    }
+  }
 }
 
 function untilStill(ledger: Ledger, units: readonly Unit[], left: Map<number, number>, reach: Reach): void {

@@ -1,6 +1,6 @@
 import { columnOf, cut, type Effort, solveMaster } from './columns.ts';
 import type { Fluid } from './fluid.ts';
-import type { Option, PatternProblem } from './items.ts';
+import type { Item, Option, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 import { reducedCost, type Simplex } from './simplex.ts';
 
@@ -9,16 +9,17 @@ export function dive(problem: PatternProblem, fluid: Fluid, effort: Effort, pods
   const left = Int32Array.from(problem.items, (item) => item.count);
   const bought: Pattern[] = [];
   let known: readonly Pattern[] = [];
+  const efficient = Float64Array.from(problem.items, (item) => efficientPrice(problem, item));
   let worth = fluid.usdPerHour;
   for (let round = 0; left.some((count) => count > 0); round++) {
-    const options = sizesFor(problem, left, worth, podsPerNode);
+    const options = sizesFor(problem, left, worth, podsPerNode, efficient);
     const { simplex, patterns, rowOf } = solveMaster(
       problem,
       options,
       left,
       fluid,
       known,
-      round === 0 ? effort : { ...effort, rounds: Math.min(effort.rounds, 4) },
+      round === 0 ? effort : { ...effort, rounds: Math.min(effort.rounds, 4), patience: 1 },
     );
     const shares = sharesOf(simplex.basis, simplex.x);
     known = cheap(patterns, rowOf, simplex);
@@ -72,16 +73,30 @@ function buy(pattern: Pattern, left: Int32Array, bought: Pattern[], whole: boole
  * pay each, but with room for so many pods that patterns can be full. Prices are nearly proportional to size, so little is lost, and the
  * last node is not a giant half empty.
  */
-function sizesFor(problem: PatternProblem, left: Int32Array, worth: number, podsPerNode: number): readonly Option[] {
+function sizesFor(
+  problem: PatternProblem,
+  left: Int32Array,
+  worth: number,
+  podsPerNode: number,
+  efficient: Float64Array,
+): readonly Option[] {
   const active = problem.items.filter((item) => (left[item.id] as number) > 0);
   const pods = active.reduce((sum, item) => sum + (left[item.id] as number), 0);
   let most = Math.min(worth / 40, Math.max(worth / (8 * active.length), (podsPerNode * worth) / pods));
-  for (const item of active) {
-    const cheapest = problem.options.find(
-      (option) =>
-        item.eligible[option.id] === 1 && item.taken.every((dim) => (item.amounts[dim] as number) <= (option.room[dim] as number)),
-    );
-    most = Math.max(most, (cheapest?.usdPerHour ?? 0) * 2);
-  }
+  for (const item of active) most = Math.max(most, efficient[item.id] as number);
   return problem.options.filter((option) => option.usdPerHour <= most);
+}
+
+/** The price of the smallest machine that holds the item at nearly the least price a pod, or twice that of the cheapest that holds one. */
+function efficientPrice(problem: PatternProblem, item: Item): number {
+  const perPod = problem.options.map((option) => {
+    if (item.eligible[option.id] === 0) return Number.POSITIVE_INFINITY;
+    let pods = item.count;
+    for (const dim of item.taken) pods = Math.min(pods, Math.floor((option.room[dim] as number) / (item.amounts[dim] as number)));
+    return pods > 0 ? option.usdPerHour / pods : Number.POSITIVE_INFINITY;
+  });
+  const least = Math.min(...perPod);
+  const smallest = problem.options.findIndex((_, id) => (perPod[id] as number) <= least * 1.05);
+  const cheapest = problem.options.findIndex((_, id) => Number.isFinite(perPod[id] as number));
+  return Math.max((problem.options[smallest] as Option).usdPerHour, 2 * (problem.options[cheapest] as Option).usdPerHour);
 }

@@ -141,7 +141,7 @@ function optionGroups(options: readonly Option[], groups: readonly Side[], items
 }
 
 function finite(option: Option, dim: number): boolean {
-  return Number.isFinite(option.room[dim] as number);
+  return Number.isFinite(option.room[dim]);
 }
 
 function scaleOf(options: readonly Option[], dim: number): number {

@@ -1,6 +1,6 @@
 import type { PodClass } from '../classes.ts';
 import type { Variant } from '../compile.ts';
-import { type Ledger, mark, rollBack } from '../ledger.ts';
+import { type Ledger, mark, restoreLedger, rollBack, type Snapshot, saveLedger } from '../ledger.ts';
 import { placePods } from '../place.ts';
 import { resizeNodes } from '../resize.ts';
 import type { Effort } from './columns.ts';
@@ -49,15 +49,21 @@ export function planLaunches(
   };
   const attempts = attemptsFor(effort, members, free);
   if (attempts.length === 1) return run(attempts[0] as Attempt);
-  let best: { readonly attempt: Attempt; readonly left: number; readonly usdPerHour: number } | undefined;
+  let best:
+    | { readonly saved: Snapshot; readonly rest: Map<number, number>; readonly left: number; readonly usdPerHour: number }
+    | undefined;
   for (const attempt of attempts) {
-    const rest = [...run(attempt).values()].reduce((sum, count) => sum + count, 0);
+    const rest = run(attempt);
+    const missed = [...rest.values()].reduce((sum, count) => sum + count, 0);
     const usdPerHour = ledger.limits.all.usdPerHour - spent;
-    if (best === undefined || rest < best.left || (rest === best.left && usdPerHour < best.usdPerHour - 1e-9))
-      best = { attempt, left: rest, usdPerHour };
+    if (best === undefined || missed < best.left || (missed === best.left && usdPerHour < best.usdPerHour - 1e-9)) {
+      best = { saved: saveLedger(ledger), rest, left: missed, usdPerHour };
+    }
     if (best.left === 0 && best.usdPerHour <= free.fluid.usdPerHour * CLOSE_ENOUGH) break;
   }
-  return run((best as { readonly attempt: Attempt }).attempt);
+  if (best === undefined) return undefined;
+  restoreLedger(ledger, best.saved);
+  return best.rest;
 }
 
 const CLOSE_ENOUGH = 1.002;
