@@ -7,7 +7,6 @@ import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../src/api/gene
 import type { Node, Pod, Stored } from '../../src/api/kubernetes.ts';
 import { labels, tags } from '../../src/api/labels.ts';
 import { runCommand } from '../controlplane/process.ts';
-import { waitFor } from '../controlplane/wait.ts';
 import { differences } from '../gate/record.ts';
 import { type ExplainedJob, type Places, unexplained, unused } from './stand/agreement.ts';
 import { example, ofKind, paced } from './stand/manifests.ts';
@@ -40,7 +39,7 @@ const seen: Seen = { pods: new Map(), nodes: new Map(), elasticNodes: new Map() 
 before(async () => {
   stand = await startStand({ nodeAgents: true });
   ({ file } = await stand.apply('finance', paced(example('finance.yaml'), { seconds: 8, idleTimeout: '15s' })));
-  jobs = await waitFor(
+  jobs = await stand.until(
     'the jobs end',
     async () => {
       await look();
@@ -49,7 +48,7 @@ before(async () => {
     },
     150,
   );
-  await waitFor(
+  await stand.until(
     'the machines go',
     async () => {
       await look();
