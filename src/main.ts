@@ -3,25 +3,21 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import packageJson from '../package.json' with { type: 'json' };
-import type { ElasticJob } from './api/generated/types.ts';
-import { labels } from './api/labels.ts';
 import { type Aws, createAws } from './aws/index.ts';
 import type { BrokerLookup } from './broker/authorize.ts';
 import { createBrokerHandler } from './broker/handler.ts';
 import { type BrokerServer, type Certificate, startBrokerServer } from './broker/server.ts';
 import { type OperatorConfig, readConfig } from './config/config.ts';
-import type { OperatorSettings } from './controllers/context.ts';
+import type { OperatorContext, OperatorSettings } from './controllers/context.ts';
 import { createOperator, type Operator } from './controllers/start.ts';
-import { reservedByMachine } from './core/nodes/reserved.ts';
-import { type Catalog, type CatalogOptions, readCatalog } from './core/packing/catalog.ts';
+import { type Catalog, type CatalogOptions, type CatalogType, readCatalog } from './core/packing/catalog.ts';
+import { kubeletReserve } from './core/packing/reserve.ts';
 import { auditOf } from './core/policy/audit.ts';
 import { connectKubernetes, type KubernetesConnection } from './kube/connect.ts';
-import { createInformer } from './machinery/informer.ts';
 import { createLeaderElector, processIdentity } from './machinery/leader-elector.ts';
 import type { AuditPort } from './ports/aws/index.ts';
 import type { Clock, Random } from './ports/clock.ts';
 import type { KubernetesPort } from './ports/kubernetes.ts';
-import { elasticJobs, elasticNodes, elasticRuntimes, nodes, pods } from './ports/resources.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { startHealthServer } from './telemetry/health.ts';
 import { systemClock, systemRandom } from './telemetry/system.ts';
@@ -53,17 +49,16 @@ async function runOperator(config: OperatorConfig, telemetry: ProcessTelemetry, 
   });
   telemetry.log('info', 'starting', { version: packageJson.version, apiServer: kubernetes.server, config: withoutCertificate(config) });
 
-  // Every replica answers node agents, so every replica has caches of what the broker looks up.
-  const lookup = createBrokerLookup({ port: kubernetes.port, clock, random, telemetry });
-  const watching = certificate === undefined ? Promise.resolve() : lookup.run(stop);
-  const broker =
-    certificate && (await startBroker({ config, certificate, operator, lookup, clock, kubernetes: kubernetes.port, telemetry }));
+  const { context } = operator;
+  const caches = [context.stores.nodes, context.stores.elasticNodes, context.stores.runtimes, context.stores.pods, context.stores.jobs];
+  const watching = operator.runStores(stop);
+  const broker = certificate && (await startBroker({ config, certificate, operator, clock, kubernetes: kubernetes.port, telemetry }));
   const health = await startHealthServer({
     ...config.health,
     alive: {},
     ready: {
       process: () => (stop.aborted ? 'is stopping' : undefined),
-      'broker caches': () => (certificate !== undefined && !lookup.synced() ? 'are not filled yet' : undefined),
+      caches: () => (caches.every((cache) => cache.hasSynced()) ? undefined : 'are not filled yet'),
     },
     metrics: telemetry.metrics,
   });
@@ -97,7 +92,7 @@ type ElectionParts = {
 /** Resolves after `stop`: the controllers have ended, their events are written, the lease is released. */
 async function leadWhenElected(parts: ElectionParts, operator: Operator, stop: AbortSignal): Promise<void> {
   const { config, kubernetes, clock, random, telemetry } = parts;
-  if (!config.leaderElection.enabled) return operator.run(stop);
+  if (!config.leaderElection.enabled) return operator.runControllers(stop);
   await createLeaderElector({
     port: kubernetes,
     clock,
@@ -105,7 +100,7 @@ async function leadWhenElected(parts: ElectionParts, operator: Operator, stop: A
     telemetry,
     lease: { namespace: config.leaderElection.namespace, name: leaseName },
     identity: processIdentity(hostname(), random),
-    lead: operator.run,
+    lead: operator.runControllers,
     // Another replica may act from now on: nothing of ours may finish.
     onLost: () => process.exit(1),
     onNewLeader: (identity) => telemetry.log('info', 'leader', { identity }),
@@ -136,14 +131,30 @@ function connectAws(config: OperatorConfig, clock: Clock) {
   return { ports, close: () => made.forEach((aws) => aws.close()) };
 }
 
-const catalogOptions: CatalogOptions = { reserve: reservedByMachine, accept: ({ burstable, bareMetal }) => !burstable && !bareMetal };
+/**
+ * Nobody publishes spot prices with the on-demand ones, and they move all day. Where a catalog has none, this share of the on-demand price stands in (a
+ * usual discount is 60 to 70 %): good enough to prefer spot where the runtime allows it, not to bill by.
+ */
+const assumedSpotShare = 0.35;
+
+function withSpotPrices(source: object): object {
+  const { types } = source as { readonly types?: unknown };
+  if (!Array.isArray(types)) return source;
+  const priced = (types as readonly CatalogType[]).map((type) => ({
+    ...type,
+    spotUsdPerHour: type.spotUsdPerHour ?? type.onDemandUsdPerHour * assumedSpotShare,
+  }));
+  return { ...source, types: priced };
+}
+
+const catalogOptions: CatalogOptions = { reserve: kubeletReserve, accept: ({ burstable, bareMetal }) => !burstable && !bareMetal };
 
 /** Each file is judged now, and read again for the zones that a runtime has: they differ from runtime to runtime. */
 function readCatalogs(files: readonly string[]): OperatorSettings['catalog'] {
   const shipped = fileURLToPath(new URL('../data/ec2-us-east-1.json', import.meta.url));
   const sources = new Map<string, object>();
   for (const file of files.length === 0 ? [shipped] : files) {
-    const source = readFlagFile('--catalog', file, (text) => JSON.parse(text) as object);
+    const source = withSpotPrices(readFlagFile('--catalog', file, (text) => JSON.parse(text) as object));
     const read = readCatalog(source, catalogOptions);
     if (!read.ok) throw new WrongConfiguration(`--catalog=${JSON.stringify(file)}: ${read.reason}; mend the file or give another one`);
     if (sources.has(read.value.region))
@@ -184,19 +195,18 @@ type BrokerParts = {
   readonly config: OperatorConfig;
   readonly certificate: Certificate;
   readonly operator: Operator;
-  readonly lookup: BrokerLookup;
   readonly clock: Clock;
   readonly kubernetes: KubernetesPort;
   readonly telemetry: Telemetry;
 };
 
 async function startBroker(parts: BrokerParts): Promise<BrokerServer> {
-  const { config, certificate, operator, lookup, clock, kubernetes, telemetry } = parts;
+  const { config, certificate, operator, clock, kubernetes, telemetry } = parts;
   const files = config.broker as BrokerFiles;
   const { context } = operator;
   const handler = createBrokerHandler({
     kubernetes,
-    lookup,
+    lookup: brokerLookup(context),
     obtain: (request) => context.grants.obtain(request),
     clock,
     telemetry,
@@ -223,48 +233,15 @@ async function startBroker(parts: BrokerParts): Promise<BrokerServer> {
   };
 }
 
-type LookupParts = { readonly port: KubernetesPort; readonly clock: Clock; readonly random: Random; readonly telemetry: Telemetry };
-
-function createBrokerLookup(parts: LookupParts): BrokerLookup & { run(signal: AbortSignal): Promise<void>; synced(): boolean } {
-  const runtimes = createInformer({ ...parts, type: elasticRuntimes });
-  const machines = createInformer({ ...parts, type: nodes });
-  const intents = createInformer({
-    ...parts,
-    type: elasticNodes,
-    indexes: { providerID: (node) => (node.status?.providerID === undefined ? [] : [node.status.providerID]) },
-  });
-  const jobPods = createInformer({
-    ...parts,
-    type: pods,
-    labelSelector: labels.jobUid,
-    indexes: { node: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
-  });
-  const jobs = createInformer({
-    ...parts,
-    type: { ...elasticJobs, trim: endingOnly },
-    indexes: { runtime: (job) => [`${job.metadata.namespace}/${job.spec.runtime}`] },
-  });
-  const all = [runtimes, machines, intents, jobPods, jobs];
-  let synced = false;
+/** Every replica answers node agents from the caches that its controllers would use. */
+function brokerLookup({ stores }: OperatorContext): BrokerLookup {
   return {
-    node: (name) => machines.store.get(name),
-    elasticNodes: (providerID) => intents.store.byIndex('providerID', providerID),
-    runtime: ({ namespace, name }) => runtimes.store.get(`${namespace}/${name}`),
-    pods: (node) => jobPods.store.byIndex('node', node),
-    jobs: ({ namespace, name }) => jobs.store.byIndex('runtime', `${namespace}/${name}`),
-    async run(signal) {
-      void Promise.all(all.map(({ store }) => store.synced())).then(() => (synced = true));
-      await Promise.all(all.map((informer) => informer.run(signal)));
-    },
-    synced: () => synced,
+    node: (name) => stores.nodes.get(name),
+    elasticNodes: (providerID) => stores.elasticNodes.byIndex('providerID', providerID),
+    runtime: ({ namespace, name }) => stores.runtimes.get(`${namespace}/${name}`),
+    pods: (node) => stores.pods.byIndex('node', node),
+    jobs: ({ namespace, name }) => stores.jobs.byIndex('runtime', `${namespace}/${name}`),
   };
-}
-
-/** Of a job, the broker wants to know which pods' logs it waits for. */
-function endingOnly({ apiVersion, kind, metadata, spec: { runtime }, status }: ElasticJob): ElasticJob {
-  const { managedFields: _, ...kept } = metadata as ElasticJob['metadata'] & { readonly managedFields?: unknown };
-  const rest = { spec: { runtime }, status: { attempt: status?.attempt, internal: status?.internal } };
-  return { apiVersion, kind, metadata: kept, ...rest } as ElasticJob;
 }
 
 async function operatorProcess(args: readonly string[]): Promise<number> {

@@ -38,7 +38,13 @@ export type OperatorParts = {
   readonly instance: string;
 };
 
-export type Operator = { readonly context: OperatorContext; readonly run: (signal: AbortSignal) => Promise<void> };
+export type Operator = {
+  readonly context: OperatorContext;
+  /** Fills the caches: on every replica, so that each can answer node agents and a new leader starts warm. */
+  readonly runStores: (signal: AbortSignal) => Promise<void>;
+  /** Acts: on the leader only. Resolves when the last reconcile has returned and its events are written. */
+  readonly runControllers: (signal: AbortSignal) => Promise<void>;
+};
 
 /** The controllers over their ports: production and simulator start the same ones here. */
 export function createOperator(parts: OperatorParts): Operator {
@@ -70,8 +76,9 @@ export function createOperator(parts: OperatorParts): Operator {
   const controllers = describeControllers(context);
   return {
     context,
-    async run(signal) {
-      await Promise.all([runStores(signal), ...controllers.map((controller) => runController(controller, signal))]);
+    runStores,
+    async runControllers(signal) {
+      await Promise.all(controllers.map((controller) => runController(controller, signal)));
       await context.events.flush();
     },
   };

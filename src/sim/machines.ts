@@ -1,9 +1,7 @@
-import type { ElasticNode } from '../api/generated/types.ts';
 import { labels, tags, taints } from '../api/labels.ts';
 import { kubeletReserve } from '../core/packing/reserve.ts';
 import type { InstanceEvents, InstanceState } from './aws/index.ts';
 import { joinNode, loseNode, type SimulatedKubernetes } from './kubernetes/cluster.ts';
-import { kindNamed } from './kubernetes/kinds.ts';
 
 /** Joins what EC2 starts to the cluster, as the user data would, and takes it away when it stops. */
 export function machineEvents(
@@ -41,13 +39,4 @@ export function machineEvents(
       loseNode(kubernetes(), instance.privateDnsName, 'terminated');
     },
   };
-}
-
-const elasticNodeKind = kindNamed('ElasticNode');
-
-/** The ElasticNode behind a machine, as the API server has it. */
-export function elasticNodeOf(kubernetes: SimulatedKubernetes, nodeName: string): ElasticNode | undefined {
-  return (kubernetes.server.store.list(elasticNodeKind) as unknown as readonly ElasticNode[]).find(
-    (node) => node.status?.nodeName === nodeName,
-  );
 }

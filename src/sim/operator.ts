@@ -56,7 +56,9 @@ export function runOperator(
         current = start();
       });
     });
-    void operator.run(new AbortController().signal);
+    const { signal } = new AbortController();
+    void operator.runStores(signal);
+    void operator.runControllers(signal);
     return { process, operator };
   }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { labels, tags, taints } from '../../../src/api/labels.ts';
-import { reservedByMachine } from '../../../src/core/nodes/reserved.ts';
 import type { CatalogType } from '../../../src/core/packing/catalog.ts';
+import { kubeletReserve } from '../../../src/core/packing/reserve.ts';
 import type { ControlPlane } from '../../controlplane/start.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { StartedInstance } from '../../gate/instances.ts';
@@ -61,9 +61,9 @@ function typeOf(types: readonly CatalogType[], name: string): CatalogType {
 }
 
 function nodeOf({ instanceId, zone, privateDnsName, privateIpAddress, tags: instanceTags }: StartedInstance, type: CatalogType) {
-  const reserved = reservedByMachine(type);
-  const milli = Number.parseInt(reserved['cpu'] ?? '0', 10);
-  const mebi = Number.parseInt(reserved['memory'] ?? '0', 10);
+  const reserved = kubeletReserve(type);
+  const milli = Number.parseInt(String(reserved['cpu']), 10);
+  const mebi = Math.ceil(Number(reserved['memory']) / 1024 ** 2);
   const architecture = type.arch[0] === 'arm64' ? 'arm64' : 'amd64';
   return {
     name: privateDnsName,
