@@ -25,11 +25,14 @@ for (const [name, [bound, target]] of Object.entries(TABLE)) {
   const mix = JSON.parse(readFileSync(`${directory}/${name}.json`, 'utf8')) as Mix;
   const problem = problemOf(mixPods(mix), catalog);
   const started = performance.now();
+  const before = process.cpuUsage();
   const plan = planPacking(problem);
   const seconds = (performance.now() - started) / 1000;
+  const used = process.cpuUsage(before);
+  const cpu = (used.user + used.system) / 1e6;
   const ratio = plan.usdPerHour / bound;
   const verdict = ratio <= target && plan.unschedulable.length === 0 ? 'met' : 'MISSED';
   console.log(
-    `${name}: ${plan.usdPerHour.toFixed(3)} USD/h = ${ratio.toFixed(4)} of the best bound ${bound} (target ${target}, ${verdict}); own bound ${plan.lowerBoundUsdPerHour.toFixed(3)} (${((plan.lowerBoundUsdPerHour / bound - 1) * 100).toFixed(2)} %); Karpenter ${(mix.karpenter.cmr.usdPerHour / bound).toFixed(2)}x; ${plan.newNodes.length} nodes, ${plan.unschedulable.length} left, ${seconds.toFixed(2)} s`,
+    `${name}: ${plan.usdPerHour.toFixed(3)} USD/h = ${ratio.toFixed(4)} of the best bound ${bound} (target ${target}, ${verdict}); own bound ${plan.lowerBoundUsdPerHour.toFixed(3)} (${((plan.lowerBoundUsdPerHour / bound - 1) * 100).toFixed(2)} %); Karpenter ${(mix.karpenter.cmr.usdPerHour / bound).toFixed(2)}x; ${plan.newNodes.length} nodes, ${plan.unschedulable.length} left, ${seconds.toFixed(2)} s (${cpu.toFixed(2)} s of CPU)`,
   );
 }

@@ -1,7 +1,7 @@
-import { isPort } from './classes.ts';
 import type { Variant } from './compile.ts';
 import { alternatives, usedOn } from './exchange.ts';
 import { CAPACITY_TYPE, ZONE } from './filters.ts';
+import { isPort } from './host-ports.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
 import { brokenLimit, countLaunch } from './limits.ts';

@@ -1,8 +1,9 @@
 import { type FilterTable, filterTable } from './filters.ts';
+import { portName, portsTaken } from './host-ports.ts';
 import { type MatcherTable, matcherTable, matchesPod } from './matchers.ts';
 import type { PackingPod, PackingProblem } from './problem.ts';
 import { type Amounts, ANY_ADDRESS, type HostPort, hostPorts, podRequests } from './requests.ts';
-import { type Rules, rulesOf } from './rules.ts';
+import { prefersNoSchedule, type Rules, rulesOf } from './rules.ts';
 import { nodeFacts } from './running.ts';
 import { validatePod } from './validate.ts';
 
@@ -35,6 +36,7 @@ export function classify(problem: PackingProblem): Classified {
   const matchers = matcherTable(problem);
   const invalid: { pod: number; message: string }[] = [];
   const drafts: Draft[] = [];
+  const preferences = { keep: problem.preferences !== 'Ignore', avoidTaints: prefersNoSchedule(problem) };
   for (const pods of alike(problem.pods, invalid)) {
     const sample = problem.pods[pods[0] as number] as PackingPod;
     const fault = validatePod(sample);
@@ -43,7 +45,7 @@ export function classify(problem: PackingProblem): Classified {
       for (const pod of pods) invalid.push({ pod, message: requests === undefined ? (fault ?? '') : requests.reason });
       continue;
     }
-    drafts.push({ sample, pods, requests: requests.value, levels: rulesOf(sample, problem, filters, matchers) });
+    drafts.push({ sample, pods, requests: requests.value, levels: rulesOf(sample, preferences, filters, matchers) });
   }
   registerRunning(problem, matchers);
   return { classes: merged(drafts, matchers), invalid, filters, matchers };
@@ -75,7 +77,10 @@ function alike(pods: readonly PackingPod[], invalid: { pod: number; message: str
 
 /** Required anti-affinity of running pods repels new ones, so its selectors are asked about every class too. */
 function registerRunning(problem: PackingProblem, matchers: MatcherTable): void {
-  for (const node of problem.nodes) for (const { pod, term } of nodeFacts(node).antiAffinity) matchers.ofTerms(pod, [term]);
+  for (const node of problem.nodes) {
+    const { antiAffinity } = nodeFacts(node);
+    if (antiAffinity.length > 0) for (const { pod, term } of antiAffinity) matchers.ofTerms(pod, [term]);
+  }
 }
 
 function merged(drafts: readonly Draft[], matchers: MatcherTable): readonly PodClass[] {
@@ -135,36 +140,4 @@ export function dimensions(classes: readonly PodClass[]): Dimensions {
     return vector;
   });
   return { names, vectors };
-}
-
-const PORT = 'host-port:';
-
-function portName(key: string, address: string): string {
-  return `${PORT}${key}/${address}`;
-}
-
-export function isPort(name: string): boolean {
-  return name.startsWith(PORT);
-}
-
-/** A wildcard takes the port on every address; a single address takes it there only, and so also meets the wildcard there. */
-function portsTaken(ports: readonly HostPort[], addresses: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
-  return ports.flatMap((port) => {
-    const key = `${port.protocol}/${port.port}`;
-    return port.address === ANY_ADDRESS ? [...(addresses.get(key) ?? [])].map((one) => portName(key, one)) : [portName(key, port.address)];
-  });
-}
-
-/** What running pods hold of the ports that pending pods ask for. */
-export function portsHeld(ports: readonly HostPort[], names: readonly string[]): readonly string[] {
-  return names.filter((name) => {
-    if (!isPort(name)) return false;
-    const [protocol, port, address] = name.slice(PORT.length).split('/');
-    return ports.some(
-      (held) =>
-        held.protocol === protocol &&
-        String(held.port) === port &&
-        (held.address === ANY_ADDRESS || held.address === address || address === ANY_ADDRESS),
-    );
-  });
 }

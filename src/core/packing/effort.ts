@@ -4,5 +4,15 @@ import type { PackingProblem } from './problem.ts';
 /** What `effort` buys; everything is counted in steps so that the same problem gives the same plan on any machine. */
 export function effortOf(problem: PackingProblem): Effort {
   const rounds = problem.effort ?? 30;
-  return { fillSteps: 60, patience: 16, starts: 8, options: 12, rounds, columnsPerRound: 30, attempts: 8, zonedAttempts: 8 };
+  return {
+    fillSteps: 60,
+    patience: 16,
+    starts: 8,
+    options: 12,
+    rounds,
+    columnsPerRound: 30,
+    attempts: 4,
+    zonedAttempts: 2,
+    zonedRounds: 8,
+  };
 }

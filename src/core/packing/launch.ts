@@ -41,8 +41,25 @@ export type LaunchSpace = {
   readonly rejected: readonly { readonly subject: string; readonly reason: string }[];
 };
 
-/** Every node that the pools may launch now: offerings that the requirements admit and that are not remembered as unavailable. */
+type Remembered = { readonly problem: PackingProblem; readonly space: LaunchSpace };
+const spaces = new WeakMap<readonly Offering[], Remembered>();
+
+/** The launch space, remembered for as long as catalog, pools and unavailable offerings are the same objects. */
 export function launchSpace(problem: PackingProblem, filters: readonly NodeFilter[]): LaunchSpace {
+  // Labels that pools leave to their pods make the space depend on the pods.
+  const open = problem.pools.some((pool) => pool.requirements?.some(({ key, operator }) => operator !== 'In' && !isMachineLabel(key)));
+  if (open) return readLaunchSpace(problem, filters);
+  const known = spaces.get(problem.offerings);
+  const same =
+    known?.problem.types === problem.types && known.problem.pools === problem.pools && known.problem.unavailable === problem.unavailable;
+  if (known !== undefined && same) return known.space;
+  const space = readLaunchSpace(problem, filters);
+  spaces.set(problem.offerings, { problem: { ...problem, pods: [], nodes: [] }, space });
+  return space;
+}
+
+/** Every node that the pools may launch now: offerings that the requirements admit and that are not remembered as unavailable. */
+function readLaunchSpace(problem: PackingProblem, filters: readonly NodeFilter[]): LaunchSpace {
   const rejected: { subject: string; reason: string }[] = [];
   const types = readTypes(problem, rejected);
   const shapes: Shape[] = [];

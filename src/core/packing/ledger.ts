@@ -1,14 +1,15 @@
-import { type Classified, type Dimensions, isPort, portsHeld } from './classes.ts';
+import type { Classified, Dimensions } from './classes.ts';
 import { type Compiled, compile, type NodeView, type Variant } from './compile.ts';
 import { type Daemon, daemonOverhead, readDaemons } from './daemons.ts';
 import { HOSTNAME } from './filters.ts';
+import { isPort } from './host-ports.ts';
 import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
 import { countLaunch, type LaunchLimits, launchLimits } from './limits.ts';
-import { matchesPod } from './matchers.ts';
-import type { PackingNode, PackingProblem, Taint } from './problem.ts';
+import type { Matcher } from './matchers.ts';
+import type { PackingNode, PackingProblem } from './problem.ts';
 import { reachableDomains } from './reach.ts';
 import { ATTACHMENTS } from './requests.ts';
-import { nodeFacts } from './running.ts';
+import { countMeant, freeRoom, nodeFacts } from './running.ts';
 import { addDomain, type Counter, countPods, domainOf, takesPart } from './topology.ts';
 
 /**
@@ -23,7 +24,7 @@ export type LedgerNode = NodeView & {
   /** Of a new node; may be exchanged for another size of the same pool, zone and capacity type. */
   candidate: Candidate | undefined;
   /** Pods placed by this plan, by variant id. */
-  readonly placed: Map<number, number>;
+  placed: ReadonlyMap<number, number>;
 };
 
 /** The cluster as the plan would leave it: room, topology counts, limits. Every change can be undone. */
@@ -59,9 +60,11 @@ export type Ledger = {
 
 export function openLedger(problem: PackingProblem, classified: Classified, dims: Dimensions, space: LaunchSpace): Ledger {
   const nodes: LedgerNode[] = [];
-  const running = problem.nodes.flatMap((node) =>
-    nodeFacts(node).antiAffinity.map(({ pod, term }) => ({ matcher: classified.matchers.ofTerms(pod, [term]), key: term.topologyKey })),
-  );
+  const running: { matcher: Matcher; key: string }[] = [];
+  for (const node of problem.nodes) {
+    for (const { pod, term } of nodeFacts(node).antiAffinity)
+      running.push({ matcher: classified.matchers.ofTerms(pod, [term]), key: term.topologyKey });
+  }
   const filters = classified.filters.filters;
   const ledger: Ledger = {
     problem,
@@ -83,20 +86,16 @@ export function openLedger(problem: PackingProblem, classified: Classified, dims
     admitsCandidate: filters.map(() => new Uint8Array(space.candidates.length)),
     room: [],
   };
-  for (const node of problem.nodes) addExisting(ledger, node);
+  const joined = dims.names.join();
+  for (const node of problem.nodes) addExisting(ledger, node, joined);
   countRunning(ledger, classified);
   for (const { counter, domains } of reachableDomains(ledger))
     for (const value of domains) addDomain(counter, domainOf(counter.table, value));
   return ledger;
 }
 
-/** What the node lifecycle controller puts on a cordoned node. */
-const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
-
-function addExisting(ledger: Ledger, node: PackingNode): void {
-  const facts = nodeFacts(node);
-  const label = (key: string) => (Object.hasOwn(node.labels, key) ? node.labels[key] : key === HOSTNAME ? node.name : undefined);
-  const taints = node.unschedulable ? [...(node.taints ?? []), CORDON] : (node.taints ?? []);
+function addExisting(ledger: Ledger, node: PackingNode, joined: string): void {
+  const { label, taints } = nodeFacts(node);
   const index = enter(ledger, {
     index: ledger.nodes.length,
     name: node.name,
@@ -104,15 +103,18 @@ function addExisting(ledger: Ledger, node: PackingNode): void {
     taints,
     existing: node,
     candidate: undefined,
-    placed: new Map(),
+    placed: NOTHING,
   });
-  const daemons = node.launching ? daemonOverhead(ledger.daemons, label, taints) : undefined;
-  const held = facts.ports.length > 0 ? new Set(portsHeld(facts.ports, ledger.dims.names)) : undefined;
-  for (const [dim, name] of ledger.dims.names.entries()) {
-    const free = isPort(name) ? (held?.has(name) ? 0 : 1) : (facts.free.get(name) ?? (name === ATTACHMENTS ? Infinity : 0));
-    ledger.free[index * ledger.dims.names.length + dim] = free - (daemons?.get(name) ?? 0);
-  }
+  const offset = index * ledger.dims.names.length;
+  ledger.free.set(freeRoom(node, ledger.dims.names, joined), offset);
+  if (!node.launching) return;
+  const daemons = daemonOverhead(ledger.daemons, label, taints);
+  for (const [dim, name] of ledger.dims.names.entries())
+    ledger.free[offset + dim] = (ledger.free[offset + dim] as number) - (daemons.get(name) ?? 0);
 }
+
+/** Most nodes of a large cluster get nothing in a plan: they share one empty map until they do. */
+const NOTHING: ReadonlyMap<number, number> = new Map();
 
 function enter(ledger: Ledger, node: LedgerNode): number {
   const needed = (node.index + 1) * ledger.dims.names.length;
@@ -128,24 +130,15 @@ function enter(ledger: Ledger, node: LedgerNode): number {
   return node.index;
 }
 
-/** Pods that run already, by groups of equal labels: a cluster has few of those however many pods it runs. */
 function countRunning(ledger: Ledger, classified: Classified): void {
-  const { plain, spread } = ledger.compiled.topology;
-  if (ledger.compiled.topology.counters.length === 0) return;
-  const meant = new Map<string, Uint8Array>();
+  const { plain, spread, owners } = ledger.compiled.topology;
   for (const node of ledger.nodes) {
-    const facts = nodeFacts(node.existing as PackingNode);
-    for (const group of facts.groups) {
-      let means = meant.get(group.signature);
-      if (means === undefined) {
-        means = Uint8Array.from(classified.matchers.matchers, (matcher) => (matchesPod(matcher, group.namespace, group.labels) ? 1 : 0));
-        meant.set(group.signature, means);
-      }
-      for (const { matcher, counter } of plain) if (means[matcher.id] === 1) countPods(counter, node.index, group.count);
-      for (const { rule, counter } of spread)
-        if (means[rule.matcher.id] === 1) countPods(counter, node.index, group.count - group.terminating);
-    }
-    for (const { pod, term } of facts.antiAffinity) {
+    const existing = node.existing as PackingNode;
+    if (existing.pods.length === 0) continue;
+    for (const { matcher, counter } of plain) countPods(counter, node.index, countMeant(existing, matcher).all);
+    for (const { rule, counter } of spread) countPods(counter, node.index, countMeant(existing, rule.matcher).staying);
+    if (owners.length === 0) continue;
+    for (const { pod, term } of nodeFacts(existing).antiAffinity) {
       countPods(ledger.compiled.owner(classified.matchers.ofTerms(pod, [term]), term.topologyKey), node.index, 1);
     }
   }
@@ -182,7 +175,7 @@ export function openNode(ledger: Ledger, candidate: Candidate): LedgerNode {
     taints: candidate.shape.pool.taints ?? [],
     existing: undefined,
     candidate,
-    placed: new Map(),
+    placed: NOTHING,
   };
   enter(ledger, node);
   ledger.free.set(roomOf(ledger, candidate), index * ledger.dims.names.length);
@@ -202,10 +195,12 @@ function apply(ledger: Ledger, variant: Variant, node: number, sign: 1 | -1): vo
   for (let dim = 0; dim < stride; dim++)
     ledger.free[offset + dim] = (ledger.free[offset + dim] as number) - sign * (requests[dim] as number);
   for (const counter of counted) countPods(counter, node, sign);
-  const { placed } = ledger.nodes[node] as LedgerNode;
+  const at = ledger.nodes[node] as LedgerNode;
+  const placed = at.placed === NOTHING ? new Map<number, number>() : (at.placed as Map<number, number>);
   const pods = (placed.get(variant.id) ?? 0) + sign;
   if (pods === 0) placed.delete(variant.id);
   else placed.set(variant.id, pods);
+  at.placed = placed;
 }
 
 export type Mark = { readonly log: number; readonly nodes: number };

@@ -2,7 +2,7 @@ import type { LabelSelector, Labels, PackingPod, PackingProblem, PodAffinityTerm
 import { matchesSelector, own } from './requirements.ts';
 
 /** Which pods a term or a constraint means: a selector in some namespaces, or several of those at once (kube-scheduler's conjunction). */
-export type Matcher = { readonly id: number; readonly parts: readonly MatcherPart[] };
+export type Matcher = { readonly id: number; readonly signature: string; readonly parts: readonly MatcherPart[] };
 type MatcherPart = { readonly selector: LabelSelector | undefined; readonly namespaces: ReadonlySet<string> | undefined };
 
 export type MatcherTable = {
@@ -18,7 +18,7 @@ export function matcherTable(problem: Pick<PackingProblem, 'namespaces'>): Match
     const signature = JSON.stringify(parts.map((part) => [part.selector, part.namespaces && [...part.namespaces].sort()]));
     let matcher = bySignature.get(signature);
     if (matcher === undefined) {
-      matcher = { id: matchers.length, parts };
+      matcher = { id: matchers.length, signature, parts };
       matchers.push(matcher);
       bySignature.set(signature, matcher);
     }

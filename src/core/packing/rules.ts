@@ -1,6 +1,6 @@
 import { type FilterTable, type NodeFilter } from './filters.ts';
 import type { Matcher, MatcherTable } from './matchers.ts';
-import type { NodeSelectorTerm, PackingPod, PackingProblem, PodAffinityTerm, TopologySpreadConstraint } from './problem.ts';
+import type { NodeSelectorTerm, PackingPod, PackingProblem, PodAffinityTerm, Taint, TopologySpreadConstraint } from './problem.ts';
 
 export type SpreadRule = {
   readonly matcher: Matcher;
@@ -23,6 +23,9 @@ export type Rules = {
   readonly antiAffinities: readonly AntiAffinityRule[];
 };
 
+/** `keep`: preferences are tried as requirements; `avoidTaints`: something prefers no pods. */
+export type KeptPreferences = { readonly keep: boolean; readonly avoidTaints: boolean };
+
 type Preferences = {
   readonly nodeTerms: readonly NodeSelectorTerm[];
   readonly podTerms: readonly PodAffinityTerm[];
@@ -35,8 +38,8 @@ type Preferences = {
  * The rules of a pod, strictest first: preferences count as requirements and are given up one at a time, the lightest first, as
  * Karpenter does (pkg/controllers/provisioning/scheduling/preferences.go); PreferNoSchedule taints last.
  */
-export function rulesOf(pod: PackingPod, problem: PackingProblem, filters: FilterTable, matchers: MatcherTable): readonly Rules[] {
-  return preferencesOf(pod, problem).map((preferences) => ({
+export function rulesOf(pod: PackingPod, kept: KeptPreferences, filters: FilterTable, matchers: MatcherTable): readonly Rules[] {
+  return preferencesOf(pod, kept).map((preferences) => ({
     filter: filters.intern(pod, { preferred: preferences.nodeTerms, avoidPreferred: preferences.avoidTaints, zones: undefined }),
     spreads: spreadsOf(pod, preferences.spreads, matchers),
     affinities: affinitiesOf(pod, preferences.podTerms, matchers),
@@ -44,9 +47,9 @@ export function rulesOf(pod: PackingPod, problem: PackingProblem, filters: Filte
   }));
 }
 
-function preferencesOf(pod: PackingPod, problem: PackingProblem): readonly Preferences[] {
+function preferencesOf(pod: PackingPod, kept: KeptPreferences): readonly Preferences[] {
   const none: Preferences = { nodeTerms: [], podTerms: [], antiTerms: [], spreads: [], avoidTaints: false };
-  if (problem.preferences === 'Ignore') return [none];
+  if (!kept.keep) return [none];
   const affinity = pod.spec.affinity;
   const nodeTerms = heaviestFirst(affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution).map((one) => one.preference);
   const podTerms = heaviestFirst(affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution).map((one) => one.podAffinityTerm);
@@ -54,7 +57,7 @@ function preferencesOf(pod: PackingPod, problem: PackingProblem): readonly Prefe
     (one) => one.podAffinityTerm,
   );
   const spreads = (pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === 'ScheduleAnyway');
-  const avoids = prefersNoSchedule(problem);
+  const avoids = kept.avoidTaints;
   const levels: Preferences[] = [{ nodeTerms, podTerms, antiTerms, spreads, avoidTaints: avoids }];
   for (let count = podTerms.length - 1; count >= 0; count--) levels.push({ ...last(levels), podTerms: podTerms.slice(0, count) });
   for (let count = antiTerms.length - 1; count >= 0; count--) levels.push({ ...last(levels), antiTerms: antiTerms.slice(0, count) });
@@ -72,8 +75,11 @@ function heaviestFirst<T extends { readonly weight: number }>(terms: readonly T[
   return [...terms].sort((left, right) => right.weight - left.weight);
 }
 
-function prefersNoSchedule(problem: PackingProblem): boolean {
-  return [...problem.nodes, ...problem.pools].some((owner) => owner.taints?.some((taint) => taint.effect === 'PreferNoSchedule'));
+/** Whether anything carries a PreferNoSchedule taint: only then is it worth a level of its own. */
+export function prefersNoSchedule(problem: PackingProblem): boolean {
+  const prefers = (owner: { readonly taints?: readonly Taint[] }) =>
+    owner.taints?.some((taint) => taint.effect === 'PreferNoSchedule') === true;
+  return problem.nodes.some(prefers) || problem.pools.some(prefers);
 }
 
 function spreadsOf(pod: PackingPod, preferred: readonly TopologySpreadConstraint[], matchers: MatcherTable): readonly SpreadRule[] {

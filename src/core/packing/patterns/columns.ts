@@ -18,6 +18,7 @@ export type Effort = {
   /** Whole plans tried for up to 100 pods, and those of them with zones decided first; fewer for more pods. */
   readonly attempts: number;
   readonly zonedAttempts: number;
+  readonly zonedRounds: number;
 };
 
 /** The pattern LP: how often to buy each pattern, in parts. Patterns are found as they are needed (column generation, Gilmore and Gomory 1961). */

@@ -35,7 +35,9 @@ export function planLaunches(
   const run = (attempt: Attempt): Map<number, number> => {
     rollBack(ledger, start);
     const { problem, others, fluid } = attempt.zoned ? (decided(ledger, members, free, attempt.shuffle) ?? free) : free;
-    const patterns = (attempt.zoned ? undefined : dives.get(attempt.podsPerNode)) ?? dive(problem, fluid, effort, attempt.podsPerNode);
+    const patterns =
+      (attempt.zoned ? undefined : dives.get(attempt.podsPerNode)) ??
+      dive(problem, fluid, attempt.zoned ? { ...effort, rounds: effort.zonedRounds, patience: 1 } : effort, attempt.podsPerNode);
     if (!attempt.zoned) dives.set(attempt.podsPerNode, patterns);
     const rest = new Map(left);
     for (const { variant } of members) rest.set(variant.class.id, 0);
