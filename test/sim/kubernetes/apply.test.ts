@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { applyConfiguration, nobody, type Owners } from '../../../src/sim/kubernetes/apply.ts';
+import { applyConfiguration, nobody, type Owners, ownersAfterUpdate } from '../../../src/sim/kubernetes/apply.ts';
 import { equalJson, type Fields } from '../../../src/sim/kubernetes/json.ts';
 import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
 import { shapeOf } from '../../../src/sim/kubernetes/shapes.ts';
@@ -61,6 +61,21 @@ test('an empty map that was applied and now has members keeps those of nobody', 
   const current = { data: { default: '1' } };
   const filled = applyConfiguration({ current, applied: { data: { a: '1' } }, owners: empty.owners, owner, force: true, shape });
   assert.deepEqual(filled.ok && filled.object, { data: { default: '1', a: '1' } });
+});
+
+test('an update takes what it changes from its owners, and what it removes from everybody', () => {
+  const owners: Owners = new Map([
+    ['x/Apply', new Set(['f:a', 'f:b', 'f:c'])],
+    ['y/Update', new Set(['f:d'])],
+  ]);
+  const next = ownersAfterUpdate(owners, 'y/Update', { changed: new Set(['f:a']), removed: new Set(['f:b', 'f:d']) });
+  assert.deepEqual(
+    [...next].map(([owner, paths]) => [owner, [...paths]]),
+    [
+      ['x/Apply', ['f:c']],
+      ['y/Update', ['f:a']],
+    ],
+  );
 });
 
 test('items of keyed lists merge by key, finalizers as a set, atomic lists as a whole', async () => {

@@ -166,6 +166,14 @@ test('where only failed pods are replaced, one that is on its way out is waited 
   await at.pass(5000);
   const leaving = await read(at, 'work');
   assert.deepEqual([await names('work'), leaving.status?.active, leaving.status?.terminating], [[first], undefined, 1]);
+  // A job that grows meanwhile gets its new index, not the one that is being left.
+  await at.value(at.port.mergePatch(jobs, key('work'), { spec: { parallelism: 2, completions: 2 } }));
+  await at.pass(5000);
+  const indexes = (await podsOf(at, 'work')).map((each) => each.metadata.labels?.['batch.kubernetes.io/job-completion-index'] ?? '');
+  assert.deepEqual(
+    indexes.sort((before, after) => before.localeCompare(after)),
+    ['0', '1'],
+  );
   // Nobody but the pod collector is there to end a pod that was never placed.
   const [unplaced] = await names('waits');
   await at.value(at.port.delete(pods, key(unplaced ?? '')));
@@ -174,22 +182,31 @@ test('where only failed pods are replaced, one that is on its way out is waited 
   assert.ok(next !== undefined && next !== unplaced);
 });
 
-test('of two pods with the same index one goes, uncounted', async () => {
+test('of two pods with the same index one goes, uncounted, and the index that is missing is made', async () => {
   const at = await bed();
   machine(at.kubernetes, 'one');
-  const spec = { completionMode: 'Indexed', parallelism: 1, completions: 1 } as const;
+  const spec = { completionMode: 'Indexed', parallelism: 2, completions: 2 } as const;
   await at.value(at.port.create(jobs, job('work', spec, { [`${simulation}/duration`]: '1h' })));
   await at.pass(30_000);
-  const [first] = await podsOf(at, 'work');
-  assert.ok(first);
-  const { labels, annotations, finalizers, ownerReferences } = first.metadata;
-  const twin = { labels, annotations, finalizers, ownerReferences } as Pod['metadata'];
-  await at.value(at.port.create(pods, pod('twin', { metadata: twin })));
+  const { server } = at.kubernetes;
+  const indexOf = (found: Pod): string => found.metadata.labels?.['batch.kubernetes.io/job-completion-index'] ?? '';
+  const [zero, one] = [...(await podsOf(at, 'work'))].sort((left, right) => (indexOf(left) < indexOf(right) ? -1 : 1));
+  assert.ok(zero && one);
+  const { labels, annotations, finalizers, ownerReferences } = zero.metadata;
+  server.change(kindNamed('Pod'), `finance/${one.metadata.name}`, (current) => ({
+    ...current,
+    metadata: { ...current.metadata, finalizers: [] },
+  }));
+  server.delete(kindNamed('Pod'), `finance/${one.metadata.name}`, { gracePeriodSeconds: 0 });
+  const twin = pod('twin', { metadata: { labels, annotations, finalizers, ownerReferences } as Pod['metadata'] });
+  assert.ok(server.create(kindNamed('Pod'), twin, 'somebody').ok);
   await at.pass(30_000);
+  const left = await podsOf(at, 'work');
   assert.deepEqual(
-    (await podsOf(at, 'work')).map((each) => each.metadata.name),
-    [first.metadata.name],
+    left.map(indexOf).sort((before, after) => before.localeCompare(after)),
+    ['0', '1'],
   );
+  assert.ok(left.some((each) => each.metadata.uid === zero.metadata.uid));
   assert.equal((await read(at, 'work')).status?.failed, undefined);
 });
 
