@@ -33,7 +33,6 @@ export const budgets = type<Plain>('policy', 'v1', 'PodDisruptionBudget', 'poddi
 export const priorityClasses = type<Plain>('scheduling.k8s.io', 'v1', 'PriorityClass', 'priorityclasses', false);
 export const daemonSets = type<Plain>('apps', 'v1', 'DaemonSet', 'daemonsets');
 export const elasticNodes = type<Plain>('elasticruntime.dev', 'v1alpha1', 'ElasticNode', 'elasticnodes', false);
-export const elasticJobs = type<Plain>('elasticruntime.dev', 'v1alpha1', 'ElasticJob', 'elasticjobs');
 
 /** A simulated cluster with one client, and virtual time that passes while a call is waited for. */
 export type Bed = {
