@@ -8,13 +8,16 @@ const entries = { operator: 'src/main.ts', agent: 'src/agent/main.ts', cli: 'src
 
 export type Bundle = { readonly file: string; readonly bytes: number };
 
-/** Bundles the named entries (default all that exist) into dist/, which lies beside data/ as in the image. */
-export async function bundle(names: readonly (keyof typeof entries)[] = ['operator', 'agent', 'cli']): Promise<readonly Bundle[]> {
+/** Bundles the named entries (default all that exist) into dist/, or a folder named by its absolute path; it must lie beside data/, as in the image. */
+export async function bundle(
+  names: readonly (keyof typeof entries)[] = ['operator', 'agent', 'cli'],
+  outdir = join(root, 'dist'),
+): Promise<readonly Bundle[]> {
   const chosen = names.filter((name) => existsSync(join(root, entries[name])));
   const result = await build({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(chosen.map((name) => [name, entries[name]])),
-    outdir: 'dist',
+    outdir,
     bundle: true,
     format: 'esm',
     platform: 'node',

@@ -1,19 +1,18 @@
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { bundle } from '../../../scripts/bundle.ts';
+
+const root = join(import.meta.dirname, '../../..');
 
 /** Program and first arguments of what the image runs. */
 export type Programs = { readonly operator: readonly string[]; readonly nodeAgent: readonly string[] };
 
-let made: Promise<Programs> | undefined;
-
-/** The bundles that the image carries, made once for each test process. */
-export function programs(): Promise<Programs> {
-  made ??= makeBundles();
-  return made;
-}
-
-async function makeBundles(): Promise<Programs> {
-  const files = await bundle(['operator', 'agent']);
-  const fileOf = (name: string): string => files.find(({ file }) => file.endsWith(`/${name}.js`))?.file ?? '';
+/** The bundles that the image carries, laid out as there, in a folder of their own: a killed operator comes back as the one that it was. */
+export async function makePrograms(directory: string): Promise<Programs> {
+  const image = join(directory, 'image');
+  await mkdir(image);
+  await symlink(join(root, 'data'), join(image, 'data'));
+  await bundle(['operator', 'agent'], join(image, 'dist'));
   const node = [process.execPath, '--enable-source-maps'];
-  return { operator: [...node, fileOf('operator')], nodeAgent: [...node, fileOf('agent'), 'node-agent'] };
+  return { operator: [...node, join(image, 'dist/operator.js')], nodeAgent: [...node, join(image, 'dist/agent.js'), 'node-agent'] };
 }

@@ -12,7 +12,7 @@ import { type Interposer, startInterposer } from './interposer.ts';
 import { type Joiner, startJoiner } from './joiner.ts';
 import { type Manifest, toYaml } from './manifests.ts';
 import { type OperatorProcess, operatorIdentity, operatorProcess } from './operator.ts';
-import { programs } from './program.ts';
+import { makePrograms } from './program.ts';
 
 export const clusterName = 'stand';
 
@@ -64,7 +64,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     closing.push(() => gate.close());
     const withAgents = options.nodeAgents ?? false;
     await installChart(controlPlane, { clusterName, nodeAgents: withAgents });
-    const commands = await programs();
+    const commands = await makePrograms(controlPlane.directory);
     const kubeconfig = await controlPlane.kubeconfigFor(operatorIdentity);
     const interposer = options.interposed === true ? await startInterposer(controlPlane, gate, kubeconfig) : undefined;
     if (interposer !== undefined) closing.push(() => interposer.close());
