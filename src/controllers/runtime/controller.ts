@@ -175,7 +175,7 @@ function denied(
   failure: AccessFailure,
   all: readonly AccessFailure[] = [failure],
 ): StepVerdict {
-  const message = all.map(describeFailure).join('; ');
+  const message = [...new Set(all.map(describeFailure))].join('; ');
   draft.condition(condition, false, reason, message);
   return failure.transient ? { again: reason, message } : { stalled: reason, message };
 }
