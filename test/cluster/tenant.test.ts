@@ -96,7 +96,7 @@ void test("a tenant that names another namespace's roles is refused at the first
   const { subnetIds, securityGroupIds } = await network();
   await refused('tenant-a', at(tenant('tenant-a', {}), subnetIds, securityGroupIds), {
     message:
-      /^sts:AssumeRoleWithWebIdentity on arn:aws:iam::111122223333:role\/acme-agent failed as agent \(.*\): AccessDenied: .*\[request [^\]]+\]/,
+      /sts:AssumeRoleWithWebIdentity on arn:aws:iam::111122223333:role\/acme-agent failed as agent \(.*\): AccessDenied: .*\[request [^\]]+\]/,
     because: /^no resource-based policy allows sts:AssumeRoleWithWebIdentity on arn:aws:iam::111122223333:role\/acme-agent$/,
   });
 });
