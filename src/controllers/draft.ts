@@ -50,18 +50,21 @@ function clip(message: string): string {
   return message.length <= 1024 ? message : `${message.slice(0, 1023)}…`;
 }
 
-/** Sends the draft by server-side apply. The uid is a precondition: the status of an object that was replaced is not written onto its successor. */
+/**
+ * Sends the draft by server-side apply, conditional on the resource version that was read: a status made from a stale view, or from an object that was
+ * replaced since, is refused (the API server ignores a uid precondition on a custom resource's status).
+ */
 export function applyStatus<T extends KubernetesObject & { readonly status?: StatusLike }>(
   applier: Applier,
   type: ResourceType<T>,
   object: Stored<T>,
   status: NonNullable<T['status']>,
 ): Promise<KubernetesResult<{ readonly object: Stored<T>; readonly changed: boolean }>> {
-  const { name, namespace, uid } = object.metadata;
+  const { name, namespace, resourceVersion } = object.metadata;
   const desired = {
     apiVersion: `${type.group}/${type.version}`,
     kind: type.kind,
-    metadata: { name, uid, ...(namespace !== undefined && { namespace }) },
+    metadata: { name, resourceVersion, ...(namespace !== undefined && { namespace }) },
     status,
   } as unknown as T;
   return applier.apply({ type, desired, current: object, subresource: 'status', exact: ['status'] });

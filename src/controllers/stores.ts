@@ -1,3 +1,4 @@
+import type { KubernetesObject } from '../api/kubernetes.ts';
 import { labels } from '../api/labels.ts';
 import { createInformer, type Informer } from '../machinery/informer.ts';
 import type { Clock, Random } from '../ports/clock.ts';
@@ -16,9 +17,10 @@ export function createStores(parts: {
   readonly telemetry: Telemetry;
 }): StoreParts {
   const ours = { labelSelector: labels.jobUid };
-  const indexByLabel = (name: string) => (object: { readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }) => {
-    const value = object.metadata.labels?.[name];
-    return value === undefined ? [] : [value];
+  /** `<namespace>/<job uid>`: an object of another namespace never shows up among a job's. */
+  const byJob = ({ metadata }: KubernetesObject) => {
+    const uid = metadata.labels?.[labels.jobUid];
+    return uid === undefined ? [] : [`${metadata.namespace}/${uid}`];
   };
   const informers = {
     runtimes: createInformer({ ...parts, type: elasticRuntimes }),
@@ -44,9 +46,9 @@ export function createStores(parts: {
       ...parts,
       ...ours,
       type: pods,
-      indexes: { job: indexByLabel(labels.jobUid), node: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
+      indexes: { job: byJob, node: (pod) => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
     }),
-    childJobs: createInformer({ ...parts, ...ours, type: jobs, indexes: { job: indexByLabel(labels.jobUid) } }),
+    childJobs: createInformer({ ...parts, ...ours, type: jobs, indexes: { job: byJob } }),
     daemonSets: createInformer({ ...parts, type: daemonSets }),
     priorityClasses: createInformer({ ...parts, type: priorityClasses }),
   };

@@ -69,8 +69,9 @@ function candidate(context: OperatorContext, node: Stored<ElasticNode>, emptySin
 function livePods(context: OperatorContext, node: Stored<ElasticNode>): number {
   const name = node.status?.nodeName;
   if (name === undefined) return 0;
-  return context.stores.pods.byIndex('node', name).filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed')
-    .length;
+  const { namespace } = node.spec.runtimeRef;
+  const own = context.stores.pods.byIndex('node', name).filter((pod) => pod.metadata.namespace === namespace);
+  return own.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length;
 }
 
 /** A job may have begun to want capacity since the last plan: its slots are then about to be put on the nodes that are there. */

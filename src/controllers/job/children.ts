@@ -72,7 +72,8 @@ async function applyJob(tools: JobTools, desired: Job, current: Stored<Job> | un
   }
   if (created.error.kind !== 'AlreadyExists') return refusal(`Job ${name}`, created.error);
   const there = await tools.context.kubernetes.get(childJobType, { namespace: namespace ?? '', name });
-  if (there.ok && there.value.metadata.labels?.[labels.jobUid] === desired.metadata.labels?.[labels.jobUid]) return undefined;
+  const owner = desired.metadata.ownerReferences?.[0]?.uid;
+  if (there.ok && there.value.metadata.ownerReferences?.some(({ uid }) => uid === owner) === true) return undefined;
   return {
     wait: 'NameTaken',
     message: `a Job ${name} of somebody else's is in the way: delete it or rename the ElasticJob`,
@@ -83,7 +84,17 @@ async function applyJob(tools: JobTools, desired: Job, current: Stored<Job> | un
 async function applyService(tools: JobTools, desired: Service): Promise<JobVerdict | undefined> {
   const { name, namespace = '' } = desired.metadata;
   const created = await tools.context.kubernetes.create(services, desired);
-  if (created.ok || created.error.kind === 'AlreadyExists') return undefined;
+  if (created.ok) return undefined;
+  if (created.error.kind === 'AlreadyExists') {
+    const there = await tools.context.kubernetes.get(services, { namespace, name });
+    const owner = desired.metadata.ownerReferences?.[0]?.uid;
+    if (there.ok && there.value.metadata.ownerReferences?.some(({ uid }) => uid === owner) === true) return undefined;
+    return {
+      wait: 'NameTaken',
+      message: `a Service ${name} of somebody else's is in the way: delete it or rename the ElasticJob`,
+      afterMs: 30_000,
+    };
+  }
   return refusal(`Service ${namespace}/${name}`, created.error);
 }
 

@@ -7,6 +7,7 @@ import { parseTime } from '../../machinery/time.ts';
 import { elasticJobs, services } from '../../ports/resources.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { deleteChild } from './children.ts';
+import { ownJobs } from './own.ts';
 import { clearStaged } from './stage.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
@@ -16,16 +17,19 @@ export async function afterwards(tools: JobTools, view: JobView): Promise<JobVer
   const now = tools.context.clock.now();
   const ended = parseTime(view.draft.value().completionTime) ?? now;
   const deleting = view.runtime.metadata.deletionTimestamp !== undefined;
+  const ttl = ttlLeft(view, ended, now);
   if (notesOf(view).cleaned !== true) {
-    const left = deleting ? 0 : ended + spec.cleanupAfterSeconds * 1000 - now;
-    if (left > 0) return { wait: 'Kept', message: '', afterMs: Math.min(left, ttlLeft(view, ended, now) ?? left) };
+    // Whichever is due first: a record that goes takes its children and staged data along.
+    const left = deleting ? 0 : Math.min(ended + spec.cleanupAfterSeconds * 1000 - now, ttl ?? Number.POSITIVE_INFINITY);
+    if (left > 0) return { wait: 'Kept', message: '', afterMs: left };
     const cleaned = await cleanUp(tools, view);
     if (!('go' in cleaned)) return cleaned;
     note(view, { cleaned: true });
+    const { name, namespace } = view.job.metadata;
+    tools.context.audit.forgetJob(`${namespace}/${view.runtime.metadata.name}`, `${namespace}/${name}`);
   }
-  const left = ttlLeft(view, ended, now);
-  if (left === undefined) return go;
-  if (left > 0) return { wait: 'Kept', message: '', afterMs: left };
+  if (ttl === undefined) return go;
+  if (ttl > 0) return { wait: 'Kept', message: '', afterMs: ttl };
   const { name, namespace = '', uid } = view.job.metadata;
   const deleted = await tools.context.kubernetes.delete(elasticJobs, { namespace, name }, { uid });
   return deleted.ok || deleted.error.kind === 'NotFound' ? go : { again: 'NotDeleted', message: deleted.error.message };
@@ -49,23 +53,30 @@ export async function cleanUp(tools: JobTools, view: JobView): Promise<JobVerdic
 }
 
 export async function deleteChildren(tools: JobTools, job: Stored<ElasticJob>): Promise<string | undefined> {
-  const { stores, kubernetes } = tools.context;
-  for (const child of stores.childJobs.byIndex('job', job.metadata.uid)) {
+  const children = ownJobs(tools.context, job);
+  for (const child of children) {
     const problem = await deleteChild(tools, child);
     if (problem !== undefined) return problem;
   }
-  const attempts = new Set(
-    stores.childJobs.byIndex('job', job.metadata.uid).map((child) => Number(child.metadata.labels?.[labels.attempt])),
-  );
+  const attempts = new Set(children.map((child) => Number(child.metadata.labels?.[labels.attempt])));
   attempts.add(job.status?.attempt?.number ?? 1);
   for (const attempt of attempts) {
-    const deleted = await kubernetes.delete(services, {
-      namespace: job.metadata.namespace ?? '',
-      name: attemptNames(job.metadata.name, attempt).service,
-    });
-    if (!deleted.ok && deleted.error.kind !== 'NotFound') return deleted.error.message;
+    const problem = await deleteService(tools, job, attempt);
+    if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/** By name, but only ours: a Service of that name may be somebody else's. */
+export async function deleteService(tools: JobTools, job: Stored<ElasticJob>, attempt: number): Promise<string | undefined> {
+  const { kubernetes } = tools.context;
+  const key = { namespace: job.metadata.namespace ?? '', name: attemptNames(job.metadata.name, attempt).service };
+  const found = await kubernetes.get(services, key);
+  if (!found.ok) return found.error.kind === 'NotFound' ? undefined : found.error.message;
+  const { ownerReferences = [], uid } = found.value.metadata;
+  if (!ownerReferences.some((owner) => owner.controller === true && owner.uid === job.metadata.uid)) return undefined;
+  const deleted = await kubernetes.delete(services, key, { uid });
+  return deleted.ok || deleted.error.kind === 'NotFound' || deleted.error.kind === 'Conflict' ? undefined : deleted.error.message;
 }
 
 export async function release(tools: JobTools, job: Stored<ElasticJob>, runtimeKey: string): Promise<JobVerdict> {

@@ -18,6 +18,7 @@ import { startWhenReserved } from './capacity.ts';
 import { applyChildren } from './children.ts';
 import { afterwards, cleanUp, deleteChildren, release } from './cleanup.ts';
 import { beginEnding, finishAttempt } from './finish.ts';
+import { ownPods } from './own.ts';
 import { preflight } from './preflight.ts';
 import { deadline, watchAttempt } from './run.ts';
 import { stageDependencies } from './stage.ts';
@@ -61,6 +62,8 @@ async function advance(
 ): Promise<JobVerdict> {
   if (runtime === undefined) {
     if (hasEnded(job)) return go;
+    const over = withoutRuntime(tools, job, draft);
+    if (over !== undefined) return over;
     draft.set({ phase: 'Pending' });
     return {
       wait: 'RuntimeNotFound',
@@ -82,7 +85,9 @@ async function advance(
         );
   const view: JobView = { job, runtime, plan: planned.plan, draft };
   if (hasEnded(job)) return afterwards(tools, view);
-  const refused = refusedTemplateSecrets(job, runtime);
+  // Judged before the attempt is let go: what runs is not ended because a list was shortened.
+  const released = childrenOf(tools, view).master?.spec.suspend === false;
+  const refused = released ? [] : refusedTemplateSecrets(job, runtime);
   if (refused.length > 0)
     return invalid(
       tools,
@@ -97,12 +102,41 @@ async function advance(
     // The next look begins the next attempt, or the time after the job.
     return 'go' in finished ? { wait: 'Ended', message: ending.message, afterMs: 100 } : finished;
   }
+  // Before any deadline is judged: the time of the suspension just over does not count.
+  if (job.spec.suspend !== true) resume(tools, view);
   const verdict = stopped(tools, view) ?? (await pursue(tools, view));
   if ('end' in verdict) {
     beginEnding(tools, view, verdict.end);
     return { wait: 'Ending', message: verdict.end.message, afterMs: 1_000 };
   }
   return verdict;
+}
+
+/** A job whose runtime never came still obeys its author and its deadline. */
+function withoutRuntime(tools: JobTools, job: Stored<ElasticJob>, draft: StatusDraft<ElasticJobStatus>): JobVerdict | undefined {
+  if (draft.value().startTime !== undefined) return undefined;
+  const now = formatTime(tools.context.clock.now());
+  const limit = deadline({ job, draft }, tools.context.clock.now());
+  if (job.spec.terminate) {
+    draft.set({ phase: 'Terminated', completionTime: now });
+  } else if (limit !== undefined && limit.inMs <= 0 && 'end' in limit.end && limit.end.end.failure !== undefined) {
+    draft.set({ phase: 'Failed', completionTime: now, failure: limit.end.end.failure });
+  } else return undefined;
+  note({ draft }, { cleaned: true });
+  return go;
+}
+
+/** Between attempts: what fails at once, or is taken away again and again, does not burn nodes. */
+function retryPause(tools: JobTools, view: JobView): JobVerdict | undefined {
+  const at = parseTime(notesOf(view).retryAt);
+  if (at === undefined) return undefined;
+  const left = at - tools.context.clock.now();
+  if (left <= 0) {
+    note(view, { retryAt: undefined });
+    return undefined;
+  }
+  view.draft.set({ phase: 'Preparing' });
+  return { wait: 'RetryPause', message: `attempt ${attemptOf(view)} begins in ${Math.ceil(left / 1000)} s`, afterMs: left };
 }
 
 /** Reasons to end that stand before all progress. */
@@ -119,7 +153,8 @@ function stopped(tools: JobTools, view: JobView): JobVerdict | undefined {
 async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const { job, runtime, draft } = view;
   if (job.spec.suspend === true) return suspend(tools, view);
-  resume(tools, view);
+  const pause = retryPause(tools, view);
+  if (pause !== undefined) return pause;
   const running = childrenOf(tools, view).master?.spec.suspend === false;
   if (!running) {
     if (!isConditionTrue(runtime.status?.conditions, 'Ready')) {
@@ -152,7 +187,7 @@ async function admit(_tools: JobTools, { draft }: JobView): Promise<JobVerdict> 
 /** Pods end, the attempt stays: Kueue's way of taking capacity back. */
 async function suspend(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const { master, worker } = childrenOf(tools, view);
-  if (master?.spec.suspend === false) {
+  if (master?.spec.suspend === false || worker?.spec.suspend === false) {
     const applied = await applyChildren(tools, view, { released: false, workers: worker?.spec.parallelism ?? 0 });
     if (!('go' in applied)) return applied;
   }
@@ -183,7 +218,8 @@ async function invalid(
   const problem = await deleteChildren(tools, job);
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
   const message = messages.join('; ').slice(0, 4096);
-  note({ draft }, { cleaned: true });
+  const { staged, verified } = notesOf({ draft });
+  if (staged === undefined && verified === undefined) note({ draft }, { cleaned: true });
   draft.set({ phase: 'Failed', completionTime: formatTime(tools.context.clock.now()), failure: { reason: 'InvalidSpec', message } });
   return go;
 }
@@ -198,9 +234,7 @@ async function tearDown(
 ): Promise<JobVerdict> {
   const problem = await deleteChildren(tools, job);
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
-  const pods = tools.context.stores.pods
-    .byIndex('job', job.metadata.uid)
-    .filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
+  const pods = ownPods(tools.context, job).filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
   if (pods.length > 0) return { wait: 'ChildrenEnding', message: `${pods.length} pod(s) still end`, afterMs: 5_000 };
   const planned = runtime === undefined ? undefined : planAccess({ runtime, job });
   if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true) {
@@ -231,8 +265,9 @@ async function report(
 }
 
 function nextDeadline(context: OperatorContext, job: Stored<ElasticJob>, draft: StatusDraft<ElasticJobStatus>): number | undefined {
-  if (hasEnded({ ...job, status: draft.value() }) || job.spec.suspend === true) return undefined;
-  return deadline({ job, draft } as JobView, context.clock.now())?.inMs;
+  if (hasEnded({ ...job, status: draft.value() }) || job.spec.suspend === true || notesOf({ draft }).ending !== undefined) return undefined;
+  const inMs = deadline({ job, draft }, context.clock.now())?.inMs;
+  return inMs !== undefined && inMs > 0 ? inMs : undefined;
 }
 
 function describeWaiting(context: OperatorContext, draft: StatusDraft<ElasticJobStatus>, phase: string, verdict: JobVerdict): void {
@@ -257,6 +292,9 @@ function summarize(draft: StatusDraft<ElasticJobStatus>, phase: string, verdict:
     const { reason, message = '' } = draft.value().failure ?? { reason: 'Failed' };
     draft.condition('Failed', true, reason, message);
     draft.summary({ state: 'Stalled', reason, message });
+  } else if (phase === 'Running' && draft.value().conditions?.find(({ type }) => type === 'MasterRunning')?.status !== 'True') {
+    const why = draft.value().conditions?.find(({ type }) => type === 'MasterRunning')?.message ?? 'the master pod has not started yet';
+    draft.summary({ state: 'Reconciling', reason: 'Starting', message: why });
   } else if (phase === 'Succeeded' || phase === 'Terminated' || phase === 'Running') {
     draft.summary({ state: 'Ready', reason: phase, message: `the job is ${phase.toLowerCase()}` });
   } else {

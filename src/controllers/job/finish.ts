@@ -1,14 +1,15 @@
+import type { Pod } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
 import { accessRecordKey, formatS3Uri, jobPrefix, logPrefix } from '../../core/access/locations.ts';
-import { attemptNames } from '../../core/jobs/names.ts';
+import { podsOf } from '../../core/jobs/outcome.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
-import { services } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { folderOf } from '../runtime/verify.ts';
 import { agentLog } from './agent-log.ts';
 import { deleteChild } from './children.ts';
+import { deleteService } from './cleanup.ts';
 import { attemptOf, childrenOf, type Ending, go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
 
 /** Writes down how the attempt ends. Carrying it out begins with the next reconcile, so that a crash in between changes nothing. */
@@ -25,12 +26,17 @@ export function beginEnding(tools: JobTools, view: JobView, end: Omit<Ending, 's
 
 /** Ends the attempt: workers, logs, the agent's log and the record of accesses, children; then the job, or its next attempt. */
 export async function finishAttempt(tools: JobTools, view: JobView, ending: Ending): Promise<JobVerdict> {
-  const { master, worker } = childrenOf(tools, view);
-  const problem = (await deleteChild(tools, worker)) ?? (ending.phase === 'Succeeded' ? undefined : await deleteChild(tools, master));
+  const { master, worker, pods } = childrenOf(tools, view);
+  // A master that has succeeded stays for people to look at, unless another container of it runs on.
+  const keepMaster = ending.phase === 'Succeeded' && podsOf(pods, 'master').every(hasEndedPod);
+  const problem = (await deleteChild(tools, worker)) ?? (keepMaster ? undefined : await deleteChild(tools, master));
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
-  const flushed = logsFlushed(tools, view, ending);
-  if (!('go' in flushed)) return flushed;
-  await upload(tools, view, ending);
+  if (notesOf(view).uploaded !== attemptOf(view)) {
+    const flushed = logsFlushed(tools, view, ending);
+    if (!('go' in flushed)) return flushed;
+    await upload(tools, view, ending);
+    note(view, { uploaded: attemptOf(view) });
+  }
   const left = await childrenGone(tools, view, ending);
   if (!('go' in left)) return left;
   conclude(tools, view, ending);
@@ -122,14 +128,17 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
 /** Before another attempt takes over, nothing of this one may run any more; an end for good leaves what has ended for people to look at. */
 async function childrenGone(tools: JobTools, view: JobView, ending: Ending): Promise<JobVerdict> {
   const { master, worker, pods } = childrenOf(tools, view);
-  const alive = pods.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
+  const alive = pods.filter((pod) => !hasEndedPod(pod));
   if (worker !== undefined || (ending.phase !== 'Succeeded' && master !== undefined))
     return { wait: 'ChildrenEnding', message: 'the children are being deleted', afterMs: 5_000 };
   if (alive.length > 0) return { wait: 'ChildrenEnding', message: `${alive.length} pod(s) still end`, afterMs: 5_000 };
   if (ending.phase === 'Succeeded') return go;
-  const { name, namespace = '' } = view.job.metadata;
-  const deleted = await tools.context.kubernetes.delete(services, { namespace, name: attemptNames(name, attemptOf(view)).service });
-  return deleted.ok || deleted.error.kind === 'NotFound' ? go : { again: 'ChildrenEnding', message: deleted.error.message };
+  const problem = await deleteService(tools, view.job, attemptOf(view));
+  return problem === undefined ? go : { again: 'ChildrenEnding', message: problem };
+}
+
+function hasEndedPod(pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
 function conclude(tools: JobTools, view: JobView, ending: Ending): void {
@@ -146,11 +155,15 @@ function conclude(tools: JobTools, view: JobView, ending: Ending): void {
   };
   draft.set({ attemptHistory: [...(draft.value().attemptHistory ?? []), record].slice(-10) });
   const failures = (notesOf(view).failures ?? 0) + (ending.failure === undefined ? 0 : 1);
-  note(view, { ending: undefined, failures });
+  const losses = ending.phase === 'Retry' && ending.failure === undefined ? (notesOf(view).losses ?? 0) + 1 : 0;
+  note(view, { ending: undefined, failures, losses });
   draft.dropCondition('MasterRunning');
   if (ending.phase === 'Retry') {
     draft.set({ phase: 'Waiting', attempt: { number: number + 1 }, attempts: number + 1 });
     draft.condition('CapacityReady', false, 'Retry', `attempt ${number} ended: ${ending.reason}`);
+    // The first loss begins anew at once; failures wait as Jobs do (10 s, doubled, at most 6 min).
+    const row = losses > 0 ? losses - 1 : failures;
+    if (row > 0) note(view, { retryAt: formatTime(tools.context.clock.now() + Math.min(10_000 * 2 ** (row - 1), 360_000)) });
     return;
   }
   draft.set({ phase: ending.phase, completionTime: now });

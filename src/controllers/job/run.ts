@@ -1,3 +1,4 @@
+import type { Pod } from '../../api/kubernetes.ts';
 import { attemptOutcome, podsOf } from '../../core/jobs/outcome.ts';
 import { parseTime } from '../../machinery/time.ts';
 import { readySlots, workersNow } from './capacity.ts';
@@ -14,7 +15,7 @@ export async function watchAttempt(tools: JobTools, view: JobView): Promise<JobV
     'MasterRunning',
     masterRunning,
     masterRunning ? 'Running' : 'NotRunning',
-    masterRunning ? 'the master pod is ready' : 'no master pod is ready',
+    masterRunning ? 'the master pod is ready' : whyNotReady(podsOf(children.pods, 'master')),
   );
   if (children.master === undefined) return { end: { phase: 'Retry', reason: 'MasterLost', message: 'the master Job was deleted' } };
   const outcome = attemptOutcome({
@@ -47,6 +48,18 @@ function failed(view: JobView, failure: NonNullable<ReturnType<typeof view.draft
   return { end: { phase: last ? 'Failed' : 'Retry', reason: failure.reason, message, failure } };
 }
 
+/** What a container waits for (an image, a Secret), as its kubelet says. */
+function whyNotReady(masters: readonly Pod[]): string {
+  const [pod] = masters;
+  if (pod === undefined) return 'no master pod exists yet: see the events of the master Job';
+  const states = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const waiting = states.find(({ state }) => state?.waiting?.reason !== undefined && state.waiting.reason !== 'PodInitializing');
+  if (waiting !== undefined)
+    return `container ${waiting.name}: ${waiting.state?.waiting?.reason}: ${waiting.state?.waiting?.message ?? ''}`;
+  const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+  return unscheduled?.message ?? 'the master pod is not ready yet';
+}
+
 function isReady(pod: {
   readonly status?: { readonly phase?: string; readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }): boolean {
@@ -56,7 +69,10 @@ function isReady(pod: {
 }
 
 /** Milliseconds until a deadline passes, and what then; undefined where none is set. */
-export function deadline(view: JobView, nowMs: number): { readonly inMs: number; readonly end: JobVerdict } | undefined {
+export function deadline(
+  view: Pick<JobView, 'job' | 'draft'>,
+  nowMs: number,
+): { readonly inMs: number; readonly end: JobVerdict } | undefined {
   const { spec, metadata } = view.job;
   const started = parseTime(view.draft.value().startTime);
   const paused = notesOf(view).suspendedMs ?? 0;

@@ -127,7 +127,8 @@ export async function clearStaged(tools: JobTools, view: JobView): Promise<Resul
       { action: 's3:ListBucket', resource: `arn:aws:s3:::${folder.bucket}` },
       (aws, caller) => aws.s3.listObjects(caller, { bucket: folder.bucket, prefix: `${folder.key}/`, maxKeys: 1000 }),
     );
-    if (!page.ok) return page;
+    // With the bucket went what was in it.
+    if (!page.ok) return page.error.code === 'NoSuchBucket' ? ok(undefined) : page;
     for (const { key } of page.value.keys) {
       const deleted = await actAs(
         tools.context,

@@ -8,6 +8,7 @@ import type { Expectations } from '../../machinery/expectations.ts';
 import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
 import type { GrantRequest } from '../identity/grants.ts';
+import { isOwnJob, ownPods } from './own.ts';
 
 export type JobTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
 
@@ -38,6 +39,12 @@ export type JobNotes = {
   readonly ending?: Ending;
   /** Attempts that failed by themselves. */
   readonly failures?: number;
+  /** Attempts in a row that infrastructure took away. */
+  readonly losses?: number;
+  /** RFC 3339: not before then. */
+  readonly retryAt?: string;
+  /** The attempt whose agent log and accesses are stored. */
+  readonly uploaded?: number;
   readonly suspendedSince?: string;
   readonly suspendedMs?: number;
   readonly cleaned?: boolean;
@@ -77,11 +84,11 @@ export function childrenOf(
   const names = attemptNames(job.metadata.name, attempt);
   const { stores } = tools.context;
   const own = (found: Stored<Job> | undefined): Stored<Job> | undefined =>
-    found?.metadata.labels?.[labels.jobUid] === job.metadata.uid ? found : undefined;
+    found !== undefined && isOwnJob(job, found) ? found : undefined;
   return {
     master: own(stores.childJobs.get(`${job.metadata.namespace}/${names.master}`)),
     worker: own(stores.childJobs.get(`${job.metadata.namespace}/${names.worker}`)),
-    pods: stores.pods.byIndex('job', job.metadata.uid).filter((pod) => pod.metadata.labels?.[labels.attempt] === String(attempt)),
+    pods: ownPods(tools.context, job).filter((pod) => pod.metadata.labels?.[labels.attempt] === String(attempt)),
   };
 }
 

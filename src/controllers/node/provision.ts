@@ -15,6 +15,7 @@ import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
 import { elasticNodes, elasticRuntimes } from '../../ports/resources.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
+import { ownPods } from '../job/own.ts';
 import { hasEnded, jobsOf, nodesOf } from '../runtime/activity.ts';
 import { dataDevice } from '../runtime/launch-templates.ts';
 import { knownSubnets } from '../runtime/network.ts';
@@ -78,7 +79,7 @@ function observe(context: OperatorContext, runtime: Stored<ElasticRuntime>, all:
     ),
     elasticNodes: nodesOf(context, runtime),
     nodeByProviderId: (id) => stores.nodes.byIndex('providerID', id)[0],
-    pods: all.flatMap((job) => stores.pods.byIndex('job', job.metadata.uid)).filter(isAlive),
+    pods: all.flatMap((job) => ownPods(context, job)).filter(isAlive),
     daemonSets: stores.daemonSets.list(),
     catalog,
     unavailable: context.capacity.unavailable(),
@@ -106,7 +107,7 @@ async function releaseEnded(
   );
   const nodeOfSlot = new Map<string, string>();
   for (const job of attempts.values()) {
-    for (const pod of context.stores.pods.byIndex('job', job.metadata.uid)) {
+    for (const pod of ownPods(context, job)) {
       const slot = slotOfPod(pod);
       if (slot !== undefined && pod.spec.nodeName !== undefined && isAlive(pod))
         nodeOfSlot.set(`${slot.jobUid}/${slot.attempt}/${slot.name}`, pod.spec.nodeName);

@@ -3,7 +3,7 @@ import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { clusterInfoKey } from '../../core/access/locations.ts';
 import { principalsOf } from '../../core/access/roles.ts';
-import type { Result } from '../../ports/result.ts';
+import { ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import type { RuntimeTools } from './tools.ts';
@@ -40,7 +40,10 @@ export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRun
 export function deleteClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
   const location = clusterInfoKey(folderOf(runtime, 'staging'));
   const at = { action: 's3:DeleteObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
-  return actAs(tools.context, { runtime, identity: 'operator' }, at, (aws, caller) => aws.s3.deleteObject(caller, location));
+  return actAs(tools.context, { runtime, identity: 'operator' }, at, async (aws, caller) => {
+    const answer = await aws.s3.deleteObject(caller, location);
+    return !answer.ok && answer.error.code === 'NoSuchBucket' ? ok(undefined) : answer;
+  });
 }
 
 export function sha256(bytes: Uint8Array | string): string {

@@ -1,4 +1,4 @@
-import type { ElasticRuntime } from '../../api/generated/types.ts';
+import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { agentNamespace, finalizers } from '../../api/labels.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
@@ -7,6 +7,7 @@ import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { elasticNodes, elasticRuntimes, serviceAccounts } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { ownPods } from '../job/own.ts';
 import { ensureAgentAccount } from './accounts.ts';
 import { hasEnded, jobsOf, nodesOf } from './activity.ts';
 import { deleteClusterInfo } from './cluster-info.ts';
@@ -17,6 +18,13 @@ import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 /** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */
 export type RuntimeNotes = {
   readonly awsUsed?: boolean;
+  /** Secrets that carry our in-use finalizer for this runtime, also those that its spec no longer names. */
+  readonly held?: readonly string[];
+  /** What subnets and images were resolved for: digests of the spec's fields. */
+  readonly subnetsFor?: string;
+  readonly images?: Readonly<Record<string, { readonly for: string; readonly imageId: string }>>;
+  /** Digest of the init script as it was first read. */
+  readonly initScript?: string;
   /** Of a teardown: nothing of the runtime is left in AWS, so no identity is needed any more. */
   readonly swept?: boolean;
   readonly verified?: string;
@@ -33,29 +41,43 @@ export function notesOf(runtime: ElasticRuntime): RuntimeNotes {
  * and the Secrets are let go, then the finalizer. Nothing in it depends on the tenant's namespace.
  */
 export async function tearDown(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
-  for (const step of [endJobs, endNodes, sweepAws, letGo]) {
+  for (const step of [endJobs, endNodes, clearJobs, sweepAws, letGo]) {
     const verdict = await step(tools, runtime);
     if (!('go' in verdict)) return verdict;
   }
   return go;
 }
 
-/** The job controller ends the jobs of a runtime that is being deleted, and clears their staged data while there are still identities to do so. */
+/** The job controller ends the jobs of a runtime that is being deleted: first their attempts, so that nodes can go. */
 async function endJobs(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
   const waiting = jobsOf(tools.context, runtime).filter((job) => {
-    if (job.metadata.deletionTimestamp !== undefined) return job.metadata.finalizers?.includes(finalizers.job) ?? false;
-    const notes = (job.status?.internal ?? {}) as { readonly cleaned?: boolean };
-    return !hasEnded(job) || (job.metadata.finalizers?.includes(finalizers.job) === true && notes.cleaned !== true);
+    const alive = ownPods(tools.context, job).some((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
+    return alive || (job.metadata.deletionTimestamp === undefined && !hasEnded(job));
   });
-  return waiting.length === 0
-    ? go
-    : {
-        again: 'JobsEnding',
-        message: `waiting for ${waiting.length} job(s) to end: ${waiting
-          .slice(0, 5)
-          .map((job) => job.metadata.name)
-          .join(', ')}`,
-      };
+  return waiting.length === 0 ? go : { again: 'JobsEnding', message: `waiting for ${named(waiting)} to end` };
+}
+
+/** Then what they staged is cleared, while there are still identities to do so. */
+async function clearJobs(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  const waiting = jobsOf(tools.context, runtime).filter((job) => {
+    const held = job.metadata.finalizers?.includes(finalizers.job) === true;
+    return (
+      held &&
+      (job.metadata.deletionTimestamp !== undefined ||
+        (job.status?.internal as { readonly cleaned?: boolean } | undefined)?.cleaned !== true)
+    );
+  });
+  if (waiting.length === 0) return go;
+  const problem = waiting.flatMap((job) => job.status?.conditions?.find(({ reason }) => reason === 'CleanupBlocked')?.message ?? []).at(0);
+  if (problem !== undefined) return { stalled: 'CleanupBlocked', message: `staged data of ${named(waiting)}: ${problem}` };
+  return { again: 'JobsClearing', message: `waiting for the staged data of ${named(waiting)} to be cleared` };
+}
+
+function named(jobs: readonly Stored<ElasticJob>[]): string {
+  return `${jobs.length} job(s) (${jobs
+    .slice(0, 5)
+    .map((job) => job.metadata.name)
+    .join(', ')})`;
 }
 
 async function endNodes(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
@@ -66,6 +88,10 @@ async function endNodes(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
     if (!deleted.ok && deleted.error.kind !== 'NotFound')
       return { again: 'NodesEnding', message: `ElasticNode ${node.metadata.name}: ${deleted.error.message}` };
   }
+  const blockedNode = nodes
+    .flatMap((node) => node.status?.conditions?.find(({ reason }) => reason === 'TerminationBlocked')?.message ?? [])
+    .at(0);
+  if (blockedNode !== undefined) return { stalled: 'CleanupBlocked', message: `${nodes.length} node(s) cannot be ended: ${blockedNode}` };
   if (nodes.length > 0) return { again: 'NodesEnding', message: `waiting for ${nodes.length} node(s) to end` };
   // The cache may be behind: ask the server before anything is given up that a node would need.
   const listed = await tools.context.kubernetes.list(elasticNodes);
@@ -103,13 +129,14 @@ async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
   const noted = await context.kubernetes.mergePatch(
     elasticRuntimes,
     { namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name },
-    { metadata: { uid: runtime.metadata.uid }, status: { internal: { swept: true } } },
+    { metadata: { resourceVersion: runtime.metadata.resourceVersion }, status: { internal: { swept: true } } },
     'status',
   );
   return noted.ok ? go : { again: 'SweepNotNoted', message: noted.error.message };
 }
 
 function blocked(failure: AccessFailure): StepVerdict {
+  if (failure.transient) return { again: 'CleaningUp', message: describeFailure(failure) };
   return {
     stalled: 'CleanupBlocked',
     message: `${describeFailure(failure)}. Give the identity back what it needs; cleaning up goes on by itself`,

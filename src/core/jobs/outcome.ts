@@ -27,7 +27,10 @@ export function attemptOutcome(view: AttemptView): AttemptOutcome | undefined {
 }
 
 function masterSucceeded({ master, pods }: AttemptView): AttemptOutcome | undefined {
-  const exited = podsOf(pods, 'master').some((pod) => mainExitCode(pod) === 0);
+  const masters = podsOf(pods, 'master');
+  // A master that is told to leave and exits 0 on SIGTERM has not done its work.
+  if (masters.some((pod) => isDisrupted(pod) && mainExitCode(pod) !== undefined)) return undefined;
+  const exited = masters.some((pod) => mainExitCode(pod) === 0);
   return finished(master, 'Complete') || (exited && !finished(master, 'Failed'))
     ? { kind: 'Succeeded', message: 'the master exited 0' }
     : undefined;
@@ -35,7 +38,7 @@ function masterSucceeded({ master, pods }: AttemptView): AttemptOutcome | undefi
 
 function masterEnded({ master, pods, nodeExists }: AttemptView): AttemptOutcome | undefined {
   const own = podsOf(pods, 'master');
-  const pod = own.find(hasFailed);
+  const pod = own.find((one) => hasFailed(one) || (isDisrupted(one) && mainExitCode(one) !== undefined));
   if (pod === undefined && !finished(master, 'Failed')) return undefined;
   if (pod === undefined) return { kind: 'Lost', reason: 'MasterLost', message: 'the master pod is gone without an exit code' };
   return failureOf(pod, 'master', nodeExists);
@@ -70,16 +73,23 @@ function failureOf(pod: Pod, identity: 'master' | 'worker', nodeExists: AttemptV
   };
 }
 
+/** Refused by a kubelet before it started, or ended with its machine. */
+const infrastructureReasons: ReadonlySet<string> = new Set([
+  'NodeLost',
+  'NodeShutdown',
+  'Preempting',
+  'NodeAffinity',
+  'UnexpectedAdmissionError',
+  'TopologyAffinityError',
+]);
+
 /** https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions */
 function infrastructureReason(pod: Pod, nodeExists: AttemptView['nodeExists']): string | undefined {
   const disrupted = pod.status?.conditions?.find(({ type, status }) => type === 'DisruptionTarget' && status === 'True');
   if (disrupted !== undefined) return disrupted.reason ?? 'Disrupted';
-  if (
-    ['NodeLost', 'Evicted', 'Preempting', 'NodeShutdown', 'Terminated', 'NodeAffinity', 'OutOfcpu', 'OutOfmemory', 'OutOfpods'].includes(
-      pod.status?.reason ?? '',
-    )
-  )
-    return pod.status?.reason;
+  // Evicted without DisruptionTarget is the pod's own fault: it went over a limit of its own.
+  const reason = pod.status?.reason ?? '';
+  if (infrastructureReasons.has(reason) || reason.startsWith('OutOf')) return reason;
   const node = pod.spec.nodeName;
   return node !== undefined && !nodeExists(node) ? 'NodeGone' : undefined;
 }
@@ -90,6 +100,10 @@ export function podsOf(pods: readonly Pod[], role: 'master' | 'worker'): readonl
 
 function finished(job: Job | undefined, type: 'Complete' | 'Failed'): boolean {
   return job?.status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false;
+}
+
+function isDisrupted(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === 'DisruptionTarget' && status === 'True') ?? false;
 }
 
 function hasFailed(pod: Pod): boolean {
