@@ -5,14 +5,20 @@ import type { Pattern } from './knapsack.ts';
 import { reducedCost, type Simplex } from './simplex.ts';
 
 /** Whole nodes for all items: solve the pattern LP, buy the whole parts of its answer, solve again for the rest, and so on down. */
-export function dive(problem: PatternProblem, fluid: Fluid, effort: Effort, podsPerNode: number): readonly Pattern[] {
+export function dive(
+  problem: PatternProblem,
+  fluid: Fluid,
+  effort: Effort,
+  podsPerNode: number,
+  choices = problem.options,
+): readonly Pattern[] {
   const left = Int32Array.from(problem.items, (item) => item.count);
   const bought: Pattern[] = [];
   let known: readonly Pattern[] = [];
-  const efficient = Float64Array.from(problem.items, (item) => efficientPrice(problem, item));
+  const efficient = Float64Array.from(problem.items, (item) => efficientPrice(choices, item));
   let worth = fluid.usdPerHour;
   for (let round = 0; left.some((count) => count > 0); round++) {
-    const options = sizesFor(problem, left, worth, podsPerNode, efficient);
+    const options = sizesFor(problem, choices, left, worth, podsPerNode, efficient);
     const { simplex, patterns, rowOf } = solveMaster(
       problem,
       options,
@@ -75,6 +81,7 @@ function buy(pattern: Pattern, left: Int32Array, bought: Pattern[], whole: boole
  */
 function sizesFor(
   problem: PatternProblem,
+  choices: readonly Option[],
   left: Int32Array,
   worth: number,
   podsPerNode: number,
@@ -84,19 +91,19 @@ function sizesFor(
   const pods = active.reduce((sum, item) => sum + (left[item.id] as number), 0);
   let most = Math.min(worth / 40, Math.max(worth / (8 * active.length), (podsPerNode * worth) / pods));
   for (const item of active) most = Math.max(most, efficient[item.id] as number);
-  return problem.options.filter((option) => option.usdPerHour <= most);
+  return choices.filter((option) => option.usdPerHour <= most);
 }
 
 /** The price of the smallest machine that holds the item at nearly the least price a pod, or twice that of the cheapest that holds one. */
-function efficientPrice(problem: PatternProblem, item: Item): number {
-  const perPod = problem.options.map((option) => {
+function efficientPrice(options: readonly Option[], item: Item): number {
+  const perPod = options.map((option) => {
     if (item.eligible[option.id] === 0) return Number.POSITIVE_INFINITY;
     let pods = item.count;
     for (const dim of item.taken) pods = Math.min(pods, Math.floor((option.room[dim] as number) / (item.amounts[dim] as number)));
     return pods > 0 ? option.usdPerHour / pods : Number.POSITIVE_INFINITY;
   });
   const least = Math.min(...perPod);
-  const smallest = problem.options.findIndex((_, id) => (perPod[id] as number) <= least * 1.05);
-  const cheapest = problem.options.findIndex((_, id) => Number.isFinite(perPod[id] as number));
-  return Math.max((problem.options[smallest] as Option).usdPerHour, 2 * (problem.options[cheapest] as Option).usdPerHour);
+  const smallest = options.findIndex((_, id) => (perPod[id] as number) <= least * 1.05);
+  const cheapest = options.findIndex((_, id) => Number.isFinite(perPod[id] as number));
+  return Math.max((options[smallest] as Option).usdPerHour, 2 * (options[cheapest] as Option).usdPerHour);
 }

@@ -29,7 +29,7 @@ export type Option = {
 export type PatternProblem = { readonly items: readonly Item[]; readonly options: readonly Option[]; readonly width: number };
 
 // Above this the rows of the pattern LP cost more than finer items gain.
-const FINE_ITEMS = 128;
+const FINE_ITEMS = 64;
 
 /** Builds items and options for the pods still to be placed, or undefined where patterns cannot help (too many kinds of pods). */
 export function patternProblem(ledger: Ledger, members: readonly Member[], mostItems: number): PatternProblem | undefined {

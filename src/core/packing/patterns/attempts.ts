@@ -1,0 +1,71 @@
+import type { Candidate } from '../launch.ts';
+import type { Effort } from './columns.ts';
+import type { Item, Option, PatternProblem } from './items.ts';
+import { hasZoneRules } from './zones.ts';
+
+/** One way to plan the same launches. */
+export type Attempt = {
+  /** How many pods a node should have room for. */
+  readonly podsPerNode: number;
+  /** Varies which zones are chosen; 0: as planned. */
+  readonly shuffle: number;
+  /** Zones are decided before patterns are. */
+  readonly zoned: boolean;
+  /** Instance types not to use. */
+  readonly without: readonly string[];
+};
+
+const SIZES = [16, 8, 24, 12] as const;
+export const FIRST: Attempt = { podsPerNode: SIZES[0], shuffle: 0, zoned: false, without: [] };
+
+/** The fewer the pods, the more attempts: each costs its pods, and a plan of few nodes leaves the most to gain. */
+export function attemptsFor(effort: Effort, pods: number, { items }: PatternProblem): readonly Attempt[] {
+  const share = (100 / pods) ** 2;
+  const tried = (most: number, zoned: boolean): readonly Attempt[] =>
+    Array.from({ length: Math.min(most, Math.floor(most * share)) }, (_, index) => ({
+      podsPerNode: SIZES[index % SIZES.length] as number,
+      shuffle: Math.floor(index / SIZES.length),
+      zoned,
+      without: [],
+    }));
+  const zones = items.some((item) => item.members.some(({ variant }) => hasZoneRules(variant)));
+  return [FIRST, ...tried(effort.attempts, false).slice(1), ...(zones ? tried(effort.zonedAttempts, true) : [])];
+}
+
+// Above this many pods the LP is not misled by single types.
+const FEW_PODS = 60;
+const MOST_WITHOUT = 4;
+
+/**
+ * For few pods: is there a cheaper plan without one of the types in use? A type that is a bargain for some pods can leave the others
+ * badly packed, and a catalog with it must not give a dearer plan than one without.
+ */
+export function doWithout(
+  problem: PatternProblem,
+  pods: number,
+  used: () => readonly string[],
+  isBetter: (without: readonly string[]) => boolean,
+): void {
+  if (pods > FEW_PODS) return;
+  let without: readonly string[] = [];
+  for (let round = 0; round < MOST_WITHOUT; round++) {
+    const next = used().find((type) => holdsAll(problem, [...without, type]) && isBetter([...without, type]));
+    if (next === undefined) return;
+    without = [...without, next];
+  }
+}
+
+export function choicesOf(problem: PatternProblem, without: readonly string[]): readonly Option[] {
+  return without.length === 0
+    ? problem.options
+    : problem.options.filter((option) => !without.includes((option.candidates[0] as Candidate).shape.type.name));
+}
+
+function holdsAll(problem: PatternProblem, without: readonly string[]): boolean {
+  const choices = choicesOf(problem, without);
+  return problem.items.every((item) => choices.some((option) => holdsItem(option, item)));
+}
+
+export function holdsItem(option: Option, item: Item): boolean {
+  return item.eligible[option.id] === 1 && item.taken.every((dim) => (item.amounts[dim] as number) <= (option.room[dim] as number));
+}

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type PlanArguments, runPlan } from '../../src/cli/plan.ts';
+
+const CATALOG = JSON.stringify({
+  region: 'us-east-1',
+  types: [
+    {
+      name: 'm5.large',
+      vcpu: 2,
+      memoryMiB: 8192,
+      arch: ['x86_64'],
+      gpus: 0,
+      maxPods: 29,
+      nvmeGiB: 0,
+      burstable: false,
+      bareMetal: false,
+      onDemandUsdPerHour: 0.096,
+      spotUsdPerHour: 0.03,
+    },
+    {
+      name: 'm6g.large',
+      vcpu: 2,
+      memoryMiB: 8192,
+      arch: ['arm64'],
+      gpus: 0,
+      maxPods: 29,
+      nvmeGiB: 0,
+      burstable: false,
+      bareMetal: false,
+      onDemandUsdPerHour: 0.077,
+    },
+  ],
+});
+const pod = (name: string, cpu: string, more = '') =>
+  `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name} }\nspec: { containers: [{ name: main, resources: { requests: { cpu: ${cpu}, memory: 1Gi } } }]${more} }\n`;
+
+async function plan(files: Readonly<Record<string, string>>, more: Partial<PlanArguments> = {}) {
+  const out: string[] = [];
+  const errors: string[] = [];
+  const readFile = (path: string) => (path in files ? Promise.resolve(files[path] as string) : Promise.reject(new Error('no such file')));
+  const code = await runPlan(
+    { podFiles: ['pods.yaml'], catalogFile: 'catalog.json', output: 'json', ...more },
+    { readFile, print: (text) => out.push(text), printError: (text) => errors.push(text) },
+  );
+  return { code, out: out.join('\n'), errors: errors.join('\n') };
+}
+
+test('the JSON of the contract: nodes, what is left, dollars, bound, gap', async () => {
+  const { code, out } = await plan({ 'pods.yaml': `${pod('a', '1')}---\n${pod('b', '500m')}`, 'catalog.json': CATALOG });
+  assert.equal(code, 0);
+  const { nodes, unschedulable, usdPerHour, lowerBoundUsdPerHour, gap } = JSON.parse(out);
+  assert.deepEqual(nodes, [
+    { type: 'm6g.large', zone: 'us-east-1a', capacityType: 'on-demand', usdPerHour: 0.077, pool: 'workers', pods: ['a', 'b'] },
+  ]);
+  assert.deepEqual(unschedulable, []);
+  assert.equal(usdPerHour, 0.077);
+  assert.ok(lowerBoundUsdPerHour > 0 && lowerBoundUsdPerHour <= usdPerHour);
+  assert.equal(gap, usdPerHour / lowerBoundUsdPerHour - 1);
+});
+
+test('a List as kubectl prints it, finished pods left out', async () => {
+  const item = (name: string, phase: string) => ({
+    metadata: { name, namespace: 'finance' },
+    spec: { containers: [{ resources: { requests: { cpu: '1' } } }] },
+    status: { phase },
+  });
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [item('done', 'Succeeded'), item('waits', 'Pending')] });
+  const { code, out } = await plan({ 'pods.yaml': list, 'catalog.json': CATALOG });
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(out).nodes[0].pods, ['finance/waits']);
+});
+
+test('a pod that fits nowhere: exit 1, with the nearest offering and what excluded it', async () => {
+  const { code, out } = await plan({ 'pods.yaml': pod('huge', '64'), 'catalog.json': CATALOG });
+  assert.equal(code, 1);
+  const [left] = JSON.parse(out).unschedulable;
+  assert.equal(left.pod, 'huge');
+  assert.match(left.reason, /^TooLarge: nearest is m\S+ in us-east-1a \(on-demand\): too little cpu$/);
+});
+
+test('a runtime: its requirements, its cap in dollars, its spot share, and what kubelets keep', async () => {
+  const runtime =
+    'kind: ElasticRuntime\nspec: { workers: { max: 4, maxUsdPerHour: "60", spotPercent: 100, requirements: [{ key: kubernetes.io/arch, operator: In, values: [amd64] }] } }';
+  const files = { 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG, 'runtime.yaml': runtime };
+  const { code, out } = await plan(files, { runtimeFile: 'runtime.yaml' });
+  assert.equal(code, 0);
+  assert.deepEqual(
+    JSON.parse(out).nodes.map((node: { type: string; capacityType: string }) => [node.type, node.capacityType]),
+    [['m5.large', 'spot']],
+  );
+  assert.equal((await plan({ ...files, 'pods.yaml': pod('a', '2') }, { runtimeFile: 'runtime.yaml' })).code, 1);
+  assert.equal((await plan({ ...files, 'runtime.yaml': runtime.replace('"60"', '"0.01"') }, { runtimeFile: 'runtime.yaml' })).code, 1);
+});
+
+test('for people: a table with fill, price and reason, and a last line with the bound', async () => {
+  const { code, out } = await plan({ 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG }, { output: 'table' });
+  assert.equal(code, 0);
+  assert.match(out, /^TYPE +ZONE +CAPACITY +USD\/H +PODS +CPU +MEMORY +WHY$/m);
+  assert.match(out, /^m6g\.large +us-east-1a +on-demand +0\.0770 +1 +50% +13% +next m5\.large 0\.0960$/m);
+  assert.match(out, /^1 nodes, 0\.0770 USD\/h; no plan for these pods costs less than 0\.0385 USD\/h/m);
+});
+
+const WITHOUT_PRICE = CATALOG.replace('"onDemandUsdPerHour":0.096,', '');
+const BAD: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
+  ['a file that is not there', { 'catalog.json': CATALOG }, /^plan: pods\.yaml: cannot be read: no such file$/],
+  ['no JSON', { 'pods.yaml': pod('a', '1'), 'catalog.json': '{' }, /^plan: catalog\.json: the catalog is not JSON/],
+  [
+    'a type without price',
+    { 'pods.yaml': pod('a', '1'), 'catalog.json': WITHOUT_PRICE },
+    /^plan: catalog\.json: types\[0\] \(m5\.large\): has no price: onDemandUsdPerHour is missing$/,
+  ],
+  ['another kind', { 'pods.yaml': 'kind: Service', 'catalog.json': CATALOG }, /^plan: pods\.yaml: object 1: expected a Pod, not Service$/],
+  [
+    'a pod without a name',
+    { 'pods.yaml': 'kind: Pod\nspec: { containers: [] }', 'catalog.json': CATALOG },
+    /^plan: pods\.yaml: object 1: metadata\.name is missing$/,
+  ],
+  [
+    'a pod without containers',
+    { 'pods.yaml': 'kind: Pod\nmetadata: { name: a }', 'catalog.json': CATALOG },
+    /^plan: pods\.yaml: pod default\/a: spec\.containers must be a list$/,
+  ],
+  [
+    'a negative amount',
+    { 'pods.yaml': pod('a', '-1'), 'catalog.json': CATALOG },
+    /^plan: pods\.yaml: pod default\/a: spec\.containers\[0\]\.resources: requests\.cpu: "-1" is negative$/,
+  ],
+  ['an unknown suffix', { 'pods.yaml': pod('a', '1Q'), 'catalog.json': CATALOG }, /requests\.cpu: "1Q" has the unknown suffix "Q"/],
+  [
+    'the same pod twice',
+    { 'pods.yaml': `${pod('a', '1')}---\n${pod('a', '1')}`, 'catalog.json': CATALOG },
+    /^plan: pods\.yaml: pod default\/a occurs twice$/,
+  ],
+];
+for (const [name, files, message] of BAD) {
+  test(`bad input is exit 2 and names file, object and field: ${name}`, async () => {
+    const { code, out, errors } = await plan(files);
+    assert.deepEqual([code, out], [2, '']);
+    assert.match(errors, message);
+  });
+}
+
+test('a runtime without a runtime in it, or with contradicting requirements, is exit 2', async () => {
+  const files = { 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG };
+  assert.match(
+    (await plan({ ...files, 'r.yaml': 'kind: Pod' }, { runtimeFile: 'r.yaml' })).errors,
+    /^plan: r\.yaml: no ElasticRuntime found$/,
+  );
+  const torn =
+    'kind: ElasticRuntime\nspec: { workers: { requirements: [{ key: a, operator: In, values: [x] }, { key: a, operator: In, values: [y] }] } }';
+  const { code, errors } = await plan({ ...files, 'r.yaml': torn }, { runtimeFile: 'r.yaml' });
+  assert.equal(code, 2);
+  assert.match(errors, /the requirements on a contradict each other/);
+});

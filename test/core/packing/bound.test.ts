@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as highsModule from 'highs';
+import { planPacking } from '../../../src/core/packing/plan.ts';
+import type { InstanceType, PackingPod, PackingProblem } from '../../../src/core/packing/problem.ts';
+import { offer, pod } from './fixtures.ts';
+import { dice } from './random-problem.ts';
+
+/*
+ * The bound against linear programs that know nothing of the planner, solved by HiGHS. The finer one has x(kind, type) pods in parts and
+ * n(type) nodes in parts, every resource of a type covered: its optimum is a valid bound, and ours must not be above it. The coarser one
+ * covers each resource over all types at once: where all pods may go anywhere that is what our bound claims to be, to the last digit.
+ */
+type Highs = { readonly solve: (model: string) => { readonly Status: string; readonly ObjectiveValue: number } };
+const highs = await (highsModule as unknown as { readonly default: () => Promise<Highs> }).default();
+
+type Kind = { readonly cpu: number; readonly memory: number; readonly arch: string | undefined; readonly count: number };
+type Machine = {
+  readonly name: string;
+  readonly cpu: number;
+  readonly memory: number;
+  readonly pods: number;
+  readonly arch: string;
+  readonly price: number;
+};
+
+/** Each resource over all machines together, and a host for each lonely pod. */
+function resourceOptimum(kinds: readonly Kind[], machines: readonly Machine[], lonely: number): number {
+  const sum = (of: (kind: Kind) => number) => kinds.reduce((total, kind) => total + kind.count * of(kind), 0);
+  const row = (of: (machine: Machine) => number, wanted: number) =>
+    `${machines.map((machine, m) => `${of(machine)} n${m}`).join(' + ')} >= ${wanted}`;
+  const rows = [
+    row(
+      (one) => one.cpu,
+      sum((kind) => kind.cpu),
+    ),
+    row(
+      (one) => one.memory,
+      sum((kind) => kind.memory),
+    ),
+    row(
+      (one) => one.pods,
+      sum(() => 1),
+    ),
+    row(() => 1, lonely),
+  ];
+  return solve(machines, rows);
+}
+
+function solve(machines: readonly Machine[], rows: readonly string[]): number {
+  const cost = machines.map((machine, m) => `${machine.price} n${m}`).join(' + ');
+  const solution = highs.solve(`Minimize\n cost: ${cost}\nSubject To\n${rows.map((row, r) => ` r${r}: ${row}`).join('\n')}\nEnd`);
+  assert.equal(solution.Status, 'Optimal');
+  return solution.ObjectiveValue;
+}
+
+function linearOptimum(kinds: readonly Kind[], machines: readonly Machine[], lonely: number): number {
+  const rows: string[] = [];
+  const goes = (kind: Kind, machine: Machine) => kind.arch === undefined || kind.arch === machine.arch;
+  for (const [k, kind] of kinds.entries())
+    rows.push(`${machines.flatMap((machine, m) => (goes(kind, machine) ? [`x${k}_${m}`] : [])).join(' + ')} >= ${kind.count}`);
+  for (const [m, machine] of machines.entries()) {
+    const row = (of: (kind: Kind) => number, room: number) =>
+      `${kinds.flatMap((kind, k) => (goes(kind, machine) ? [`${of(kind)} x${k}_${m}`] : [])).join(' + ')} - ${room} n${m} <= 0`;
+    if (!kinds.some((kind) => goes(kind, machine))) continue;
+    rows.push(
+      row((kind) => kind.cpu, machine.cpu),
+      row((kind) => kind.memory, machine.memory),
+      row(() => 1, machine.pods),
+    );
+  }
+  if (lonely > 0) rows.push(`${machines.map((_, m) => `n${m}`).join(' + ')} >= ${lonely}`);
+  return solve(machines, rows);
+}
+
+function random(
+  seed: number,
+  archs: readonly string[],
+  lonely: boolean,
+): { readonly kinds: readonly Kind[]; readonly machines: readonly Machine[]; readonly problem: PackingProblem } {
+  const roll = dice(seed);
+  const machines = Array.from({ length: 2 + roll.below(6) }, (_, index): Machine => {
+    const cpu = roll.pick([2, 4, 8, 16]);
+    return {
+      name: `m${index}`,
+      cpu: cpu * 1000,
+      memory: cpu * roll.pick([2, 4, 8]),
+      pods: roll.pick([10, 30, 110]),
+      arch: archs[index % archs.length] as string,
+      price: (cpu * (30 + roll.below(40))) / 1000,
+    };
+  });
+  const kinds = Array.from(
+    { length: 1 + roll.below(8) },
+    (): Kind => ({
+      cpu: roll.pick([250, 500, 1000, 1500]),
+      memory: roll.pick([1, 2, 4]),
+      arch: archs.length > 1 && roll.chance(0.5) ? roll.pick(archs) : undefined,
+      count: 1 + roll.below(20),
+    }),
+  );
+  const separate = {
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'lonely' } } },
+        ],
+      },
+    },
+  };
+  const pods = kinds.flatMap((kind, k): readonly PackingPod[] =>
+    Array.from({ length: kind.count }, (_, index) =>
+      pod(
+        `p${k}-${index}`,
+        `${kind.cpu}m`,
+        `${kind.memory}Gi`,
+        {
+          ...(kind.arch === undefined ? {} : { nodeSelector: { 'kubernetes.io/arch': kind.arch } }),
+          ...(lonely && k === 0 ? separate : {}),
+        },
+        { labels: { app: lonely && k === 0 ? 'lonely' : 'any' } },
+      ),
+    ),
+  );
+  const types = machines.map(
+    (machine): InstanceType => ({
+      name: machine.name,
+      capacity: { cpu: `${machine.cpu}m`, memory: `${machine.memory}Gi`, pods: machine.pods },
+      labels: { 'kubernetes.io/arch': machine.arch },
+    }),
+  );
+  return {
+    kinds,
+    machines,
+    problem: {
+      pods,
+      nodes: [],
+      types,
+      offerings: machines.flatMap((machine) => offer(machine.name, machine.price)),
+      pools: [{ name: 'workers' }],
+    },
+  };
+}
+
+for (const [name, archs, lonely] of [
+  ['pods that go anywhere', ['amd64'], false],
+  ['some of which want hosts of their own', ['amd64'], true],
+] as const) {
+  test(`the bound is the optimum of an independent LP: ${name}`, () => {
+    for (let seed = 0; seed < 150; seed++) {
+      const { kinds, machines, problem } = random(seed, archs, lonely);
+      const plan = planPacking({ ...problem, effort: 5 });
+      const optimum = resourceOptimum(kinds, machines, lonely ? (kinds[0]?.count ?? 0) : 0);
+      const finer = linearOptimum(kinds, machines, lonely ? (kinds[0]?.count ?? 0) : 0);
+      assert.ok(plan.lowerBoundUsdPerHour <= finer * (1 + 1e-6) + 1e-6, `seed ${seed}: above the finer LP`);
+      assert.ok(
+        Math.abs(plan.lowerBoundUsdPerHour - optimum) <= 1e-5 * optimum + 1e-6,
+        `seed ${seed}: ${plan.lowerBoundUsdPerHour}, LP ${optimum}`,
+      );
+    }
+  });
+}
+
+test('the bound is not above an independent LP where pods choose machines, and within 10 % of it on average', () => {
+  let sum = 0;
+  let count = 0;
+  for (let seed = 0; seed < 200; seed++) {
+    const { kinds, machines, problem } = random(seed, ['amd64', 'arm64'], false);
+    const plan = planPacking({ ...problem, effort: 5 });
+    if (plan.unschedulable.length > 0) continue;
+    const optimum = linearOptimum(kinds, machines, 0);
+    assert.ok(
+      plan.lowerBoundUsdPerHour <= optimum * (1 + 1e-6) + 1e-6,
+      `seed ${seed}: ${plan.lowerBoundUsdPerHour} above the LP's ${optimum}`,
+    );
+    sum += plan.lowerBoundUsdPerHour / optimum;
+    count += 1;
+  }
+  assert.ok(count > 100 && sum / count > 0.9, `mean ${sum / count} over ${count}`);
+});
