@@ -53,7 +53,7 @@ test(`kube-scheduler places every pod that the plan placed: ${PROBLEMS} random p
 
 /** A pod that ends while the test looks on would be another problem. */
 function withoutTerminating(problem: PackingProblem): PackingProblem {
-  return { ...problem, nodes: problem.nodes.map((node) => ({ ...node, pods: node.pods.map(({ terminating: _, ...pod }) => pod) })) };
+  return { ...problem, nodes: problem.nodes.map((node) => ({ ...node, pods: node.pods.map((pod) => ({ ...pod, terminating: false })) })) };
 }
 
 async function replay(seed: number, problem: PackingProblem, plan: PackingPlan): Promise<void> {

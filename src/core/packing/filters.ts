@@ -90,8 +90,3 @@ export function matchesPlacement(filter: NodeFilter, label: LabelLookup, name: s
 export function matchesExtra(filter: NodeFilter, label: LabelLookup, name: string | undefined): boolean {
   return filter.extra.every((alternatives) => alternatives.some((one) => matchesTerm(one, label, name)));
 }
-
-/** Keys of labels that the filter reads, for pools whose nodes take their value from the pods. */
-export function keysRead(filter: NodeFilter): readonly string[] {
-  return [...filter.placement, ...filter.extra].flatMap((alternatives) => alternatives.flatMap((one) => [...one.labels.keys()]));
-}

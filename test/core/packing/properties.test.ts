@@ -36,8 +36,11 @@ test('the same problem gives the same plan, whatever was planned before', () => 
 
 /** What brute force does not know: preferences, weights, spot shares, minValues. */
 function simpler(problem: PackingProblem): PackingProblem {
-  const pools = problem.pools.map(({ weight: _, spotPercent: __, requirements = [], ...pool }) => ({
-    ...pool,
+  const pools = problem.pools.map(({ name, labels = {}, taints = [], limits = {}, requirements = [] }) => ({
+    name,
+    labels,
+    taints,
+    limits,
     requirements: requirements.filter((one) => one.minValues === undefined),
   }));
   return { ...problem, preferences: 'Ignore', pools };
@@ -65,7 +68,12 @@ test('what brute force can place, the plan places; and no set of nodes is cheape
 
 /** Pods with amounts only, so that nodes or types more cannot change what the rules between pods ask. */
 function amountsOnly(problem: PackingProblem): PackingProblem {
-  const pods = problem.pods.map(({ gang: _, ...pod }) => ({ ...pod, spec: { containers: pod.spec.containers } }));
+  const pods = problem.pods.map(({ key, namespace, spec, volumes = {} }) => ({
+    key,
+    namespace,
+    volumes,
+    spec: { containers: spec.containers },
+  }));
   return {
     ...simpler(problem),
     pods,

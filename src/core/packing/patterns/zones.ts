@@ -116,7 +116,7 @@ function noise(shuffle: number, first: number, second: number): number {
 export function assignZones(patterns: readonly Pattern[], plan: ZoneNeeds, worth: Float64Array, shuffle: number): readonly number[] {
   const open = plan.needs.map((needs) => needs.slice());
   const spent = new Float64Array(plan.zones.length);
-  const zoneOf = new Array<number>(patterns.length).fill(0);
+  const zoneOf = Array.from(patterns, () => 0);
   const bySize = [...patterns.keys()].sort(
     (left, right) => (patterns[right] as Pattern).option.usdPerHour - (patterns[left] as Pattern).option.usdPerHour || left - right,
   );
