@@ -86,7 +86,7 @@ const inTenants = [
     secrets: 'get patch',
     configmaps: 'get',
     serviceaccounts: 'get create patch',
-    services: 'create delete',
+    services: 'create delete get',
     events: 'create patch',
   }),
   ...rights('batch', { jobs: 'get create patch delete' }),
