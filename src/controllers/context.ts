@@ -11,6 +11,7 @@ import type { AuditLog } from './audit-log.ts';
 import type { GrantKeeper } from './identity/grants.ts';
 import type { CapacityMemory } from './node/capacity-memory.ts';
 import type { Explanations } from './node/explanations.ts';
+import type { LaunchFailures } from './node/launch-failures.ts';
 
 /** What the operator is told at its start; fixed for the life of the process. */
 export type OperatorSettings = {
@@ -60,6 +61,9 @@ export type OperatorContext = {
   readonly audit: AuditLog;
   readonly capacity: CapacityMemory;
   readonly explanations: Explanations;
+  /** Launch templates that EC2 no longer knows: made anew at the next look. */
+  readonly missingTemplates: Set<string>;
+  readonly launchFailures: LaunchFailures;
 };
 
 /** `<namespace>/<name>`: the key of a runtime in every index. */

@@ -18,6 +18,7 @@ import { createJobReconciler } from './job/controller.ts';
 import { createCapacityMemory } from './node/capacity-memory.ts';
 import { createNodeReconciler } from './node/controller.ts';
 import { createExplanations } from './node/explanations.ts';
+import { createLaunchFailures } from './node/launch-failures.ts';
 import { createProvisioner } from './node/provision.ts';
 import { createRuntimeReconciler } from './runtime/controller.ts';
 import { createStores } from './stores.ts';
@@ -72,6 +73,8 @@ export function createOperator(parts: OperatorParts): Operator {
     }),
     capacity: createCapacityMemory(clock),
     explanations: createExplanations(),
+    missingTemplates: new Set(),
+    launchFailures: createLaunchFailures(clock),
   };
   const controllers = describeControllers(context);
   return {

@@ -8,6 +8,7 @@ import { parseTime } from '../../machinery/time.ts';
 import { elasticNodes } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
 import { activeJobs, hasEnded, jobsOf, nodesOf } from '../runtime/activity.ts';
+import { identitiesInUse } from '../runtime/identities.ts';
 
 /** Ends nodes that nothing needs, that EC2 is about to take, or that are too old. */
 export function createDisruptor(context: OperatorContext): (key: string) => Promise<ReconcileResult> {
@@ -16,6 +17,7 @@ export function createDisruptor(context: OperatorContext): (key: string) => Prom
   return async (key) => {
     const runtime = context.stores.runtimes.get(key);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
+    if (identitiesInUse(context, runtime) !== undefined) return done;
     const nodes = nodesOf(context, runtime).filter((node) => node.metadata.deletionTimestamp === undefined);
     const candidates = nodes.map((node) => candidate(context, node, emptySince));
     const { remove, lookAgainMs } = planRemovals({

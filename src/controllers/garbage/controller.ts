@@ -6,11 +6,13 @@ import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import { parseTime } from '../../machinery/time.ts';
 import type { Instance } from '../../ports/aws/index.ts';
 import { elasticNodes, elasticRuntimes } from '../../ports/resources.ts';
+import { ok } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
+import { identitiesInUse } from '../runtime/identities.ts';
 import { tagOwnerOf } from '../runtime/launch-templates.ts';
-import { notesOf } from '../runtime/teardown.ts';
+import { notesOf } from '../runtime/notes.ts';
 
 /** EC2 lists what was just launched or tagged with a delay; nothing younger is judged. */
 const settleMs = 60_000;
@@ -21,7 +23,8 @@ export function createGarbageCollector(context: OperatorContext): (key: string) 
     const runtime = context.stores.runtimes.get(key);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
     const { awsUsed, verified } = notesOf(runtime);
-    if (awsUsed !== true || verified === undefined) return { requeueAfterMs: context.settings.garbagePeriodMs };
+    if (awsUsed !== true || verified === undefined || identitiesInUse(context, runtime) !== undefined)
+      return { requeueAfterMs: context.settings.garbagePeriodMs };
     const owner = tagOwnerOf(runtime, context.settings.clusterName);
     const found = await actAs(context, { runtime, identity: 'master' }, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
       aws.ec2.describeInstances(caller, { tags: runtimeTags(owner) }),
@@ -31,7 +34,10 @@ export function createGarbageCollector(context: OperatorContext): (key: string) 
     const listed = await context.kubernetes.list(elasticNodes);
     if (!listed.ok) return { retry: listed.error.message };
     const own = listed.value.items.filter((node) => node.spec.runtimeRef.uid === runtime.metadata.uid);
-    const problem = (await endOrphans(context, runtime, found.value, own)) ?? (await deleteLost(context, found.value, own));
+    const problem =
+      (await endOrphans(context, runtime, found.value, own)) ??
+      (await deleteLost(context, found.value, own)) ??
+      (await deleteSuperseded(context, runtime, own));
     return problem === undefined ? { requeueAfterMs: context.settings.garbagePeriodMs } : { retry: problem };
   };
 }
@@ -62,6 +68,32 @@ async function endOrphans(
       'OrphanEnded',
       `instance ${instance.instanceId} of a node that no longer exists was ended`,
     );
+  }
+  return undefined;
+}
+
+/** Launch templates that the runtime no longer launches from, once no node names them. */
+async function deleteSuperseded(
+  context: OperatorContext,
+  runtime: Stored<ElasticRuntime>,
+  own: readonly Stored<ElasticNode>[],
+): Promise<string | undefined> {
+  const current = runtime.status?.launchTemplates ?? [];
+  if (current.length === 0) return undefined;
+  const needed = new Set([...current.map(({ id }) => id), ...own.map((node) => node.spec.launchTemplate?.id)]);
+  const tags = runtimeTags(tagOwnerOf(runtime, context.settings.clusterName));
+  const request = { runtime, identity: 'operator' } as const;
+  const found = await actAs(context, request, { action: 'ec2:DescribeLaunchTemplates', resource: '*' }, (aws, caller) =>
+    aws.ec2.describeLaunchTemplates(caller, { tags }),
+  );
+  if (!found.ok) return describeFailure(found.error);
+  for (const { id, name } of found.value) {
+    if (needed.has(id) || tagMismatch(tags, found.value.find((template) => template.id === id)?.tags ?? {}) !== undefined) continue;
+    const deleted = await actAs(context, request, { action: 'ec2:DeleteLaunchTemplate', resource: name }, async (aws, caller) => {
+      const answer = await aws.ec2.deleteLaunchTemplate(caller, { id });
+      return !answer.ok && answer.error.kind === 'NotFound' ? ok(undefined) : answer;
+    });
+    if (!deleted.ok) return describeFailure(deleted.error);
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { elasticNodes } from '../../ports/resources.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
 import { applyStatus, draftStatus } from '../draft.ts';
+import { identitiesInUse } from '../runtime/identities.ts';
 import { drain } from './drain.ts';
 import { launch } from './launch.ts';
 import { initialize, register } from './register.ts';
@@ -33,6 +34,8 @@ async function reconcileNode(tools: NodeTools, node: Stored<ElasticNode>): Promi
   // The runtime's finalizer keeps it until its nodes are gone, so this is a cache that is behind, or a finalizer taken off by hand.
   if (runtime === undefined || runtime.metadata.uid !== node.spec.runtimeRef.uid)
     return { retry: `runtime ${runtimeKey(node.spec.runtimeRef)} of this node is not known` };
+  const inUse = identitiesInUse(context, runtime);
+  if (inUse !== undefined) return { requeueAfterMs: 60_000 };
   const draft = draftStatus(ownStatus(node), node.metadata.generation, context.clock.now());
   const view: NodeView = { node, runtime, draft };
   const deleting = node.metadata.deletionTimestamp !== undefined;

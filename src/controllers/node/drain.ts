@@ -28,7 +28,9 @@ export async function drain(tools: NodeTools, view: NodeView): Promise<NodeVerdi
   }
   const listed = await context.kubernetes.list(pods, { fieldSelector: `spec.nodeName=${name}` });
   if (!listed.ok) return { again: `pods of node ${name}: ${listed.error.message}` };
-  const left = listed.value.items.filter(mustLeave);
+  // A kubelet that does not answer will never confirm an end: who was told to go has gone as far as it can.
+  const silent = machine.value.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True';
+  const left = listed.value.items.filter((pod) => mustLeave(pod) && !(silent && pod.metadata.deletionTimestamp !== undefined));
   if (left.length === 0) return go;
   const forced = pastGrace(tools, view);
   for (const pod of left) await leave(tools, pod, forced);

@@ -7,10 +7,11 @@ import { elasticNodes } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { tagOwnerOf } from '../runtime/launch-templates.ts';
+import { capacityScope, isCapacityCode } from './capacity-memory.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 
 /** Answers after which an attempt is known to have made no instance. Everything else may have made one. */
-const definitive: ReadonlySet<string> = new Set(['InsufficientCapacity', 'Invalid', 'AccessDenied', 'NotFound']);
+const definitive: ReadonlySet<string> = new Set(['InsufficientCapacity', 'LaunchRefused']);
 
 /**
  * Launches exactly one instance for an intent. The attempt number is persisted before each call and is part of the client token, so a repeated
@@ -37,7 +38,23 @@ export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerd
   recordLaunch(draft, node.spec.attempt, code, message, tools.context.clock.now(), answer.error.requestId);
   draft.condition('Launched', false, reasonOf(code), message);
   // The same token is used again: whatever the call did, it will have been done once.
-  return { again: message };
+  return answer.error.transient ? { again: message } : refused(tools, view, code, message);
+}
+
+/** EC2 said no, and will say it again to the same intent: given up, once no instance of it is found, and planned anew after a pause. */
+async function refused(tools: NodeTools, view: NodeView, code: string, message: string): Promise<NodeVerdict> {
+  const { launchFailures, missingTemplates, settings } = tools.context;
+  const found = await findInstance(tools, view);
+  if (!found.ok) return { again: describeFailure(found.error) };
+  const alive = found.value.find(({ state }) => state !== 'terminated' && state !== 'shutting-down');
+  if (alive !== undefined) {
+    adoptInstance(view, alive, tools.context.clock.now());
+    return go;
+  }
+  const template = view.node.spec.launchTemplate?.id;
+  if (code.startsWith('InvalidLaunchTemplate') && template !== undefined) missingTemplates.add(template);
+  launchFailures.failed(view.runtime.metadata.uid, `${settings.clusterName}: ${message}`);
+  return { abandon: 'LaunchRefused', message };
 }
 
 async function beginAttempt(tools: NodeTools, { node }: NodeView): Promise<NodeVerdict> {
@@ -58,13 +75,15 @@ function answered(tools: NodeTools, view: NodeView, answer: CreateFleetAnswer): 
   if (answer.instance !== undefined) {
     recordLaunch(draft, node.spec.attempt, 'Launched', answer.fleetId, now);
     adoptInstance(view, answer.instance, now);
+    tools.context.launchFailures.succeeded(view.runtime.metadata.uid);
     return go;
   }
-  const failed = answer.errors.filter((error) => error.offering !== undefined);
-  for (const { offering } of failed) if (offering !== undefined) tools.context.capacity.failed(offering);
-  if (failed.length === 0) {
+  const scope = capacityScope(view.runtime);
+  const short = answer.errors.filter(({ code }) => isCapacityCode(code));
+  for (const { offering } of short) if (offering !== undefined) tools.context.capacity.failed(scope, offering);
+  if (short.length > 0 && short.every(({ offering }) => offering === undefined)) {
     for (const { instanceType, zone, capacityType } of node.spec.offerings) {
-      if (capacityType !== 'reserved') tools.context.capacity.failed({ instanceType, zone, capacityType });
+      if (capacityType !== 'reserved') tools.context.capacity.failed(scope, { instanceType, zone, capacityType });
     }
   }
   const message =
@@ -72,8 +91,10 @@ function answered(tools: NodeTools, view: NodeView, answer: CreateFleetAnswer): 
       .map((error) => `${error.code}: ${error.message}`)
       .join('; ')
       .slice(0, 1024) || 'the fleet has no instance and gave no reason';
-  recordLaunch(draft, node.spec.attempt, 'InsufficientCapacity', message, now);
-  return { abandon: 'InsufficientCapacity', message };
+  const other = short.length === 0;
+  recordLaunch(draft, node.spec.attempt, other ? 'LaunchRefused' : 'InsufficientCapacity', message, now);
+  if (other) tools.context.launchFailures.failed(view.runtime.metadata.uid, message);
+  return { abandon: other ? 'LaunchRefused' : 'InsufficientCapacity', message };
 }
 
 export function adoptInstance(

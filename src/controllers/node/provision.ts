@@ -2,6 +2,7 @@
  * From demand to intents: what the jobs of a runtime need, less what is there, becomes ElasticNodes. Launching them is the node controller's work;
  * an intent is written first, so that a crash between the two launches nothing twice.
  */
+import { createHash } from 'node:crypto';
 import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Pod, Stored } from '../../api/kubernetes.ts';
 import { finalizers, labels, managedBy } from '../../api/labels.ts';
@@ -19,6 +20,7 @@ import { ownPods } from '../job/own.ts';
 import { hasEnded, jobsOf, nodesOf } from '../runtime/activity.ts';
 import { dataDevice } from '../runtime/launch-templates.ts';
 import { knownSubnets } from '../runtime/network.ts';
+import { capacityScope } from './capacity-memory.ts';
 import type { Explanation } from './explanations.ts';
 
 export type ProvisionHooks = {
@@ -46,6 +48,8 @@ async function provision(context: OperatorContext, hooks: ProvisionHooks, runtim
   if (!isConditionTrue(runtime.status?.conditions, 'Ready')) return done;
   const input = observe(context, runtime, all);
   if (input === undefined) return { requeueAfterMs: 60_000 };
+  const pause = context.launchFailures.pause(runtime.metadata.uid);
+  if (pause !== undefined) return waitForLaunches(context, hooks, runtime, input, pause);
   const problem = buildProblem(input);
   const plan = planPacking(problem);
   const given = await giveBackHalves(context, hooks, runtime, input, plan);
@@ -54,7 +58,7 @@ async function provision(context: OperatorContext, hooks: ProvisionHooks, runtim
   explain(context, hooks, runtime, input, plan);
   if (written !== undefined) return { retry: written };
   if (plan.newNodes.length > 0) announce(context, runtime, plan);
-  const capacityReturns = plan.unschedulable.length > 0 ? context.capacity.nextExpiryMs() : undefined;
+  const capacityReturns = plan.unschedulable.length > 0 ? context.capacity.nextExpiryMs(capacityScope(runtime)) : undefined;
   return capacityReturns === undefined ? done : { requeueAfterMs: capacityReturns + 1000 };
 }
 
@@ -82,7 +86,7 @@ function observe(context: OperatorContext, runtime: Stored<ElasticRuntime>, all:
     pods: all.flatMap((job) => ownPods(context, job)).filter(isAlive),
     daemonSets: stores.daemonSets.list(),
     catalog,
-    unavailable: context.capacity.unavailable(),
+    unavailable: context.capacity.unavailable(capacityScope(runtime)),
   };
 }
 
@@ -165,14 +169,33 @@ async function writePlan(
     const failed = await patchLedger(context, hooks, runtime, node as Stored<ElasticNode>, ledger);
     if (failed !== undefined) return failed;
   }
-  for (const planned of plan.newNodes) {
-    const desired = intent(context, runtime, input, planned);
+  for (const [index, planned] of plan.newNodes.entries()) {
+    const desired = intent(runtime, input, planned, index);
     if (desired === undefined) continue;
     const created = await context.kubernetes.create(elasticNodes, desired);
     if (!created.ok) return `ElasticNode ${desired.metadata.name}: ${created.error.message}`;
     hooks.expectations.wrote(runtimeKey(runtime.metadata), context.stores.elasticNodes, created.value);
   }
   return undefined;
+}
+
+/** EC2 refuses to launch: nothing is planned for a while, and every job that waits says why. */
+function waitForLaunches(
+  context: OperatorContext,
+  hooks: ProvisionHooks,
+  runtime: Stored<ElasticRuntime>,
+  input: DemandInput,
+  { message, leftMs }: { readonly message: string; readonly leftMs: number },
+): ReconcileResult {
+  const explanation: Explanation = { reason: 'LaunchRefused', message, expectedAt: context.clock.now() + leftMs };
+  const waiting = input.jobs.filter(({ job }) => job.status?.phase === 'Waiting');
+  const changed = new Set(
+    context.explanations.replace(runtime.metadata.uid, new Map(waiting.map(({ job }) => [job.metadata.uid, explanation]))),
+  );
+  hooks.explained(
+    waiting.filter(({ job }) => changed.has(job.metadata.uid)).map(({ job }) => `${job.metadata.namespace}/${job.metadata.name}`),
+  );
+  return { requeueAfterMs: leftMs + 100 };
 }
 
 /**
@@ -216,7 +239,7 @@ function reservations(input: DemandInput, slotKeys: readonly string[]): readonly
 /** So many fall-backs are offered to CreateFleet; more only make the request large. */
 const offeringsPerNode = 60;
 
-function intent(context: OperatorContext, runtime: Stored<ElasticRuntime>, input: DemandInput, planned: NewNode): ElasticNode | undefined {
+function intent(runtime: Stored<ElasticRuntime>, input: DemandInput, planned: NewNode, index: number): ElasticNode | undefined {
   const pool = input.pools.find(({ name }) => name === planned.pool);
   const template = runtime.status?.launchTemplates?.find((candidate) => candidate.pool === planned.pool);
   if (pool === undefined || template?.id === undefined) return undefined;
@@ -234,7 +257,7 @@ function intent(context: OperatorContext, runtime: Stored<ElasticRuntime>, input
     apiVersion: 'elasticruntime.dev/v1alpha1',
     kind: 'ElasticNode',
     metadata: {
-      name: `${name.slice(0, 30)}-${pool.name.slice(0, 20)}-${suffix(context)}`,
+      name: `${name.slice(0, 30)}-${pool.name.slice(0, 20)}-${suffix([uid, index, planned.pods, input.elasticNodes.map((node) => node.metadata.uid)])}`,
       labels: {
         [labels.managedBy]: managedBy,
         [labels.runtime]: name.slice(0, 63),
@@ -256,7 +279,7 @@ function intent(context: OperatorContext, runtime: Stored<ElasticRuntime>, input
         initialGiB,
         maxGiB,
         growAtPercent,
-        deviceName: dataDevice,
+        deviceName: dataDevice(pool.image),
         ...(iops !== undefined && { iops }),
         ...(throughputMiBps !== undefined && { throughputMiBps }),
       },
@@ -272,10 +295,14 @@ function intent(context: OperatorContext, runtime: Stored<ElasticRuntime>, input
   };
 }
 
-/** Five characters of an alphabet without vowels, as Kubernetes makes generated names. */
-function suffix(context: OperatorContext): string {
+/**
+ * A function of what is wanted and of what is there: a create whose reply was lost is answered with AlreadyExists, instead of made again under another
+ * name. Six characters of an alphabet without vowels, as Kubernetes makes generated names.
+ */
+function suffix(parts: readonly unknown[]): string {
   const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
-  return Array.from({ length: 5 }, () => alphabet[Math.floor(context.random.next() * alphabet.length)]).join('');
+  const bytes = createHash('sha256').update(JSON.stringify(parts)).digest();
+  return Array.from(bytes.subarray(0, 6), (byte) => alphabet[byte % alphabet.length]).join('');
 }
 
 function explain(
@@ -292,7 +319,7 @@ function explain(
     // Growth that does not fit is no reason to wait.
     const inGang = demand !== undefined && slotsOf(demand).some((slot) => slot.inGang && slot.key === pod);
     if (!inGang || byJob.has(jobUid)) continue;
-    const expected = reason === 'InsufficientCapacity' ? context.capacity.nextExpiryMs() : undefined;
+    const expected = reason === 'InsufficientCapacity' ? context.capacity.nextExpiryMs(capacityScope(runtime)) : undefined;
     byJob.set(jobUid, {
       reason,
       message: `${name.join('/')} of attempt ${attempt}: ${message}`,

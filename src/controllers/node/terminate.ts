@@ -28,7 +28,7 @@ async function endInstances(tools: NodeTools, view: NodeView): Promise<NodeVerdi
   if (!found.ok) return blocked(view, describeFailure(found.error));
   const guard = nodeTags(tagOwnerOf(view.runtime, tools.context.settings.clusterName), view.node.metadata.uid);
   const alive = found.value.filter(({ state }) => state !== 'shutting-down' && state !== 'terminated');
-  if (alive.length === 0) return settled(tools, view, found.value.length > 0);
+  if (alive.length === 0) return (await stillThere(tools, view)) ?? settled(tools, view, found.value.length > 0);
   for (const instance of alive) {
     const mismatch = tagMismatch(guard, instance.tags);
     if (mismatch !== undefined) return blocked(view, `instance ${instance.instanceId} is left alone: ${mismatch}`);
@@ -46,6 +46,30 @@ async function endInstances(tools: NodeTools, view: NodeView): Promise<NodeVerdi
   if (!ended.ok) return blocked(view, describeFailure(ended.error));
   view.draft.set({ phase: 'Terminating' });
   return { wait: 'termination', afterMs: pollMs };
+}
+
+/** An instance that is known by its id, alive, and not found by its tags: somebody changed those. It is left alone, and said. */
+async function stillThere(tools: NodeTools, view: NodeView): Promise<NodeVerdict | undefined> {
+  const { instanceId } = view.draft.value();
+  if (instanceId === undefined) return undefined;
+  const found = await actAs(
+    tools.context,
+    { runtime: view.runtime, identity: 'master', node: view.node.metadata.name },
+    { action: 'ec2:DescribeInstances', resource: instanceId },
+    async (aws, caller) => {
+      const answer = await aws.ec2.describeInstances(caller, { instanceIds: [instanceId] });
+      return !answer.ok && answer.error.kind === 'NotFound' ? ok([]) : answer;
+    },
+  );
+  if (!found.ok) return blocked(view, describeFailure(found.error));
+  const alive = found.value.find(({ state }) => state !== 'shutting-down' && state !== 'terminated');
+  if (alive === undefined) return undefined;
+  const guard = nodeTags(tagOwnerOf(view.runtime, tools.context.settings.clusterName), view.node.metadata.uid);
+  const mismatch = tagMismatch(guard, alive.tags);
+  // Tags as they should be: the list was behind.
+  return mismatch === undefined
+    ? { wait: 'termination', afterMs: pollMs }
+    : blocked(view, `instance ${instanceId} is left alone: ${mismatch}`);
 }
 
 /** An instance that was just launched may not be listed yet (EC2 is eventually consistent): an unseen one is looked for a while. */

@@ -7,6 +7,7 @@ import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
 import { ensureFinalizer } from '../../machinery/finalizers.ts';
 import { keyOf } from '../../machinery/keys.ts';
+import type { KubernetesResult } from '../../ports/kubernetes.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
@@ -14,10 +15,12 @@ import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { ensureAccounts } from './accounts.ts';
 import { idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
+import { accessDigest, identitiesInUse } from './identities.ts';
 import { ensureLaunchTemplates } from './launch-templates.ts';
 import { resolveSubnets } from './network.ts';
-import { holdSecrets } from './secrets.ts';
-import { notesOf, type RuntimeNotes, tearDown } from './teardown.ts';
+import { notesOf, type RuntimeNotes } from './notes.ts';
+import { holdSecrets, neededSecrets, releaseUnneeded } from './secrets.ts';
+import { tearDown } from './teardown.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 import { readInitScript, verifyAccess } from './verify.ts';
 
@@ -32,6 +35,7 @@ export function createRuntimeReconciler(context: OperatorContext, expectations: 
     context,
     expectations,
     upkept: new Map(),
+    scripts: new Map(),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-runtime-controller' }),
   };
   return async (key) => {
@@ -48,7 +52,9 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
     ? { ok: true as const, value: observed }
     : await ensureFinalizer(context.kubernetes, elasticRuntimes, observed, finalizers.runtime);
   if (!held.ok) return { retry: held.error.message };
-  const runtime = held.value;
+  const noted = deleting ? { ok: true as const, value: held.value } : await noteIntent(tools, held.value);
+  if (!noted.ok) return { retry: noted.error.message };
+  const runtime = noted.value;
   const draft = draftStatus(runtime.status, runtime.metadata.generation, context.clock.now());
   const verdict = deleting ? await tearDown(tools, runtime) : await bringUp(tools, runtime, draft);
   if (deleting && 'go' in verdict) return done;
@@ -65,32 +71,34 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
 async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const problem = initScriptProblem(runtime.spec.machineImage, runtime.spec.initScript);
   if (problem !== undefined) return { stalled: 'InvalidSpec', message: problem };
-  const changed = identitiesChanged(tools, runtime);
-  if (changed !== undefined) return changed;
-  const prepared = await upkeep(tools, runtime);
+  const inUse = identitiesInUse(tools.context, runtime);
+  if (inUse !== undefined) return { stalled: 'IdentitiesInUse', message: inUse };
+  const prepared = await upkeep(tools, runtime, draft);
   if (!('go' in prepared)) return prepared;
-  const intent = await noteIntent(tools, runtime);
-  if (!('go' in intent)) return intent;
   const verified = await verify(tools, runtime, draft);
   if (!('go' in verified)) return verified;
-  const script = await readInitScript(tools, runtime, sha256);
-  if (!script.ok) return denied(draft, 'AccessVerified', 'InitScriptUnreadable', script.error);
+  const script = await pinnedInitScript(tools, runtime, draft);
+  if ('verdict' in script) return script.verdict;
   const subnets = await resolveSubnetsOnce(tools, runtime, draft);
   if (!('go' in subnets)) return subnets;
-  const templates = await ensureLaunchTemplates(tools, runtime, script.value);
+  const templates = await ensureLaunchTemplates(tools, runtime, script.text);
   if (!templates.ok) return denied(draft, 'ClusterStored', 'LaunchTemplatesNotMade', templates.error);
-  draft.set({ launchTemplates: templates.value });
+  draft.set({ launchTemplates: templates.value.templates });
+  note(draft, { images: templates.value.images, remade: templates.value.remade });
   return storeInfo(tools, runtime, draft);
 }
 
 /** Secrets and accounts: looked after when the runtime changes and every ten minutes, not at each event of its jobs and nodes. */
-async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const { uid, generation } = runtime.metadata;
   const now = tools.context.clock.monotonic();
   const last = tools.upkept.get(uid);
   if (last !== undefined && last.generation === generation && now - last.at < upkeepMs) return go;
   const secrets = await holdSecrets(tools, runtime);
   if (!('go' in secrets)) return secrets;
+  const released = await releaseUnneeded(tools, runtime);
+  if (!released.ok) return { again: 'SecretsHeld', message: released.error.message };
+  note(draft, { held: neededSecrets(runtime) });
   const accounts = await ensureAccounts(tools, runtime);
   if (!accounts.ok) return { again: 'AccountsNotMade', message: accounts.error.message };
   tools.upkept.set(uid, { generation, at: now });
@@ -98,72 +106,82 @@ async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Pro
 }
 
 /** Before the first thing is made in AWS, the status says that there may be some: a teardown then sweeps. */
-async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
-  if (notesOf(runtime).awsUsed === true) return go;
-  const noted = await tools.context.kubernetes.mergePatch(
+async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<KubernetesResult<Stored<ElasticRuntime>>> {
+  if (notesOf(runtime).awsUsed === true) return { ok: true, value: runtime };
+  const { namespace = '', name, resourceVersion } = runtime.metadata;
+  return tools.context.kubernetes.mergePatch(
     elasticRuntimes,
-    { namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name },
-    { metadata: { uid: runtime.metadata.uid }, status: { internal: { awsUsed: true } } },
+    { namespace, name },
+    { metadata: { resourceVersion }, status: { internal: { awsUsed: true } } },
     'status',
   );
-  return noted.ok ? go : { again: 'IntentNotNoted', message: noted.error.message };
 }
 
 function note(draft: Draft, notes: RuntimeNotes): void {
   draft.set({ internal: { ...draft.value().internal, awsUsed: true, ...notes } });
 }
 
-/** Nodes were launched, and can only be ended, as the roles that the runtime had then. */
-function identitiesChanged(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): StepVerdict | undefined {
-  const { verified } = notesOf(runtime);
-  const nodes = nodesOf(tools.context, runtime).length;
-  if (verified === undefined || verified === accessDigest(runtime) || nodes === 0) return undefined;
-  return {
-    stalled: 'IdentitiesInUse',
-    message: `spec.identities was changed while ${nodes} node(s) exist: change it back, or wait until they are gone (suspend: true, idle)`,
-  };
-}
-
-function accessDigest(runtime: ElasticRuntime): string {
-  return sha256(JSON.stringify([runtime.spec.identities, runtime.spec.staging, runtime.spec.logs]));
-}
-
 async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const digest = accessDigest(runtime);
-  if (notesOf(runtime).verified === digest) return go;
+  const verified = 'every identity can be had; staging and logs can be written, read, listed and deleted as worker';
+  if (notesOf(runtime).verified === digest) {
+    draft.condition('AccessVerified', true, 'Verified', verified);
+    return go;
+  }
   const outcome = await verifyAccess(tools, runtime);
   if (!outcome.ok) {
     const [first] = outcome.error;
     return first === undefined ? go : denied(draft, 'AccessVerified', 'AccessDenied', first, outcome.error);
   }
-  draft.condition(
-    'AccessVerified',
-    true,
-    'Verified',
-    'every identity can be had; staging and logs can be written, read, listed and deleted as worker',
-  );
+  draft.condition('AccessVerified', true, 'Verified', verified);
   note(draft, { verified: digest });
   tools.context.events.record(elasticRuntimes, runtime, 'Normal', 'AccessVerified', 'agent, operator, master and worker verified');
   return go;
 }
 
-async function resolveSubnetsOnce(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
-  if (notesOf(runtime).subnets !== undefined && runtime.status?.observedGeneration === runtime.metadata.generation) {
-    note(draft, { subnets: notesOf(runtime).subnets ?? [] });
-    return go;
+/** Read once per process and spec; its digest is pinned when it is first read, so that a replaced object is noticed and not used. */
+async function pinnedInitScript(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  draft: Draft,
+): Promise<{ readonly text: string | undefined } | { readonly verdict: StepVerdict }> {
+  const { initScript } = runtime.spec;
+  if (initScript === undefined) return { text: undefined };
+  const key = `${runtime.metadata.uid} ${initScript.uri} ${initScript.sha256 ?? ''}`;
+  const cached = tools.scripts.get(key);
+  if (cached !== undefined) return { text: cached };
+  const script = await readInitScript(tools, runtime, sha256);
+  if (!script.ok) return { verdict: denied(draft, 'AccessVerified', 'InitScriptUnreadable', script.error) };
+  const pin = `${sha256(key).slice(0, 12)} ${sha256(script.value ?? '')}`;
+  const pinned = notesOf(runtime).initScript;
+  if (pinned !== undefined && pinned.split(' ')[0] === pin.split(' ')[0] && pinned !== pin) {
+    const message = `the init script ${initScript.uri} was replaced since it was pinned: put the old object back, or set spec.initScript.sha256 to the new digest`;
+    return { verdict: { stalled: 'InitScriptChanged', message } };
   }
+  note(draft, { initScript: pin });
+  tools.scripts.set(key, script.value ?? '');
+  return { text: script.value };
+}
+
+async function resolveSubnetsOnce(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
+  const wanted = sha256(JSON.stringify([runtime.spec.network, runtime.spec.region]));
+  if (notesOf(runtime).subnets !== undefined && notesOf(runtime).subnetsFor === wanted) return go;
   const subnets = await resolveSubnets(tools, runtime);
   if (!subnets.ok) return denied(draft, 'ClusterStored', 'SubnetsUnknown', subnets.error);
-  note(draft, { subnets: subnets.value });
+  note(draft, { subnets: subnets.value, subnetsFor: wanted });
   return go;
 }
 
 async function storeInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const digest = sha256(clusterInfo(runtime, tools.context.settings.clusterName));
-  if (notesOf(runtime).stored === digest) return go;
+  const said = 'cluster information stored, launch templates made, as operator';
+  if (notesOf(runtime).stored === digest) {
+    draft.condition('ClusterStored', true, 'Stored', said);
+    return go;
+  }
   const stored = await storeClusterInfo(tools, runtime);
   if (!stored.ok) return denied(draft, 'ClusterStored', 'ClusterInfoNotStored', stored.error);
-  draft.condition('ClusterStored', true, 'Stored', 'cluster information stored, launch templates made, as operator');
+  draft.condition('ClusterStored', true, 'Stored', said);
   note(draft, { stored: digest });
   return go;
 }

@@ -1,4 +1,4 @@
-import type { ElasticRuntime, LaunchTemplateStatus } from '../../api/generated/types.ts';
+import type { ElasticRuntime, LaunchTemplateStatus, MachineImage } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { uid8 } from '../../core/jobs/names.ts';
 import { imageParameter } from '../../core/nodes/image.ts';
@@ -10,6 +10,7 @@ import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import { sha256 } from './cluster-info.ts';
+import { notesOf, type RuntimeNotes } from './notes.ts';
 import type { RuntimeTools } from './tools.ts';
 
 export function tagOwnerOf(runtime: Stored<ElasticRuntime>, cluster: string): TagOwner {
@@ -17,8 +18,10 @@ export function tagOwnerOf(runtime: Stored<ElasticRuntime>, cluster: string): Ta
   return { cluster, organization: runtime.spec.organization, namespace, runtime: name, runtimeUid: uid };
 }
 
-/** The device that holds images, logs and scratch data. */
-export const dataDevice = '/dev/xvda';
+/** The device that holds images, logs and scratch data; Bottlerocket has its system on the first one. */
+export function dataDevice(image: Pick<MachineImage, 'family'>): string {
+  return image.family === 'Bottlerocket' ? '/dev/xvdb' : '/dev/xvda';
+}
 
 /**
  * One launch template per pool, made as operator: the master may then launch from it, and from nothing else. Named after a digest of all that
@@ -28,15 +31,25 @@ export async function ensureLaunchTemplates(
   tools: RuntimeTools,
   runtime: Stored<ElasticRuntime>,
   initScript: string | undefined,
-): Promise<Result<readonly LaunchTemplateStatus[], AccessFailure>> {
+): Promise<
+  Result<
+    { readonly templates: readonly LaunchTemplateStatus[]; readonly images: NonNullable<RuntimeNotes['images']>; readonly remade: number },
+    AccessFailure
+  >
+> {
   const templates: LaunchTemplateStatus[] = [];
+  const images: Record<string, { readonly for: string; readonly imageId: string }> = {};
+  // A template that somebody deleted is made anew under another token: the old token would be answered with the template that is gone.
+  const lost = (runtime.status?.launchTemplates ?? []).some(({ id }) => id !== undefined && tools.context.missingTemplates.has(id));
+  const remade = (notesOf(runtime).remade ?? 0) + (lost ? 1 : 0);
   for (const pool of resolvePools(runtime)) {
     const image = await resolveImage(tools, runtime, pool);
     if (!image.ok) return image;
-    const request = templateRequest(tools, runtime, pool, image.value, initScript);
+    images[pool.name] = { for: imageDigest(pool), imageId: image.value };
+    const request = templateRequest(tools, runtime, pool, image.value, initScript, remade);
     const digest = request.clientToken;
     const known = runtime.status?.launchTemplates?.find((template) => template.pool === pool.name && template.digest === digest);
-    if (known !== undefined) {
+    if (known?.id !== undefined && !tools.context.missingTemplates.has(known.id)) {
       templates.push(known);
       continue;
     }
@@ -57,7 +70,7 @@ export async function ensureLaunchTemplates(
       digest,
     });
   }
-  return ok(templates);
+  return ok({ templates, images, remade });
 }
 
 /** The name holds the digest, so a template of that name, with our tags, is the one that a lost reply left behind. */
@@ -76,6 +89,7 @@ function templateRequest(
   pool: ResolvedPool,
   imageId: string,
   initScript: string | undefined,
+  remade: number,
 ): LaunchTemplateRequest {
   const { settings } = tools.context;
   const { name, namespace = '', uid } = runtime.metadata;
@@ -95,12 +109,16 @@ function templateRequest(
     ...(node !== undefined && { instanceProfileArn: node.instanceProfileArn }),
     securityGroupIds: runtime.spec.network.securityGroupIds ?? [],
     userData: Buffer.from(text).toString('base64'),
-    volume: { deviceName: dataDevice, type: pool.volume.type, sizeGiB: pool.volume.initialGiB },
+    volume: { deviceName: dataDevice(pool.image), type: pool.volume.type, sizeGiB: pool.volume.initialGiB },
     tags,
     launchTags: tags,
   };
-  const digest = sha256(JSON.stringify([uid, pool.name, content])).slice(0, 32);
+  const digest = sha256(JSON.stringify([uid, pool.name, content, ...(remade === 0 ? [] : [remade])])).slice(0, 32);
   return { name: `elastic-${uid8(uid)}-${pool.name}-${digest.slice(0, 12)}`, clientToken: digest, ...content };
+}
+
+function imageDigest({ image, architecture }: ResolvedPool): string {
+  return sha256(JSON.stringify([image.family, image.version, image.amiId, architecture])).slice(0, 16);
 }
 
 /** `latest` follows the public parameter; it is read as operator. */
@@ -123,9 +141,9 @@ async function resolveImage(
       transient: false,
     });
   }
-  // One image for a runtime's life unless its spec changes: a running pool does not drift because a parameter moved.
-  const known = runtime.status?.launchTemplates?.find((template) => template.pool === pool.name && template.imageId !== undefined);
-  if (known?.imageId !== undefined && runtime.status?.observedGeneration === runtime.metadata.generation) return ok(known.imageId);
+  // One image until the spec asks for another: a running pool does not drift because a parameter moved.
+  const known = notesOf(runtime).images?.[pool.name];
+  if (known?.for === imageDigest(pool)) return ok(known.imageId);
   const value = await actAs(
     tools.context,
     { runtime, identity: 'operator' },

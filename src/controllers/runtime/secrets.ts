@@ -5,6 +5,7 @@ import { ensureFinalizer, removeFinalizer } from '../../machinery/finalizers.ts'
 import type { KubernetesError } from '../../ports/kubernetes.ts';
 import { secrets } from '../../ports/resources.ts';
 import { ok, type Result } from '../../ports/result.ts';
+import { notesOf } from './notes.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 
 /** Secrets without which the runtime could not reach AWS any more, not even to clean up after itself. */
@@ -32,14 +33,32 @@ export async function holdSecrets(tools: RuntimeTools, runtime: Stored<ElasticRu
   return go;
 }
 
-/** Lets go of the Secrets that no other runtime of the namespace needs. */
-export async function releaseSecrets(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, KubernetesError>> {
+/** At the end of a runtime: lets go of all that it held, but for what another runtime of the namespace needs. */
+export function releaseSecrets(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, KubernetesError>> {
+  return release(tools, runtime, [...neededSecrets(runtime), ...(notesOf(runtime).held ?? [])]);
+}
+
+/** After a change of the spec: lets go of what it no longer names. */
+export function releaseUnneeded(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, KubernetesError>> {
+  const needed = new Set(neededSecrets(runtime));
+  return release(
+    tools,
+    runtime,
+    (notesOf(runtime).held ?? []).filter((name) => !needed.has(name)),
+  );
+}
+
+async function release(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  names: readonly string[],
+): Promise<Result<void, KubernetesError>> {
   const { namespace = '', uid } = runtime.metadata;
   const others = tools.context.stores.runtimes
     .list()
     .filter((other) => other.metadata.namespace === namespace && other.metadata.uid !== uid);
   const stillNeeded = new Set(others.flatMap(neededSecrets));
-  for (const name of neededSecrets(runtime)) {
+  for (const name of new Set(names)) {
     if (stillNeeded.has(name)) continue;
     const secret = await tools.context.kubernetes.get(secrets, { namespace, name });
     if (!secret.ok) {

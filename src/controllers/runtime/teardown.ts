@@ -11,36 +11,19 @@ import { ownPods } from '../job/own.ts';
 import { ensureAgentAccount } from './accounts.ts';
 import { hasEnded, jobsOf, nodesOf } from './activity.ts';
 import { deleteClusterInfo } from './cluster-info.ts';
+import { identitiesInUse } from './identities.ts';
 import { deleteLaunchTemplates, tagOwnerOf } from './launch-templates.ts';
+import { notesOf } from './notes.ts';
 import { releaseSecrets } from './secrets.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
-
-/** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */
-export type RuntimeNotes = {
-  readonly awsUsed?: boolean;
-  /** Secrets that carry our in-use finalizer for this runtime, also those that its spec no longer names. */
-  readonly held?: readonly string[];
-  /** What subnets and images were resolved for: digests of the spec's fields. */
-  readonly subnetsFor?: string;
-  readonly images?: Readonly<Record<string, { readonly for: string; readonly imageId: string }>>;
-  /** Digest of the init script as it was first read. */
-  readonly initScript?: string;
-  /** Of a teardown: nothing of the runtime is left in AWS, so no identity is needed any more. */
-  readonly swept?: boolean;
-  readonly verified?: string;
-  readonly stored?: string;
-  readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];
-};
-
-export function notesOf(runtime: ElasticRuntime): RuntimeNotes {
-  return runtime.status?.internal ?? {};
-}
 
 /**
  * The end of a runtime, in an order in which each step still has what it needs: jobs end, nodes go, AWS is swept by tags, the agent's account
  * and the Secrets are let go, then the finalizer. Nothing in it depends on the tenant's namespace.
  */
 export async function tearDown(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  const inUse = identitiesInUse(tools.context, runtime);
+  if (inUse !== undefined) return { stalled: 'CleanupBlocked', message: inUse };
   for (const step of [endJobs, endNodes, clearJobs, sweepAws, letGo]) {
     const verdict = await step(tools, runtime);
     if (!('go' in verdict)) return verdict;

@@ -8,6 +8,8 @@ export type RuntimeTools = {
   readonly applier: Applier;
   readonly expectations: Expectations;
   /** By uid: when Secrets and accounts were last looked after. */
+  /** Init scripts by runtime and spec. */
+  readonly scripts: Map<string, string>;
   readonly upkept: Map<string, { readonly generation: number | undefined; readonly at: number }>;
 };
 

@@ -11,6 +11,7 @@ import { ok, type Result } from '../../ports/result.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { identitiesInUse } from '../runtime/identities.ts';
 import { tagOwnerOf } from '../runtime/launch-templates.ts';
 
 type NodeVolume = NonNullable<ElasticNodeStatus['volumes']>[number];
@@ -22,6 +23,7 @@ export function createVolumeReconciler(context: OperatorContext): (key: string) 
     const node = context.stores.elasticNodes.get(key);
     const runtime = node && context.stores.runtimes.get(runtimeKey(node.spec.runtimeRef));
     if (node === undefined || runtime === undefined || node.metadata.deletionTimestamp !== undefined) return done;
+    if (identitiesInUse(context, runtime) !== undefined) return { requeueAfterMs: 60_000 };
     return reconcileVolume(context, applier, runtime, node);
   };
 }
@@ -97,7 +99,8 @@ async function observeVolume(
     aws.ec2.describeVolumes(caller, { tags: runtimeTags(owner) }),
   );
   if (!found.ok) return found;
-  const volume = found.value.find(({ instanceId }) => instanceId === node.status?.instanceId);
+  const mine = found.value.filter(({ instanceId }) => instanceId === node.status?.instanceId);
+  const volume = mine.find(({ deviceName }) => deviceName === node.spec.volume?.deviceName) ?? mine[0];
   if (volume === undefined) return ok(undefined);
   // A volume is tagged by its launch template or by the fleet; one that names a node must name this one.
   const expected = 'elasticruntime.dev/node-uid' in volume.tags ? nodeTags(owner, node.metadata.uid) : runtimeTags(owner);

@@ -56,7 +56,10 @@ export function buildProblem(input: DemandInput): PackingProblem {
   );
   return {
     pods,
-    nodes: input.elasticNodes.filter(isUsable).map((node) => packingNode(input, node, bound)),
+    // What is going still counts against the limits, and takes nothing new.
+    nodes: input.elasticNodes
+      .filter((node) => isUsable(node) || node.status?.instanceId !== undefined)
+      .map((node) => ({ ...packingNode(input, node, bound), ...(!isUsable(node) && { unschedulable: true }) })),
     types: input.catalog.types,
     offerings: input.catalog.offerings,
     pools: input.pools.map((pool) => packingPool(input, pool)),

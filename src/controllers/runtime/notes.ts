@@ -1,0 +1,24 @@
+import type { ElasticRuntime } from '../../api/generated/types.ts';
+
+/** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */
+export type RuntimeNotes = {
+  readonly awsUsed?: boolean;
+  /** Secrets that carry our in-use finalizer for this runtime, also those that its spec no longer names. */
+  readonly held?: readonly string[];
+  /** How often launch templates that somebody deleted were made anew. */
+  readonly remade?: number;
+  /** What subnets and images were resolved for: digests of the spec's fields. */
+  readonly subnetsFor?: string;
+  readonly images?: Readonly<Record<string, { readonly for: string; readonly imageId: string }>>;
+  /** Digest of the init script as it was first read. */
+  readonly initScript?: string;
+  /** Of a teardown: nothing of the runtime is left in AWS, so no identity is needed any more. */
+  readonly swept?: boolean;
+  readonly verified?: string;
+  readonly stored?: string;
+  readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];
+};
+
+export function notesOf(runtime: ElasticRuntime): RuntimeNotes {
+  return runtime.status?.internal ?? {};
+}
