@@ -11,8 +11,8 @@ export function effortOf(problem: PackingProblem): Effort {
     options: 12,
     rounds,
     columnsPerRound: 30,
-    attempts: 4,
-    zonedAttempts: 2,
+    attempts: 2,
+    zonedAttempts: 4,
     zonedRounds: 8,
   };
 }

@@ -23,8 +23,8 @@ export function attemptsFor(effort: Effort, pods: number, { items }: PatternProb
   const share = (100 / pods) ** 2;
   const tried = (most: number, zoned: boolean): readonly Attempt[] =>
     Array.from({ length: Math.min(most, Math.floor(most * share)) }, (_, index) => ({
-      podsPerNode: SIZES[index % SIZES.length] as number,
-      shuffle: Math.floor(index / SIZES.length),
+      podsPerNode: SIZES[zoned ? 0 : index % SIZES.length] as number,
+      shuffle: zoned ? index : Math.floor(index / SIZES.length),
       zoned,
       without: [],
     }));
