@@ -11,7 +11,7 @@ import { type ChainRequest, chainSteps, type SessionScope, type SessionStep } fr
 import type { Identity } from '../../core/access/vocabulary.ts';
 import { runtimeTags } from '../../core/nodes/tags.ts';
 import { sessionAccessOf } from '../../core/policy/session-access.ts';
-import { type SessionAccess, sessionPolicyFor } from '../../core/policy/session-policy.ts';
+import { sessionPolicyFor } from '../../core/policy/session-policy.ts';
 import { createSingleFlight } from '../../machinery/single-flight.ts';
 import type { Caller, Grant, StsPort, Subject } from '../../ports/aws/index.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -32,6 +32,8 @@ export type GrantRequest = {
   /** What the job's sessions are cut to. */
   readonly plan?: AccessPlan;
   readonly dependencies?: ElasticJob['spec']['dependencies'] | undefined;
+  /** The one resource of the plan that the session is for. */
+  readonly resource?: string;
   /** Inline session policy of the last hop; where left out, one is made for the access. */
   readonly policy?: string;
   readonly node?: string;
@@ -82,7 +84,9 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
         ...(request.job && { job: `${request.job.namespace}/${request.job.name}` }),
         ...(request.node !== undefined && { node: request.node }),
       };
-      const grant = await chain(request, subject, steps, request.policy ?? cut(request));
+      const policy = request.policy === undefined ? cut(request) : ok(request.policy);
+      if (!policy.ok) return policy;
+      const grant = await chain(request, subject, steps, policy.value);
       return grant.ok ? ok({ grant: grant.value, subject }) : grant;
     },
     drop(grant) {
@@ -132,6 +136,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       const made = await take(request, subject, steps, policy);
       if (!made.ok) return made;
       const old = held.get(key);
+      sweep();
       held.set(key, { grant: made.value, runtimeUid: uid, obtainedAt: clock.now(), monotonicAt: clock.monotonic(), region });
       if (old !== undefined) options.sts(region).release(old.grant);
       return made;
@@ -144,9 +149,9 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     return outcome;
   }
 
-  /** KMS keys and tags of a session cut to its access; a session that cannot be cut small enough is not made smaller by guessing, and is logged. */
-  function cut(request: GrantRequest): string | undefined {
-    const { runtime, identity, job, plan, dependencies } = request;
+  /** No session without a policy: one that cannot be cut small enough is not handed out at all. */
+  function cut(request: GrantRequest): Result<string, AccessFailure> {
+    const { runtime, identity, job, plan, dependencies, resource } = request;
     const { namespace = '', name, uid } = runtime.metadata;
     const tags = runtimeTags({
       cluster: options.clusterName,
@@ -155,21 +160,27 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       runtime: name,
       runtimeUid: uid,
     });
-    const access = sessionAccessOf({ runtime, identity, tags, job, plan, ...(dependencies !== undefined && { dependencies }) });
-    return fitting(access, `${namespace}/${name} ${identity}`);
+    const made = sessionPolicyFor(sessionAccessOf({ runtime, identity, tags, job, plan, dependencies, resource }));
+    if (!made.ok) {
+      const at = { identity, chain: [], action: 'cut the session', resource: resource ?? 'all of its accesses' };
+      return err({ ...at, code: 'SessionTooWide', message: `${made.reason}: name fewer or shorter locations`, transient: false });
+    }
+    const { policy, widened } = made.value;
+    if (widened.length > 0)
+      options.telemetry.log('info', 'session policy widened to fit', { session: `${namespace}/${name} ${identity}`, steps: widened });
+    return ok(policy);
   }
 
-  function hopPolicy(request: GrantRequest, next: SessionStep): string | undefined {
+  function hopPolicy(request: GrantRequest, next: SessionStep): string {
     const tagged = next.kind === 'assumeRole' && Object.keys(next.tags).length > 0;
-    return fitting({ region: request.runtime.spec.region, assume: { roleArns: [next.roleArn], tagged } }, next.identity);
+    const made = sessionPolicyFor({ region: request.runtime.spec.region, assume: { roleArns: [next.roleArn], tagged } });
+    if (!made.ok) throw new TypeError(`a policy for one hop does not fit: ${made.reason}`);
+    return made.value.policy;
   }
 
-  function fitting(access: SessionAccess, what: string): string | undefined {
-    const made = sessionPolicyFor(access);
-    if (made.ok && made.value.widened.length > 0)
-      options.telemetry.log('info', 'session policy widened to fit', { session: what, steps: made.value.widened });
-    if (!made.ok) options.telemetry.log('warn', 'session carries no policy', { session: what, reason: made.reason });
-    return made.ok ? made.value.policy : undefined;
+  /** What has ended is not kept: a new grant is the occasion to look. */
+  function sweep(): void {
+    for (const [key, entry] of held) if (age(entry) >= 1) forget(key, entry);
   }
 
   /** Share of its life that has passed, by the wall clock or the monotonic clock, whichever says more. */

@@ -26,7 +26,7 @@ export async function openSecret(
   }
   const resource = origin.kind === 'parameterStore' ? origin.name : origin.arn;
   const action = origin.kind === 'parameterStore' ? 'ssm:GetParameter' : 'secretsmanager:GetSecretValue';
-  const value = await actAs(tools.context, onBehalf(view, 'worker'), { action, resource }, (aws, caller) =>
+  const value = await actAs(tools.context, onBehalf(view, 'worker', `connection-secret:${name}`), { action, resource }, (aws, caller) =>
     origin.kind === 'parameterStore'
       ? aws.ssm.getParameter(caller, { name: origin.name })
       : aws.secretsManager.getSecretValue(caller, {

@@ -72,19 +72,25 @@ function checks(tools: JobTools, view: JobView): Promise<Result<unknown, AccessF
   };
   const polling = plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log');
   return [
-    check(tools, view, plan.staging.identity, stagingTarget),
-    check(tools, view, 'agent', agentLog),
-    ...(polling === undefined ? [] : [check(tools, view, polling.identity, { folder: logs, name, actions: ['list'] })]),
+    check(tools, view, plan.staging.identity, 'staging', stagingTarget),
+    check(tools, view, 'agent', 'log:agent', agentLog),
+    ...(polling === undefined ? [] : [check(tools, view, polling.identity, 'log', { folder: logs, name, actions: ['list'] })]),
     ...plan.connections.map((connection) => checkConnection(tools, view, connection, name)),
   ];
 }
 
 /** A location as an identity: static keys through their own grant, roles through their chain. */
-function check(tools: JobTools, view: JobView, identity: Identity, target: ProbeTarget): Promise<Result<unknown, AccessFailure>> {
+function check(
+  tools: JobTools,
+  view: JobView,
+  identity: Identity,
+  resource: string,
+  target: ProbeTarget,
+): Promise<Result<unknown, AccessFailure>> {
   const connection = view.plan.connections.find(
     ({ authentication }) => authentication.kind === 'credentials' && authentication.identity === identity,
   );
-  if (connection === undefined) return probe(tools.context, onBehalf(view, identity), target);
+  if (connection === undefined) return probe(tools.context, onBehalf(view, identity, resource), target);
   return withKeys(tools, view, connection, (aws, caller) => probeWith(aws, caller, target));
 }
 
@@ -100,7 +106,7 @@ async function checkConnection(
   const folder = objectFolder(connection);
   if (folder !== undefined) {
     const { expectedBucketOwner: owner, kmsKeyArn } = connection.spec;
-    return check(tools, view, row.identity, {
+    return check(tools, view, row.identity, row.resource, {
       folder,
       name,
       actions: connection.usage === 'Source' ? ['list'] : ['list', 'write', 'delete'],
@@ -120,7 +126,7 @@ async function checkConnection(
           };
     });
   }
-  return tools.context.grants.obtain(onBehalf(view, row.identity));
+  return tools.context.grants.obtain(onBehalf(view, row.identity, row.resource));
 }
 
 function objectFolder(connection: Connection): S3Folder | undefined {

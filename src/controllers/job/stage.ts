@@ -83,7 +83,9 @@ async function read(tools: JobTools, view: JobView, dependency: Dependency): Pro
     view.plan.rows.find(({ resource, phase }) => phase === 'Run' && resource === `dependency:${dependency.path}`)?.identity ?? 'worker';
   const request = { ...location, maxBytes: dependencyBytes };
   if (connection?.authentication.kind === 'credentials') return readWithKeys(tools, view, connection, at, request);
-  const object = await actAs(tools.context, onBehalf(view, identity), at, (aws, caller) => aws.s3.getObject(caller, request));
+  const object = await actAs(tools.context, onBehalf(view, identity, `dependency:${dependency.path}`), at, (aws, caller) =>
+    aws.s3.getObject(caller, request),
+  );
   return object.ok ? ok(object.value.body) : object;
 }
 

@@ -93,7 +93,7 @@ export function childrenOf(
 }
 
 /** Grants on behalf of this job. */
-export function onBehalf(view: JobView, identity: GrantRequest['identity']): GrantRequest {
+export function onBehalf(view: JobView, identity: GrantRequest['identity'], resource?: string): GrantRequest {
   const { name, namespace = '', uid } = view.job.metadata;
   return {
     runtime: view.runtime,
@@ -102,5 +102,6 @@ export function onBehalf(view: JobView, identity: GrantRequest['identity']): Gra
     connections: view.job.spec.connections ?? [],
     plan: view.plan,
     dependencies: view.job.spec.dependencies,
+    ...(resource !== undefined && { resource }),
   };
 }

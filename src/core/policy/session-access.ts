@@ -16,6 +16,8 @@ export type SessionFor = {
   readonly tags: Readonly<Record<string, string>>;
   readonly job?: { readonly name: string; readonly uid: string } | undefined;
   readonly plan?: AccessPlan | undefined;
+  /** One resource of the plan (`connection:NAME`, `dependency:PATH`, `staging`, …): the session is for that alone. All of the identity's where left out. */
+  readonly resource?: string | undefined;
   readonly dependencies?: ElasticJob['spec']['dependencies'] | undefined;
 };
 
@@ -60,7 +62,7 @@ function forRuntime({ runtime, identity, tags }: SessionFor): Cut {
 }
 
 function forJob(
-  { runtime, identity, dependencies = [] }: SessionFor,
+  { runtime, identity, dependencies = [], resource }: SessionFor,
   job: { readonly name: string; readonly uid: string },
   plan: AccessPlan,
 ): Cut {
@@ -69,9 +71,10 @@ function forJob(
   const objects: ObjectAccess[] = [];
   if (identity === 'operator') objects.push({ ...staging, actions: ['write', 'list', 'delete'] });
   if (identity === 'agent') objects.push({ ...logs, actions: ['write', 'read', 'list'] });
-  if (plan.staging.identity === identity) objects.push({ ...staging, actions: ['read', 'write', 'list', 'delete'] });
+  const wanted = (one: string): boolean => resource === undefined || resource === one;
+  if (plan.staging.identity === identity && wanted('staging')) objects.push({ ...staging, actions: ['read', 'write', 'list', 'delete'] });
   for (const row of plan.rows) {
-    if (row.phase !== 'Run' || row.identity !== identity) continue;
+    if (row.phase !== 'Run' || row.identity !== identity || !wanted(row.resource)) continue;
     const connection = plan.connections.find(({ name }) => row.resource === `connection:${name}`);
     const location = connection === undefined ? undefined : connectionObjects(connection);
     if (location !== undefined) objects.push(location);
@@ -79,7 +82,7 @@ function forJob(
     const source = dependency?.uri === undefined ? undefined : objectOf(dependency.uri, ['read']);
     if (source !== undefined) objects.push(source);
   }
-  return { objects, ...(identity === 'worker' && storedSecrets(runtime, plan)) };
+  return { objects, ...(identity === 'worker' && storedSecrets(runtime, plan, wanted)) };
 }
 
 function ownFolder(
@@ -116,11 +119,12 @@ function initScriptAccess(runtime: ElasticRuntime): Cut {
   return script === undefined ? {} : { objects: [script] };
 }
 
-function storedSecrets(runtime: ElasticRuntime, plan: AccessPlan): Cut {
+function storedSecrets(runtime: ElasticRuntime, plan: AccessPlan, wanted: (resource: string) => boolean): Cut {
   const parameters: string[] = [];
   const secrets: string[] = [];
   const account = plan.principals.roles.worker.split(':')[4] ?? '*';
-  for (const { authentication } of plan.connections) {
+  for (const { name, authentication } of plan.connections) {
+    if (!wanted(`connection-secret:${name}`)) continue;
     if (authentication.kind !== 'credentials' && authentication.kind !== 'properties') continue;
     const { origin } = authentication;
     if (origin?.kind === 'parameterStore')

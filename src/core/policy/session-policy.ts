@@ -172,7 +172,7 @@ function ec2Statements({ ec2 }: SessionAccess): readonly PolicyStatement[] {
   return statements;
 }
 
-function otherStatements({ assume, parameters = [], secrets = [] }: SessionAccess): readonly PolicyStatement[] {
+function otherStatements({ region, assume, parameters = [], secrets = [] }: SessionAccess): readonly PolicyStatement[] {
   const statements: PolicyStatement[] = [];
   if (assume !== undefined) {
     const action = assume.tagged ? ['sts:AssumeRole', 'sts:TagSession'] : 'sts:AssumeRole';
@@ -180,6 +180,12 @@ function otherStatements({ assume, parameters = [], secrets = [] }: SessionAcces
   }
   if (parameters.length > 0) statements.push({ Effect: 'Allow', Action: 'ssm:GetParameter', Resource: unique(parameters) });
   if (secrets.length > 0) statements.push({ Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: unique(secrets) });
+  // A SecureString or a secret may be encrypted with any key of the account: usable through these services only.
+  const through = [...(parameters.length > 0 ? ['ssm'] : []), ...(secrets.length > 0 ? ['secretsmanager'] : [])];
+  if (through.length > 0) {
+    const services = through.map((service) => `${service}.${region}.amazonaws.com`);
+    statements.push({ Effect: 'Allow', Action: 'kms:Decrypt', Resource: '*', Condition: { StringEquals: { 'kms:ViaService': services } } });
+  }
   return statements;
 }
 

@@ -59,6 +59,8 @@ export type AwsAccount = {
   /** Replaces or adds a role: what somebody changes in the account while it runs. */
   putRole(role: RoleSpec): void;
   deleteRole(arn: string): void;
+  /** Somebody deletes a launch template by hand. */
+  deleteTemplate(id: string): void;
   /** Adds the policy with which the console revokes sessions: everything is denied to those issued before now. */
   revokeSessions(roleArn: string): void;
   setKeyEnabled(arn: string, enabled: boolean): void;
@@ -109,6 +111,7 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
     },
     putRole: (role) => void state.roles.set(role.arn, compileRole(role)),
     deleteRole: (arn) => void state.roles.delete(arn),
+    deleteTemplate: (id) => void state.templates.delete(id),
     revokeSessions(roleArn) {
       const role = state.roles.get(roleArn);
       if (role === undefined) return;
