@@ -14,7 +14,7 @@ import { type Stand, startStand } from './stand/stand.ts';
  */
 
 const GROUP = '/apis/elasticruntime.dev/v1alpha1';
-const ways = ['runtime', 'file', 'namespace'] as const;
+const ways = ['file', 'namespace', 'runtime'] as const;
 type Way = (typeof ways)[number];
 
 let stand: Stand;
