@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
 
 /**
  * Different free TCP ports of an address. Taken from below the range that systems give to outgoing connections (32768 and up on Linux),
