@@ -49,5 +49,5 @@ export function linearTypes(count: number): { readonly types: readonly InstanceT
 
 /** The same pods as new objects: nothing that the planner remembers by identity helps it. */
 export function fresh(pods: readonly PackingPod[]): readonly PackingPod[] {
-  return structuredClone(pods) as readonly PackingPod[];
+  return structuredClone(pods);
 }

@@ -104,6 +104,6 @@ function efficientPrice(options: readonly Option[], item: Item): number {
   });
   const least = Math.min(...perPod);
   const smallest = options.findIndex((_, id) => (perPod[id] as number) <= least * 1.05);
-  const cheapest = options.findIndex((_, id) => Number.isFinite(perPod[id] as number));
+  const cheapest = options.findIndex((_, id) => Number.isFinite(perPod[id]));
   return Math.max((options[smallest] as Option).usdPerHour, 2 * (options[cheapest] as Option).usdPerHour);
 }
