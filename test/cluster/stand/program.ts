@@ -13,6 +13,6 @@ export async function makePrograms(directory: string): Promise<Programs> {
   await mkdir(image);
   await symlink(join(root, 'data'), join(image, 'data'));
   await bundle(['operator', 'agent'], join(image, 'dist'));
-  const node = [process.execPath, '--enable-source-maps'];
+  const node = [process.execPath];
   return { operator: [...node, join(image, 'dist/operator.js')], nodeAgent: [...node, join(image, 'dist/agent.js'), 'node-agent'] };
 }
