@@ -8,22 +8,29 @@ import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView
 
 /** Waits until master and minimum workers have a place on nodes that are ready, all of them or none; then lets the attempt go. */
 export async function startWhenReserved(tools: JobTools, view: JobView): Promise<JobVerdict> {
-  const { draft, job } = view;
+  const { job } = view;
   const { master } = childrenOf(tools, view);
-  if (master?.spec.suspend === false) return go;
+  const gang = slotsOf({ job, attempt: attemptOf(view) }).filter(({ inGang }) => inGang);
+  if (master?.spec.suspend === false) return started(tools, view, gang.length);
   const made = await applyChildren(tools, view, {
     released: false,
     workers: job.spec.workers.template === undefined ? 0 : job.spec.workers.min,
   });
   if (!('go' in made)) return made;
   const ready = readySlots(tools, view);
-  const gang = slotsOf({ job, attempt: attemptOf(view) }).filter(({ inGang }) => inGang);
   const missing = gang.filter(({ role, index }) => !ready.has(slotName(role, index)));
   if (missing.length > 0) return waiting(tools, view, gang.length, missing.length);
-  draft.condition('CapacityReady', true, 'Reserved', `${gang.length} slot(s) reserved on ready nodes`);
   const released = await applyChildren(tools, view, { released: true, workers: workersNow(view, ready) });
-  if (!('go' in released)) return released;
+  return 'go' in released ? started(tools, view, gang.length) : released;
+}
+
+/** Also where an earlier process let the attempt go and died before it could say so: the deadlines count from here. */
+function started(tools: JobTools, view: JobView, gang: number): JobVerdict {
+  const { draft } = view;
+  const { phase, attempt } = draft.value();
+  if (phase === 'Running' && attempt?.startTime !== undefined) return go;
   const now = formatTime(tools.context.clock.now());
+  draft.condition('CapacityReady', true, 'Reserved', `${gang} slot(s) reserved on ready nodes`);
   draft.set({
     phase: 'Running',
     startTime: draft.value().startTime ?? now,
