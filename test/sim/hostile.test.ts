@@ -186,3 +186,18 @@ void test('a Secret that a runtime no longer names is let go', async () => {
   await until(simulation, 'the new one is held', () => finalizersOf('second').length === 1);
   await until(simulation, 'the old one is let go', () => finalizersOf('first').length === 0);
 });
+
+void test('fields that this version does not act on are refused with a reason, not passed over', async () => {
+  const [space, plain] = runtime({}, { runtimeClassName: 'strict' });
+  const spark = { spark: { type: 'Python', mainApplicationFile: 'local:///app.py' } };
+  const simulation = start([space as SimulationManifest, plain as SimulationManifest]);
+  await until(
+    simulation,
+    'the runtime says so',
+    () => runtimeOf(simulation)?.status?.conditions?.some(({ type, reason }) => type === 'Stalled' && reason === 'NotSupported') ?? false,
+  );
+  assert.equal(simulation.account.calls.length, 0);
+  simulation.apply(job('engine', {}, spark));
+  await until(simulation, 'the job says so', () => find(simulation, 'engine').status?.failure?.reason === 'InvalidSpec');
+  assert.match(find(simulation, 'engine').status?.failure?.message ?? '', /spec\.spark/);
+});

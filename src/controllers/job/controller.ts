@@ -3,6 +3,7 @@ import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
 import { type AccessPlan, planAccess } from '../../core/access/plan.ts';
 import { refusedTemplateSecrets } from '../../core/validation/secrets.ts';
+import { unsupportedJobFields } from '../../core/validation/unsupported.ts';
 import { createApplier } from '../../machinery/applier.ts';
 import { isConditionTrue } from '../../machinery/conditions.ts';
 import { done, type ReconcileResult } from '../../machinery/controller.ts';
@@ -87,6 +88,8 @@ async function advance(
   if (hasEnded(job)) return afterwards(tools, view);
   // Judged before the attempt is let go: what runs is not ended because a list was shortened.
   const released = childrenOf(tools, view).master?.spec.suspend === false;
+  const unsupported = released ? [] : unsupportedJobFields(job);
+  if (unsupported.length > 0) return invalid(tools, job, draft, unsupported);
   const refused = released ? [] : refusedTemplateSecrets(job, runtime);
   if (refused.length > 0)
     return invalid(

@@ -2,6 +2,7 @@ import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/t
 import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
 import { initScriptProblem } from '../../core/nodes/user-data.ts';
+import { unsupportedRuntimeFields } from '../../core/validation/unsupported.ts';
 import { createApplier } from '../../machinery/applier.ts';
 import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
@@ -71,6 +72,8 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
 async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const problem = initScriptProblem(runtime.spec.machineImage, runtime.spec.initScript);
   if (problem !== undefined) return { stalled: 'InvalidSpec', message: problem };
+  const unsupported = unsupportedRuntimeFields(runtime);
+  if (unsupported.length > 0) return { stalled: 'NotSupported', message: unsupported.join('; ') };
   const inUse = identitiesInUse(tools.context, runtime);
   if (inUse !== undefined) return { stalled: 'IdentitiesInUse', message: inUse };
   const prepared = await upkeep(tools, runtime, draft);
