@@ -118,7 +118,7 @@ async function goesCleanly(way: Way, namespace: string): Promise<void> {
 
 for (const way of ways) {
   void test(`deletion of the ${way} with jobs running leaves nothing behind`, async () => {
-    interposer.arm(new Map(), async () => {});
+    interposer.disarm();
     await goesCleanly(way, `gone-${way}`);
   });
 
@@ -134,14 +134,17 @@ for (const way of ways) {
     ]);
     const victims: string[] = [];
     let dying = Promise.resolve();
-    interposer.arm(chosen, () => {
-      victims.push(`${interposer.effects().length} ${interposer.effects().at(-1)}`);
-      dying = dying.then(async () => {
-        await stand.operator.kill();
-        await stand.operator.start();
-      });
-      return dying;
-    });
+    interposer.arm(
+      (number) => chosen.get(number),
+      () => {
+        victims.push(`${interposer.effects().length} ${interposer.effects().at(-1)}`);
+        dying = dying.then(async () => {
+          await stand.operator.kill();
+          await stand.operator.start();
+        });
+        return dying;
+      },
+    );
     await takeAway(way, namespace, file);
     let left: readonly string[] = [];
     await stand

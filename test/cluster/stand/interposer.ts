@@ -19,8 +19,9 @@ export type Moment = 'before' | 'unanswered' | 'answered';
 export type Interposer = {
   /** Since `arm`, in order. */
   effects(): readonly string[];
-  /** Effects from now on are numbered from 1; `moments` says at which of them `die` is called, and where in it. */
-  arm(moments: ReadonlyMap<number, Moment>, die: () => Promise<void>): void;
+  /** Effects from now on are numbered from 1; `choose` says at which of them `die` is called, and where in it. */
+  arm(choose: (number: number, what: string) => Moment | undefined, die: () => Promise<void>): void;
+  disarm(): void;
   readonly awsEndpoint: string;
   readonly kubeconfig: string;
   close(): Promise<void>;
@@ -28,12 +29,12 @@ export type Interposer = {
 
 export async function startInterposer(controlPlane: ControlPlane, gate: Gate, kubeconfigPath: string): Promise<Interposer> {
   const effects: string[] = [];
-  let moments: ReadonlyMap<number, Moment> = new Map();
+  let choose: (number: number, what: string) => Moment | undefined = () => undefined;
   let die: () => Promise<void> = async () => {};
 
   /** Undefined answers: the caller is dead. */
   async function through<T>(what: string, carryOut: () => Promise<T>, answer: (value: T) => void): Promise<void> {
-    const moment = moments.get(effects.push(what));
+    const moment = choose(effects.push(what), what);
     if (moment === 'before') return die();
     const value = await carryOut();
     if (moment === 'unanswered') return die();
@@ -76,8 +77,12 @@ export async function startInterposer(controlPlane: ControlPlane, gate: Gate, ku
     effects: () => effects,
     arm(next, onDeath) {
       effects.splice(0);
-      moments = next;
+      choose = next;
       die = onDeath;
+    },
+    disarm() {
+      effects.splice(0);
+      choose = () => undefined;
     },
     awsEndpoint,
     kubeconfig,

@@ -1,4 +1,4 @@
-import { DescribeInstancesCommand, DescribeLaunchTemplatesCommand, type Instance } from '@aws-sdk/client-ec2';
+import { DescribeLaunchTemplatesCommand, type Instance, paginateDescribeInstances } from '@aws-sdk/client-ec2';
 import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { Gate } from '../../gate/gate.ts';
 
@@ -22,11 +22,15 @@ export async function objectsIn({ backend }: Gate, bucket: string, prefix = ''):
 
 /** Every instance that was ever started, terminated ones too. */
 export async function allInstances({ backend }: Gate): Promise<readonly Instance[]> {
-  const answer = await backend.ec2.send(new DescribeInstancesCommand({}));
-  return (answer.Reservations ?? []).flatMap(({ Instances = [] }) => Instances);
+  const instances: Instance[] = [];
+  for await (const { Reservations = [] } of paginateDescribeInstances({ client: backend.ec2 }, {}))
+    instances.push(...Reservations.flatMap(({ Instances = [] }) => Instances));
+  return instances;
 }
 
-export async function launchTemplateNames({ backend }: Gate): Promise<readonly string[]> {
-  const answer = await backend.ec2.send(new DescribeLaunchTemplatesCommand({}));
+/** With all tags that are given. The emulator shows so many at once and no page after. */
+export async function launchTemplateNames({ backend }: Gate, tags: Readonly<Record<string, string>> = {}): Promise<readonly string[]> {
+  const Filters = Object.entries(tags).map(([key, value]) => ({ Name: `tag:${key}`, Values: [value] }));
+  const answer = await backend.ec2.send(new DescribeLaunchTemplatesCommand({ Filters, MaxResults: 200 }));
   return (answer.LaunchTemplates ?? []).map(({ LaunchTemplateName = '' }) => LaunchTemplateName);
 }
