@@ -1,6 +1,6 @@
 import { reservationLabel } from '../../core/jobs/children.ts';
 import { slotName } from '../../core/jobs/slots.ts';
-import { slotsOf } from '../../core/nodes/demand.ts';
+import { slotOfPod, slotsOf } from '../../core/nodes/demand.ts';
 import { formatTime } from '../../machinery/time.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { applyChildren } from './children.ts';
@@ -14,6 +14,7 @@ export async function startWhenReserved(tools: JobTools, view: JobView): Promise
   if (master?.spec.suspend === false) return started(tools, view, gang.length);
   const made = await applyChildren(tools, view, {
     released: false,
+    makeOnly: true,
     workers: job.spec.workers.template === undefined ? 0 : job.spec.workers.min,
   });
   if (!('go' in made)) return made;
@@ -52,7 +53,7 @@ function waiting(tools: JobTools, view: JobView, gang: number, missing: number):
   };
 }
 
-/** Slots of this attempt that are kept on nodes which are ready and labelled for it. */
+/** Slots of this attempt that are kept on nodes which are ready and labelled for it, or whose pod is bound already: that pod has its place. */
 export function readySlots(tools: JobTools, view: JobView): ReadonlySet<string> {
   const { job, runtime } = view;
   const attempt = attemptOf(view);
@@ -65,7 +66,12 @@ export function readySlots(tools: JobTools, view: JobView): ReadonlySet<string> 
       .filter((entry) => entry.jobUid === job.metadata.uid && entry.attempt === attempt)
       .flatMap((entry) => entry.slots);
   });
-  return new Set(slots);
+  const bound = childrenOf(tools, view).pods.flatMap((pod) => {
+    const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+    const slot = ended || pod.spec.nodeName === undefined ? undefined : slotOfPod(pod);
+    return slot === undefined ? [] : [slot.name];
+  });
+  return new Set([...slots, ...bound]);
 }
 
 /** Workers that can run now: the minimum, and beyond it as far as an unbroken row of slots has capacity. */

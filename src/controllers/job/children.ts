@@ -11,7 +11,12 @@ import { folderOf } from '../runtime/verify.ts';
 import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView } from './tools.ts';
 
 /** What is wanted of the children now. */
-export type ChildrenWish = { readonly released: boolean; readonly workers: number };
+export type ChildrenWish = {
+  readonly released: boolean;
+  readonly workers: number;
+  /** What is there stays as it is. */
+  readonly makeOnly?: boolean;
+};
 
 /**
  * Server-side apply of the attempt's children. The pod templates are a function of the job, the runtime and the attempt, so a repeated apply changes
@@ -24,12 +29,21 @@ export async function applyChildren(tools: JobTools, view: JobView, wish: Childr
   // Made before the Jobs, so where a Job is there is the Service.
   const service = current.master === undefined ? await applyService(tools, headlessService(input)) : undefined;
   if (service !== undefined) return service;
-  const desiredMaster = suspended(masterJob(input, master.template, wiring(tools, view, 'master')), !wish.released);
-  const madeMaster = await applyJob(tools, desiredMaster, current.master);
-  if (madeMaster !== undefined) return madeMaster;
-  if (workers.template === undefined || wish.workers === 0) return go;
-  const desiredWorker = suspended(workerJob(input, workers.template, wiring(tools, view, 'worker'), wish.workers), !wish.released);
-  return (await applyJob(tools, desiredWorker, current.worker)) ?? go;
+  const applyMaster = (): Promise<JobVerdict | undefined> => {
+    const desired = suspended(masterJob(input, master.template, wiring(tools, view, 'master')), !wish.released);
+    return applyJob(tools, desired, current.master, wish.makeOnly);
+  };
+  const applyWorker = async (): Promise<JobVerdict | undefined> => {
+    if (workers.template === undefined || wish.workers === 0) return undefined;
+    const desired = suspended(workerJob(input, workers.template, wiring(tools, view, 'worker'), wish.workers), !wish.released);
+    return applyJob(tools, desired, current.worker, wish.makeOnly);
+  };
+  // The master last when the gang is let go, and first when it is held: a death between the two never leaves a master without its workers.
+  for (const step of wish.released ? [applyWorker, applyMaster] : [applyMaster, applyWorker]) {
+    const stopped = await step();
+    if (stopped !== undefined) return stopped;
+  }
+  return go;
 }
 
 function childrenInput(view: JobView): ChildrenInput {
@@ -46,9 +60,15 @@ function suspended(job: Job, suspend: boolean): Job {
   return { ...job, spec: { ...job.spec, suspend } };
 }
 
-async function applyJob(tools: JobTools, desired: Job, current: Stored<Job> | undefined): Promise<JobVerdict | undefined> {
+async function applyJob(
+  tools: JobTools,
+  desired: Job,
+  current: Stored<Job> | undefined,
+  makeOnly = false,
+): Promise<JobVerdict | undefined> {
   if (current !== undefined && current.metadata.deletionTimestamp !== undefined)
     return { again: 'ChildEnding', message: `Job ${current.metadata.name} is still being deleted` };
+  if (current !== undefined && makeOnly) return undefined;
   // The pod template cannot change once pods were made, and need not: what moves is listed here.
   const { name, namespace } = desired.metadata;
   const jobKey = `${namespace}/${desired.metadata.labels?.[labels.job]}`;
