@@ -1,25 +1,10 @@
+import type { CreateFleetRequest, FleetOffering } from '../../core/nodes/fleet.ts';
 import type { AwsResult } from './errors.ts';
 import type { Caller } from './grant.ts';
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** One override of a CreateFleet request, in order of preference. */
-export type FleetOffering = {
-  readonly instanceType: string;
-  readonly zone: string;
-  readonly subnetId: string;
-  readonly capacityType: 'on-demand' | 'spot';
-};
-
-export type CreateFleetRequest = {
-  /** Idempotency: the same token and parameters answer the same fleet (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html). */
-  readonly clientToken: string;
-  readonly launchTemplate: { readonly id: string; readonly version: string };
-  /** All of one capacity type: Type instant, TotalTargetCapacity 1, allocation lowest price for on-demand, price-capacity-optimized for spot. Priorities follow the order. */
-  readonly offerings: readonly FleetOffering[];
-  /** On instance, volume and network interface, at creation. */
-  readonly tags: Tags;
-};
+export type { CreateFleetRequest, FleetOffering };
 
 export type CreateFleetAnswer = {
   readonly fleetId: string;
