@@ -1,11 +1,13 @@
 /**
  * Grants: who the operator pod becomes for one access. One grant per (chain, session names, tags, session policy), one call in flight per grant,
- * refreshed at 80 % of its life, stale but valid kept while STS throttles or fails, dropped at once on AccessDenied or a change.
+ * refreshed at 80 % of its life, stale but valid kept while STS throttles or fails, dropped at once on AccessDenied, when the runtime, the ServiceAccount
+ * or a Secret that went in has changed, when access from before is revoked, and when the job is over.
  */
 import { createHash } from 'node:crypto';
 import type { Connection, ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import type { AccessPlan } from '../../core/access/plan.ts';
+import { revokedBefore } from '../../core/access/revocation.ts';
 import { principalsOf } from '../../core/access/roles.ts';
 import { type ChainRequest, chainSteps, type SessionScope, type SessionStep } from '../../core/access/sessions.ts';
 import type { Identity } from '../../core/access/vocabulary.ts';
@@ -20,6 +22,7 @@ import { secrets } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { type AccessFailure, awsFailure, kubernetesFailure } from './failure.ts';
+import { createInputWatch, type GrantInput } from './inputs.ts';
 import { readSecretKey } from './secret.ts';
 
 export type GrantRequest = {
@@ -45,6 +48,8 @@ export type GrantKeeper = {
   drop(grant: Grant): void;
   /** When the runtime is changed or gone. */
   dropRuntime(runtimeUid: string): void;
+  /** When the job has ended: its sessions have no user any more. */
+  dropJob(jobUid: string): void;
   held(): number;
 };
 
@@ -59,6 +64,11 @@ export type GrantKeeperOptions = {
 type Held = {
   readonly grant: Grant;
   readonly runtimeUid: string;
+  readonly jobUid: string | undefined;
+  /** What it was made from, all hops. */
+  readonly inputs: readonly GrantInput[];
+  /** Wall clock before the call that obtained it: AWS issued it no earlier. */
+  readonly askedAt: number;
   readonly obtainedAt: number;
   readonly monotonicAt: number;
   readonly region: string;
@@ -73,8 +83,9 @@ const tokenSeconds = 600;
 
 export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   const held = new Map<string, Held>();
-  const flights = createSingleFlight<Result<Grant, AccessFailure>>();
+  const flights = createSingleFlight<Result<Held, AccessFailure>>();
   const { clock } = options;
+  const inputs = createInputWatch(options);
 
   return {
     async obtain(request) {
@@ -87,13 +98,16 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       const policy = request.policy === undefined ? cut(request) : ok(request.policy);
       if (!policy.ok) return policy;
       const grant = await chain(request, subject, steps, policy.value);
-      return grant.ok ? ok({ grant: grant.value, subject }) : grant;
+      return grant.ok ? ok({ grant: grant.value.grant, subject }) : grant;
     },
     drop(grant) {
       for (const [key, entry] of held) if (entry.grant.id === grant.id) forget(key, entry);
     },
     dropRuntime(runtimeUid) {
       for (const [key, entry] of held) if (entry.runtimeUid === runtimeUid) forget(key, entry);
+    },
+    dropJob(jobUid) {
+      for (const [key, entry] of held) if (entry.jobUid === jobUid) forget(key, entry);
     },
     held: () => held.size,
   };
@@ -124,29 +138,52 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     subject: Subject,
     steps: readonly SessionStep[],
     policy: string | undefined,
-  ): Promise<Result<Grant, AccessFailure>> {
+  ): Promise<Result<Held, AccessFailure>> {
     const uid = request.runtime.metadata.uid;
     const key = createHash('sha256')
       .update(JSON.stringify([uid, steps, policy ?? null]))
       .digest('base64url');
+    await dropOutdated(request, key);
     const cached = held.get(key);
-    if (cached !== undefined && age(cached) < refreshShare) return ok(cached.grant);
+    if (cached !== undefined && age(cached) < refreshShare) return ok(cached);
     const region = request.runtime.spec.region;
     const outcome = await flights.run(key, async () => {
+      const askedAt = clock.now();
       const made = await take(request, subject, steps, policy);
       if (!made.ok) return made;
       const old = held.get(key);
       sweep();
-      held.set(key, { grant: made.value, runtimeUid: uid, obtainedAt: clock.now(), monotonicAt: clock.monotonic(), region });
+      const entry = {
+        ...made.value,
+        runtimeUid: uid,
+        jobUid: request.job?.uid,
+        askedAt,
+        obtainedAt: clock.now(),
+        monotonicAt: clock.monotonic(),
+        region,
+      } satisfies Held;
+      held.set(key, entry);
       if (old !== undefined) options.sts(region).release(old.grant);
-      return made;
+      return ok(entry);
     });
     if (outcome.ok) return outcome;
     const stale = held.get(key);
     if (stale === undefined) return outcome;
-    if (outcome.error.transient && usable(stale)) return ok(stale.grant);
+    if (outcome.error.transient && usable(stale)) return ok(stale);
     if (!outcome.error.transient || !usable(stale)) forget(key, stale);
     return outcome;
+  }
+
+  /** What was revoked, or made from what has changed since, is not even kept as a stale one. */
+  async function dropOutdated(request: GrantRequest, key: string): Promise<void> {
+    const entry = held.get(key);
+    if (entry === undefined) return;
+    const revoked = revokedBefore(
+      { runtime: request.runtime, connections: request.connections ?? [], identity: request.identity },
+      clock.now(),
+    );
+    const outdated = (revoked !== undefined && entry.askedAt < revoked) || (await inputs.changed(entry.inputs));
+    if (outdated && held.get(key) === entry) forget(key, entry);
   }
 
   /** No session without a policy: one that cannot be cut small enough is not handed out at all. */
@@ -200,7 +237,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     subject: Subject,
     steps: readonly SessionStep[],
     policy: string | undefined,
-  ): Promise<Result<Grant, AccessFailure>> {
+  ): Promise<Result<Pick<Held, 'grant' | 'inputs'>, AccessFailure>> {
     const step = steps.at(-1);
     if (step === undefined) throw new TypeError(`${request.identity} is not reached by assuming a role`);
     const at = { identity: step.identity, chain: steps.map(({ roleArn }) => roleArn), resource: step.roleArn };
@@ -212,16 +249,18 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       ...(policy !== undefined && { policy }),
     };
     if (step.kind === 'webIdentity') {
+      const resource = `ServiceAccount ${step.serviceAccount.namespace}/${step.serviceAccount.name}`;
+      const account = await inputs.look('ServiceAccount', step.serviceAccount);
+      if (!account.ok) return err(kubernetesFailure({ ...at, action: 'get', resource }, account.error));
       const token = await options.kubernetes.requestToken(step.serviceAccount, {
         audiences: ['sts.amazonaws.com'],
         expirationSeconds: tokenSeconds,
       });
-      if (!token.ok) {
-        const resource = `ServiceAccount ${step.serviceAccount.namespace}/${step.serviceAccount.name}`;
-        return err(kubernetesFailure({ ...at, action: 'TokenRequest', resource }, token.error));
-      }
+      if (!token.ok) return err(kubernetesFailure({ ...at, action: 'TokenRequest', resource }, token.error));
       const grant = await sts.assumeRoleWithWebIdentity(subject, { ...common, sessionName: step.sessionName, token: token.value.token });
-      return grant.ok ? grant : err(awsFailure({ ...at, action: 'sts:AssumeRoleWithWebIdentity' }, grant.error));
+      return grant.ok
+        ? ok({ grant: grant.value, inputs: [account.value] })
+        : err(awsFailure({ ...at, action: 'sts:AssumeRoleWithWebIdentity' }, grant.error));
     }
     if (step.kind === 'x509') {
       return err({
@@ -239,23 +278,31 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     if (!externalId.ok)
       return err({ ...at, action: 'read external ID', code: 'ExternalIdMissing', message: externalId.error, transient: true });
     const grant = await sts.assumeRole(
-      { grant: before.value, subject },
+      { grant: before.value.grant, subject },
       {
         ...common,
         sessionName: step.sessionName,
         tags: step.tags,
-        ...(externalId.value !== undefined && { externalId: externalId.value }),
+        ...(externalId.value !== undefined && { externalId: externalId.value.text }),
       },
     );
-    if (grant.ok) return grant;
+    if (grant.ok)
+      return ok({
+        grant: grant.value,
+        inputs: [...before.value.inputs, ...(externalId.value === undefined ? [] : [externalId.value.input])],
+      });
     // What the hop before may no longer do must not be served from the cache.
     if (grant.error.kind === 'AccessDenied' || grant.error.kind === 'Expired') {
-      for (const [key, entry] of held) if (entry.grant.id === before.value.id) forget(key, entry);
+      for (const [key, entry] of held) if (entry.grant.id === before.value.grant.id) forget(key, entry);
     }
     return err(awsFailure({ ...at, action: 'sts:AssumeRole' }, grant.error));
   }
 
-  async function openExternalId(request: GrantRequest, reference: string): Promise<Result<string, string>> {
+  /** The text lives as long as the call that it goes into. */
+  async function openExternalId(
+    request: GrantRequest,
+    reference: string,
+  ): Promise<Result<{ readonly text: string; readonly input: GrantInput }, string>> {
     const namespace = request.runtime.metadata.namespace ?? '';
     const connection = reference.startsWith('connection:') ? reference.slice('connection:'.length) : undefined;
     const ref =
@@ -266,8 +313,9 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     const key = ref.key ?? 'externalId';
     const secret = await options.kubernetes.get(secrets, { namespace, name: ref.name });
     if (!secret.ok) return err(`Secret ${namespace}/${ref.name}: ${secret.error.kind}: ${secret.error.message}`);
-    const value = readSecretKey(secret.value, key);
-    return value === undefined ? err(`Secret ${namespace}/${ref.name} has no key "${key}": add it`) : ok(value);
+    const text = readSecretKey(secret.value, key);
+    if (text === undefined) return err(`Secret ${namespace}/${ref.name} has no key "${key}": add it`);
+    return ok({ text, input: inputs.seen('Secret', secret.value) });
   }
 }
 

@@ -46,6 +46,7 @@ export async function cleanUp(tools: JobTools, view: JobView): Promise<JobVerdic
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
   if (notesOf(view).staged === undefined && notesOf(view).verified === undefined) return go;
   const cleared = await clearStaged(tools, view);
+  tools.context.grants.dropJob(view.job.metadata.uid);
   if (cleared.ok) return go;
   const message = describeFailure(cleared.error);
   view.draft.condition('DependenciesStaged', false, 'CleanupBlocked', message);
@@ -81,6 +82,7 @@ export async function deleteService(tools: JobTools, job: Stored<ElasticJob>, at
 
 export async function release(tools: JobTools, job: Stored<ElasticJob>, runtimeKey: string): Promise<JobVerdict> {
   tools.context.audit.forgetJob(runtimeKey, `${job.metadata.namespace}/${job.metadata.name}`);
+  tools.context.grants.dropJob(job.metadata.uid);
   const removed = await removeFinalizer(tools.context.kubernetes, elasticJobs, job, finalizers.job);
   return removed.ok ? go : { again: 'FinalizerLeft', message: removed.error.message };
 }

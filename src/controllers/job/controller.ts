@@ -2,6 +2,7 @@ import type { ElasticJob, ElasticJobStatus, ElasticRuntime } from '../../api/gen
 import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
 import { type AccessPlan, planAccess } from '../../core/access/plan.ts';
+import { nextRevocation, revokedBefore } from '../../core/access/revocation.ts';
 import { refusedTemplateSecrets } from '../../core/validation/secrets.ts';
 import { unsupportedJobFields } from '../../core/validation/unsupported.ts';
 import { createApplier } from '../../machinery/applier.ts';
@@ -150,7 +151,19 @@ function stopped(tools: JobTools, view: JobView): JobVerdict | undefined {
     return { end: { phase: 'Failed', reason: 'RuntimeDeleted', message, failure: { reason: 'RuntimeDeleted', message } } };
   }
   const limit = view.job.spec.suspend === true ? undefined : deadline(view, tools.context.clock.now());
-  return limit !== undefined && limit.inMs <= 0 ? limit.end : undefined;
+  return limit !== undefined && limit.inMs <= 0 ? limit.end : accessRevoked(tools, view);
+}
+
+/** Pods from before may hold sessions from before: they end, and the attempt begins anew with sessions from after. */
+function accessRevoked(tools: JobTools, view: JobView): JobVerdict | undefined {
+  const { runtime, job } = view;
+  const at = revokedBefore({ runtime, connections: job.spec.connections ?? [] }, tools.context.clock.now());
+  if (at === undefined) return undefined;
+  // A pod's own time, not the attempt's: who let it go may have died before it could say so.
+  const before = childrenOf(tools, view).pods.filter(({ metadata }) => (parseTime(metadata.creationTimestamp) ?? at) < at);
+  if (before.length === 0) return undefined;
+  const message = `access from before ${formatTime(at)} is revoked (accessRevokedBefore), and ${before.length} pod(s) are from before`;
+  return { end: { phase: 'Retry', reason: 'AccessRevoked', message } };
 }
 
 async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
@@ -263,7 +276,8 @@ async function report(
   if (!written.ok) return written.error.kind === 'NotFound' ? done : { retry: written.error.message };
   if (written.value.changed) tools.expectations.wrote(keyOf(job), context.stores.jobs, written.value.object);
   if ('again' in verdict) return { retry: verdict.message };
-  const times = ['wait' in verdict ? verdict.afterMs : undefined, nextDeadline(context, job, draft)].filter((time) => time !== undefined);
+  const waits = ['wait' in verdict ? verdict.afterMs : undefined, nextDeadline(context, job, draft), untilRevoked(context, job, draft)];
+  const times = waits.filter((time) => time !== undefined);
   return times.length === 0 ? done : { requeueAfterMs: Math.max(Math.min(...times), 100) };
 }
 
@@ -271,6 +285,15 @@ function nextDeadline(context: OperatorContext, job: Stored<ElasticJob>, draft: 
   if (hasEnded({ ...job, status: draft.value() }) || job.spec.suspend === true || notesOf({ draft }).ending !== undefined) return undefined;
   const inMs = deadline({ job, draft }, context.clock.now())?.inMs;
   return inMs !== undefined && inMs > 0 ? inMs : undefined;
+}
+
+/** A revocation may be set for a time to come. */
+function untilRevoked(context: OperatorContext, job: Stored<ElasticJob>, draft: StatusDraft<ElasticJobStatus>): number | undefined {
+  const runtime = context.stores.runtimes.get(`${job.metadata.namespace}/${job.spec.runtime}`);
+  if (runtime === undefined || hasEnded({ ...job, status: draft.value() })) return undefined;
+  const now = context.clock.now();
+  const at = nextRevocation({ runtime, connections: job.spec.connections ?? [] }, now);
+  return at === undefined ? undefined : at - now;
 }
 
 function describeWaiting(context: OperatorContext, draft: StatusDraft<ElasticJobStatus>, phase: string, verdict: JobVerdict): void {

@@ -166,6 +166,7 @@ function conclude(tools: JobTools, view: JobView, ending: Ending): void {
     if (row > 0) note(view, { retryAt: formatTime(tools.context.clock.now() + Math.min(10_000 * 2 ** (row - 1), 360_000)) });
     return;
   }
+  tools.context.grants.dropJob(view.job.metadata.uid);
   draft.set({ phase: ending.phase, completionTime: now });
   if (ending.failure !== undefined) draft.set({ failure: ending.failure });
   const succeeded = ending.phase === 'Succeeded';

@@ -97,6 +97,7 @@ async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draf
   const now = tools.context.clock.monotonic();
   const last = tools.upkept.get(uid);
   if (last !== undefined && last.generation === generation && now - last.at < upkeepMs) return go;
+  if (last !== undefined && last.generation !== generation) tools.context.grants.dropRuntime(uid);
   const secrets = await holdSecrets(tools, runtime);
   if (!('go' in secrets)) return secrets;
   const released = await releaseUnneeded(tools, runtime);

@@ -5,14 +5,11 @@ import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
  * wrote down must not be silently without effect.
  */
 export function unsupportedRuntimeFields(runtime: Pick<ElasticRuntime, 'spec'>): readonly string[] {
-  const { runtimeClassName, accessRevokedBefore, identities, network } = runtime.spec;
+  const { runtimeClassName, identities, network } = runtime.spec;
   return [
     ...(runtimeClassName === undefined
       ? []
       : [`spec.runtimeClassName ${JSON.stringify(runtimeClassName)}: there are no runtime classes in this version; leave it out`]),
-    ...(accessRevokedBefore === undefined
-      ? []
-      : ['spec.accessRevokedBefore: not acted on in this version; revoke the role sessions in IAM and leave it out']),
     ...(identities.agent.x509 === undefined
       ? []
       : ["spec.identities.agent.x509: not supported in this version; leave it out to use the cluster's token"]),
@@ -23,13 +20,6 @@ export function unsupportedRuntimeFields(runtime: Pick<ElasticRuntime, 'spec'>):
 }
 
 export function unsupportedJobFields(job: Pick<ElasticJob, 'spec'>): readonly string[] {
-  const { spark, connections = [] } = job.spec;
-  return [
-    ...(spark === undefined ? [] : ['spec.spark: engines are not built in in this version; write the command into the templates']),
-    ...connections.flatMap(({ name, accessRevokedBefore }) =>
-      accessRevokedBefore === undefined
-        ? []
-        : [`spec.connections ${JSON.stringify(name)}: accessRevokedBefore is not acted on in this version; leave it out`],
-    ),
-  ];
+  const { spark } = job.spec;
+  return spark === undefined ? [] : ['spec.spark: engines are not built in in this version; write the command into the templates'];
 }

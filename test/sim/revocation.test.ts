@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
+import type { Simulation } from '../../src/sim/simulate.ts';
+import { find, hour, job, minute, runtime, start, until } from './support/stage.ts';
+
+function now(simulation: Simulation): number {
+  return simulation.world.now();
+}
+
+function patchRuntime(simulation: Simulation, spec: Readonly<Record<string, unknown>>): void {
+  const answer = simulation.kubernetes.server.patch(kindNamed('ElasticRuntime'), 'finance/analytics', undefined, 'kubectl', (current) => ({
+    ...current,
+    spec: { ...current.spec, ...spec },
+  }));
+  assert.ok(answer.ok, answer.ok ? '' : answer.error.message);
+}
+
+function sessionsMade(simulation: Simulation, since: number): number {
+  return simulation.operator.audit.filter(({ action, time }) => action.startsWith('sts:Assume') && Date.parse(time) >= since).length;
+}
+
+void test('revoked access ends pods and grants from before; the attempt begins anew and counts as no failure', async () => {
+  const simulation = start([...runtime({}), job('etl', { duration: '30m' }, { backoffLimit: 0 })]);
+  await until(simulation, 'running', () => find(simulation, 'etl').status?.phase === 'Running');
+  const at = now(simulation) + 10 * minute;
+  patchRuntime(simulation, { accessRevokedBefore: new Date(at).toISOString() });
+  await simulation.world.runUntil(() => now(simulation) >= at, hour);
+  assert.equal(find(simulation, 'etl').status?.attempts, 1);
+  const revokedAt = now(simulation);
+  await until(simulation, 'a second attempt', () => find(simulation, 'etl').status?.attempts === 2);
+  assert.deepEqual(
+    find(simulation, 'etl').status?.attemptHistory?.map(({ reason }) => reason),
+    ['AccessRevoked'],
+  );
+  // No call after that moment is made with a session from before.
+  await simulation.settle(3 * hour);
+  assert.equal(find(simulation, 'etl').status?.phase, 'Succeeded');
+  assert.ok(sessionsMade(simulation, revokedAt) > 0);
+  const pods = simulation.operator.audit.filter(({ time, action }) => Date.parse(time) > revokedAt && !action.startsWith('sts:'));
+  assert.ok(pods.length > 0);
+  assert.deepEqual(simulation.result().violations, []);
+});
+
+void test('a changed Secret of the external ID, and a changed ServiceAccount, end the grants made with them', async () => {
+  const external = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'external', namespace: 'finance' },
+    stringData: { externalId: 'one' },
+  };
+  const [namespace, made] = runtime({});
+  assert.ok(namespace && made);
+  const spec = made.spec as { readonly identities: Readonly<Record<string, object>> };
+  const withExternalId = {
+    ...made,
+    spec: {
+      ...spec,
+      identities: {
+        ...spec.identities,
+        operator: { ...spec.identities['operator'], externalIdSecretRef: { name: 'external', key: 'externalId' } },
+      },
+    },
+  };
+  const remade = async (kind?: string, key = ''): Promise<readonly string[]> => {
+    const simulation = start([namespace, external, withExternalId, job('one', { duration: '20m' }, { connections: [lake] })]);
+    await until(simulation, 'running', () => find(simulation, 'one').status?.phase === 'Running');
+    const at = now(simulation);
+    if (kind !== undefined) {
+      simulation.kubernetes.server.patch(kindNamed(kind), key, undefined, 'kubectl', (current) => ({
+        ...current,
+        metadata: { ...current.metadata, annotations: { changed: 'yes' } },
+      }));
+    }
+    await until(simulation, 'done', () => find(simulation, 'one').status?.phase === 'Succeeded');
+    const later = simulation.operator.audit.filter(({ time, job: of }) => Date.parse(time) > at + 6_000 && of === undefined);
+    return [
+      ...new Set(
+        later.filter(({ action }) => action.startsWith('sts:')).map(({ action, resource }) => `${action} ${resource.split('/').at(-1)}`),
+      ),
+    ].sort();
+  };
+  assert.deepEqual(await remade(), []);
+  const behindTheSecret = ['sts:AssumeRole master', 'sts:AssumeRole operator'];
+  assert.deepEqual(await remade('Secret', 'finance/external'), behindTheSecret);
+  assert.deepEqual(await remade('ServiceAccount', 'elastic-agents/finance.analytics'), [
+    ...behindTheSecret,
+    'sts:AssumeRoleWithWebIdentity agent',
+  ]);
+});
+
+void test('the grants of a job go with the job', async () => {
+  const simulation = start([...runtime({}), job('etl', { duration: '2m' }, { connections: [lake], cleanupAfterSeconds: 60 })]);
+  await until(simulation, 'running', () => find(simulation, 'etl').status?.phase === 'Running');
+  const before = simulation.operator.current().operator.context.grants.held();
+  await until(simulation, 'done', () => find(simulation, 'etl').status?.phase === 'Succeeded');
+  assert.ok(simulation.operator.current().operator.context.grants.held() < before);
+});
+
+const lake = { name: 'lake', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-lake/raw/' };
