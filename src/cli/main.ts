@@ -2,9 +2,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
+import { connectKubernetes } from '../kube/connect.ts';
+import type { ClusterFlags, ClusterIo } from './cluster.ts';
 import { runDemo } from './demo.ts';
+import { runDoctor } from './doctor/doctor.ts';
 import { type ExplainIo, runExplain } from './explain.ts';
 import { runPlan } from './plan.ts';
+import { runRevoke } from './revoke.ts';
 import { runSimulate } from './simulate.ts';
 
 /** `kubectl-elastic`: exit 0 good, 1 a negative answer, 2 wrong usage or bad input. */
@@ -23,6 +27,18 @@ const io: ExplainIo & { readonly print: (line: string) => void; readonly printEr
   stderr: (line) => void process.stderr.write(`${line}\n`),
   print: (line) => void process.stdout.write(`${line}\n`),
   printError: (line) => void process.stderr.write(`${line}\n`),
+};
+
+/** Of the kubeconfig, as the person whom it names. */
+const clusterIo: ClusterIo = {
+  stdout: io.stdout,
+  stderr: io.stderr,
+  now: () => Date.now(),
+  async connect(flags) {
+    const { namespace, ...kubeconfig } = flags;
+    const { port, server, getText, close, namespace: current } = connectKubernetes({ ...kubeconfig, userAgent: 'kubectl-elastic' });
+    return { kubernetes: port, namespace: namespace ?? current ?? 'default', server, getText, close };
+  },
 };
 
 const program = new Command('kubectl-elastic');
@@ -111,6 +127,29 @@ program
   .action(async (options: { readonly filename: readonly string[]; readonly seed: number }) => {
     const files = options.filename.length === 0 ? ['examples/finance.yaml'] : options.filename;
     exitCode = await runDemo({ files, seed: options.seed, terminal: process.stdout.isTTY }, io);
+  });
+
+/** A command that talks to the cluster of the kubeconfig. */
+function clusterCommand(usage: string, description: string): Command {
+  return program
+    .command(usage)
+    .description(description)
+    .option('-n, --namespace <name>', "namespace; the context's where left out")
+    .option('--kubeconfig <path>', 'kubeconfig; $KUBECONFIG or ~/.kube/config where left out')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-o, --output <form>', 'table or json', output, 'table');
+}
+
+type ClusterOptions = ClusterFlags & { readonly output: 'table' | 'json' };
+
+clusterCommand('doctor', 'Whether the cluster is fit for the operator, and the operator well.').action(async (options: ClusterOptions) => {
+  exitCode = await runDoctor(options, clusterIo);
+});
+
+clusterCommand('revoke <runtime>', 'Ends all access that a runtime and its jobs were given before a moment.')
+  .option('--before <time>', 'RFC 3339; now where left out')
+  .action(async (runtime: string, options: ClusterOptions & { readonly before?: string }) => {
+    exitCode = await runRevoke({ ...options, runtime }, clusterIo);
   });
 
 for (const command of program.commands) command.exitOverride();

@@ -1,4 +1,4 @@
-import type { KubernetesPort } from '../ports/kubernetes.ts';
+import type { KubernetesPort, KubernetesResult } from '../ports/kubernetes.ts';
 import { type KubeConfigOptions, loadCluster } from './config.ts';
 import { createHttpClient } from './http.ts';
 import { createKubernetesPort } from './port.ts';
@@ -17,6 +17,8 @@ export type KubernetesConnection = {
   readonly server: string;
   /** The namespace of the ServiceAccount or of the kubeconfig's context. */
   readonly namespace: string | undefined;
+  /** GET of any path, as text. */
+  readonly getText: (path: string) => Promise<KubernetesResult<string>>;
   /** Ends what is under way. */
   readonly close: () => Promise<void>;
 };
@@ -29,5 +31,11 @@ export function connectKubernetes(options: KubernetesConnectionOptions = {}): Ku
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     userAgent: options.userAgent ?? 'elastic-runtime-operator',
   });
-  return { port: createKubernetesPort(http), server: cluster.server, namespace: cluster.namespace, close: http.close };
+  return {
+    port: createKubernetesPort(http),
+    server: cluster.server,
+    namespace: cluster.namespace,
+    getText: (path) => http.text({ method: 'GET', path }),
+    close: http.close,
+  };
 }

@@ -24,6 +24,8 @@ export type Request = {
 export type HttpClient = {
   /** The parsed body of a success. */
   send(request: Request): Promise<KubernetesResult<unknown>>;
+  /** The body of a success as it is: metrics are no JSON. */
+  text(request: Request): Promise<KubernetesResult<string>>;
   /** A response that is read as it comes. It ends, without an error, when `signal` aborts. */
   stream(request: Request, signal: AbortSignal, onChunk: (chunk: Uint8Array) => void): Promise<KubernetesResult<void>>;
   close(): Promise<void>;
@@ -76,7 +78,7 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
       path: `${base}${request.path}`,
       headers: {
         ...headers,
-        accept: 'application/json',
+        accept: 'application/json, */*',
         'user-agent': options.userAgent,
         ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
       },
@@ -93,19 +95,19 @@ export function createHttpClient(cluster: Cluster, options: HttpOptions): HttpCl
     return err(errorOfResponse(response.statusCode, await response.body.text(), Array.isArray(retryAfter) ? retryAfter[0] : retryAfter));
   }
 
-  async function send(request: Request): Promise<KubernetesResult<unknown>> {
+  async function body<T>(request: Request, read: (text: string) => T): Promise<KubernetesResult<T>> {
     try {
       const response = await exchange('requests', request, AbortSignal.timeout(options.requestTimeoutMs));
       if (response.statusCode >= 300) return await refusal(response);
-      const text = await response.body.text();
-      return ok(text === '' ? undefined : (JSON.parse(text) as unknown));
+      return ok(read(await response.body.text()));
     } catch (error) {
       return err(networkError(error));
     }
   }
 
   return {
-    send,
+    send: (request) => body(request, (text) => (text === '' ? undefined : (JSON.parse(text) as unknown))),
+    text: (request) => body(request, (text) => text),
     async stream(request, signal, onChunk) {
       let response: Dispatcher.ResponseData;
       try {

@@ -1,0 +1,87 @@
+import type { ElasticRuntime } from '../api/generated/types.ts';
+import type { Stored } from '../api/kubernetes.ts';
+import { principalsOf } from '../core/access/roles.ts';
+import { longestPodSessionMs, longestSessionMs, type RevocationDeny, revocationDenies } from '../core/policy/revocation.ts';
+import { elasticRuntimes } from '../ports/resources.ts';
+import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
+
+export type RevokeArguments = ClusterFlags & {
+  readonly runtime: string;
+  /** RFC 3339; now where left out. */
+  readonly before?: string;
+  readonly output: 'table' | 'json';
+};
+
+type Revoked = {
+  readonly runtime: string;
+  readonly before: string;
+  /** RFC 3339: when the last session from before has ended by itself, whatever is attached. */
+  readonly lastSessionEnds: string;
+  readonly lastPodSessionEnds: string;
+  readonly deny: readonly RevocationDeny[];
+};
+
+/**
+ * `kubectl-elastic revoke RUNTIME`: sets `accessRevokedBefore`, on which the operator drops its grants and ends the pods from before, and prints the statements
+ * that end at once what is out already. Answers the exit code: 0 revoked, 1 the API server refused, 2 wrong usage.
+ */
+export async function runRevoke(given: RevokeArguments, io: ClusterIo): Promise<number> {
+  const before = momentOf(given.before, io.now());
+  if (before === undefined) {
+    io.stderr(`--before ${JSON.stringify(given.before)} is no moment: write it as 2026-12-01T10:00:00Z`);
+    return 2;
+  }
+  return withCluster(given, io, async (cluster) => {
+    const revoked = await revoke(cluster, given.runtime, before);
+    if (typeof revoked === 'string') {
+      io.stderr(revoked);
+      return 1;
+    }
+    io.stdout(given.output === 'json' ? JSON.stringify(revoked, undefined, 2) : textOf(revoked));
+    return 0;
+  });
+}
+
+/** Whole seconds: what CloudTrail, IAM and Kubernetes compare. */
+function momentOf(text: string | undefined, now: number): string | undefined {
+  const at =
+    text === undefined ? now : /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? undefined : `${new Date(Math.ceil(at / 1000) * 1000).toISOString().slice(0, 19)}Z`;
+}
+
+async function revoke(cluster: ClusterConnection, name: string, before: string): Promise<Revoked | string> {
+  const { kubernetes, namespace } = cluster;
+  const patched = await kubernetes.mergePatch(elasticRuntimes, { namespace, name }, { spec: { accessRevokedBefore: before } });
+  if (!patched.ok) return `ElasticRuntime ${namespace}/${name}: spec.accessRevokedBefore: ${patched.error.kind}: ${patched.error.message}`;
+  return described(patched.value, before);
+}
+
+function described(runtime: Stored<ElasticRuntime>, before: string): Revoked {
+  const { roles, agentProof } = principalsOf(runtime);
+  const end = (lifeMs: number): string => `${new Date(Date.parse(before) + lifeMs).toISOString().slice(0, 19)}Z`;
+  return {
+    runtime: `${runtime.metadata.namespace}/${runtime.metadata.name}`,
+    before,
+    lastSessionEnds: end(longestSessionMs),
+    lastPodSessionEnds: end(longestPodSessionMs),
+    deny: revocationDenies({
+      before,
+      runtimeUid: runtime.metadata.uid,
+      roles: Object.entries(roles).map(([identity, roleArn]) => ({ identity, roleArn })),
+      agentProof,
+    }),
+  };
+}
+
+function textOf({ runtime, before, lastSessionEnds, lastPodSessionEnds, deny }: Revoked): string {
+  return [
+    `ElasticRuntime ${runtime}: access from before ${before} is revoked.`,
+    'The operator drops its grants and ends the pods from before; their attempts begin anew with sessions from after.',
+    `Sessions that are out already end by themselves by ${lastSessionEnds}; a pod's own by ${lastPodSessionEnds} at the latest, where its role allows 12 h.`,
+    'To end them at once, attach to each role (the operator does so by itself where its role may; condition AccessRevoked of the runtime says):',
+    ...deny.map(
+      ({ identity, roleArn, policyName, document }) =>
+        `\n# ${identity}\naws iam put-role-policy --role-name ${roleArn.split('/').at(-1)} --policy-name ${policyName} --policy-document '${JSON.stringify(document)}'`,
+    ),
+  ].join('\n');
+}
