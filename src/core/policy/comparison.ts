@@ -47,10 +47,8 @@ export const comparisons: Readonly<Record<string, Comparison>> = {
   ArnNotEquals: not(arn),
   ArnNotLike: not(arn),
   Bool: bool,
-  BinaryEquals: plain(
-    (policy, request) => policy === request,
-    () => undefined,
-  ),
+  // Both are base64 of the bytes.
+  BinaryEquals: plain((policy, request) => policy === request, checkBase64),
   IpAddress: ip,
   NotIpAddress: not(ip),
   ...ordered('Numeric', numberOf, 'is no number'),
@@ -91,6 +89,10 @@ function dateOf(value: string): number | undefined {
 
 function checkBool(value: string): string | undefined {
   return /^(true|false)$/i.test(value) ? undefined : 'is neither true nor false';
+}
+
+function checkBase64(value: string): string | undefined {
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value) ? undefined : 'is no base64';
 }
 
 /** Each of the six colon-delimited components is compared for itself, and each may hold wildcards. */

@@ -1,6 +1,7 @@
 import { malformed, type Parsed, parsed, quoted } from '../quantity/outcome.ts';
 import { type Condition, parseConditions } from './condition.ts';
-import { compilePattern, type Pattern } from './pattern.ts';
+import { compilePattern, type Pattern, wrongVariable } from './pattern.ts';
+import { repeatedKey } from './repeated-key.ts';
 
 /** An IAM policy as JSON (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html). */
 export type PolicyDocument = {
@@ -10,7 +11,7 @@ export type PolicyDocument = {
 };
 
 type OneOrMore = string | readonly string[];
-type PolicyPrincipal = '*' | { readonly [kind in 'AWS' | 'Federated' | 'Service' | 'CanonicalUser']?: OneOrMore };
+type PolicyPrincipal = '*' | { readonly [kind in 'AWS' | 'Federated' | 'Service']?: OneOrMore };
 export type ConditionBlock = Readonly<Record<string, Readonly<Record<string, OneOrMore | boolean | number>>>>;
 
 export type PolicyStatement = {
@@ -61,11 +62,13 @@ const statementFields = ['Sid', 'Effect', 'Principal', 'NotPrincipal', 'Action',
 export function parsePolicy(document: unknown, use: PolicyUse, name = 'policy'): Parsed<Policy> {
   let value = document;
   if (typeof value === 'string') {
+    const twice = repeatedKey(value);
     try {
       value = JSON.parse(value);
     } catch {
       return malformed(`${name}: not JSON`);
     }
+    if (twice !== undefined) return malformed(`${name}: ${quoted(twice)} stands twice in one object, so that one of them would be lost`);
   }
   if (!isRecord(value)) return malformed(`${name}: a policy must be an object`);
   const unknown = Object.keys(value).find((field) => !documentFields.includes(field));
@@ -80,7 +83,8 @@ export function parsePolicy(document: unknown, use: PolicyUse, name = 'policy'):
     const statement = parseStatement(item, use, index + 1, version === '2012-10-17');
     if (!statement.ok) return malformed(`${name}: ${statement.reason}`);
     const { sid } = statement.value;
-    if (sids.has(sid)) return malformed(`${name}: Sid ${quoted(sid)} is used twice`);
+    // S3 and KMS only recommend it: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
+    if (use !== 'resource' && sids.has(sid)) return malformed(`${name}: Sid ${quoted(sid)} is used twice`);
     sids.add(sid);
     statements.push(statement.value);
   }
@@ -96,11 +100,12 @@ export function policyOf(document: PolicyDocument, use: PolicyUse, name = 'polic
 
 function parseStatement(item: unknown, use: PolicyUse, number: number, variables: boolean): Parsed<Statement> {
   if (!isRecord(item)) return malformed(`statement ${number}: must be an object`);
-  const sid = item['Sid'] ?? `statement ${number}`;
-  const at = `statement ${number}${item['Sid'] === undefined ? '' : ` (${String(item['Sid'])})`}`;
+  const named = item['Sid'] !== undefined && item['Sid'] !== '';
+  const sid = named ? item['Sid'] : `statement ${number}`;
+  const at = `statement ${number}${named ? ` (${String(item['Sid'])})` : ''}`;
   if (typeof sid !== 'string') return malformed(`${at}: Sid must be a string`);
   // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html
-  if (use === 'identity' && item['Sid'] !== undefined && !/^[A-Za-z0-9]*$/.test(sid)) {
+  if (use !== 'resource' && named && !/^[A-Za-z0-9]*$/.test(sid)) {
     return malformed(`${at}: Sid may hold letters and digits only`);
   }
   const unknown = Object.keys(item).find((field) => !statementFields.includes(field));
@@ -145,6 +150,7 @@ function wrongElements(item: Readonly<Record<string, unknown>>, use: PolicyUse):
   const resource = has('Resource') || has('NotResource');
   if (use === 'identity' && principal) return 'an identity-based policy has no Principal';
   if (use !== 'identity' && !principal) return 'needs Principal';
+  if (use === 'trust' && has('NotPrincipal')) return 'a trust policy has no NotPrincipal';
   if (use === 'trust' && resource) return 'a trust policy has no Resource';
   if (use !== 'trust' && !resource) return 'needs Resource or NotResource';
   if (has('NotPrincipal') && item['Effect'] === 'Allow') return 'NotPrincipal with Allow would allow everyone else';
@@ -163,11 +169,21 @@ function parsePatterns(value: unknown, element: string, variables: boolean): Par
       // Action names are not case-sensitive (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html).
       patterns.push(compilePattern(text.toLowerCase(), 'glob', false));
     } else {
-      if (text !== '*' && !/^(arn|\*|\$\{)/.test(text)) return malformed(`${element} ${quoted(text)} is neither an ARN nor "*"`);
+      if (text !== '*' && !/^(arn|\*)/.test(text)) return malformed(`${element} ${quoted(text)} is neither an ARN nor "*"`);
+      const wrong = variables ? wrongResourceVariable(text) : undefined;
+      if (wrong !== undefined) return malformed(`${element} ${quoted(text)} ${wrong}`);
       patterns.push(compilePattern(text, 'arn', variables));
     }
   }
   return parsed(patterns);
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-resourceelement */
+function wrongResourceVariable(text: string): string | undefined {
+  const wrong = wrongVariable(text);
+  if (wrong !== undefined) return wrong;
+  const resource = text.split(':').slice(0, 5).join(':');
+  return resource.includes('${') ? 'has a policy variable before its fifth colon' : undefined;
 }
 
 function parsePrincipals(value: unknown, element: string): Parsed<PrincipalSet> {
@@ -187,7 +203,9 @@ function parsePrincipals(value: unknown, element: string): Parsed<PrincipalSet> 
       }
     } else if (kind === 'Federated') set.federated.push(...texts);
     else if (kind === 'Service') set.services.push(...texts);
-    else if (kind !== 'CanonicalUser') return malformed(`${element}.${kind} is no kind of principal`);
+    else if (kind === 'CanonicalUser')
+      return malformed(`${element}.CanonicalUser cannot be judged: name the account by its number instead`);
+    else return malformed(`${element}.${kind} is no kind of principal`);
   }
   return parsed(set);
 }

@@ -1,7 +1,7 @@
 import { type ContextMap, conditionHolds } from './condition.ts';
 import type { Policy, Statement } from './document.ts';
 import { type Lookup, matchesPattern, type Pattern } from './pattern.ts';
-import { type Closeness, callerArn, closenessOf, type Principal, principalContext } from './principal.ts';
+import { type Closeness, callerArn, closenessOf, isExcepted, type Principal, principalContext } from './principal.ts';
 
 /** Condition keys of a request, any case; a list = a multivalued key. */
 export type RequestContext = Readonly<Record<string, string | readonly string[]>>;
@@ -93,7 +93,10 @@ type Found = { readonly statement: Statement; readonly because: string };
 
 function factsOf(request: EvaluationRequest): Facts {
   const context = new Map<string, string | readonly string[]>();
-  for (const [key, value] of Object.entries(request.context ?? {})) context.set(key.toLowerCase(), value);
+  for (const [key, value] of Object.entries(request.context ?? {})) {
+    const same = context.get(key.toLowerCase());
+    context.set(key.toLowerCase(), same === undefined ? value : [same, value].flat());
+  }
   for (const [key, value] of Object.entries(principalContext(request.principal))) context.set(key.toLowerCase(), value);
   const lookup = (key: string): string | undefined => {
     const value = context.get(key);
@@ -128,17 +131,14 @@ function closestGrant(policies: readonly Policy[] | undefined, facts: Facts): (F
 
 function applies(statement: Statement, facts: Facts): boolean {
   if (statement.principals !== undefined && closenessOf(statement.principals, facts.principal) === undefined) return false;
-  if (statement.notPrincipals !== undefined && closenessOf(statement.notPrincipals, facts.principal) !== undefined) return false;
+  if (statement.notPrincipals !== undefined && isExcepted(statement.notPrincipals, facts.principal)) return false;
   const matchesAction = (pattern: Pattern): boolean => matchesPattern(pattern, facts.action, facts.lookup);
   const matchesResource = (pattern: Pattern): boolean => matchesPattern(pattern, facts.resource, facts.lookup);
   if (statement.actions !== undefined && !statement.actions.some(matchesAction)) return false;
   if (statement.notActions?.some(matchesAction) === true) return false;
   if (statement.resources !== undefined && !statement.resources.some(matchesResource)) return false;
   if (statement.notResources?.some(matchesResource) === true) return false;
-  return statement.conditions.every((condition) => {
-    const holds = conditionHolds(condition, facts.context, facts.lookup);
-    return holds === 'void' ? statement.effect === 'Deny' : holds;
-  });
+  return statement.conditions.every((condition) => conditionHolds(condition, facts.context, facts.lookup));
 }
 
 function allowed(source: PolicySource, found: Found): Evaluation {

@@ -59,6 +59,25 @@ export function compilePattern(text: string, kind: PatternKind, variables = true
   return { text, parts };
 }
 
+/**
+ * What is wrong with the variables of a text, said of it, as AWS's own check of policies has it
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html: missing brace, missing quote, space, empty variable).
+ */
+export function wrongVariable(text: string): string | undefined {
+  for (let at = text.indexOf('${'); at >= 0; at = text.indexOf('${', at + 1)) {
+    const end = text.indexOf('}', at);
+    if (end < 0) return 'has a policy variable without its closing brace';
+    const inside = text.slice(at + 2, end);
+    const comma = inside.indexOf(',');
+    const name = comma < 0 ? inside : inside.slice(0, comma);
+    if (name === '') return 'has an empty policy variable';
+    if (/\s/.test(name)) return 'has a policy variable with a space in its name';
+    if (comma >= 0 && !/^\s*'[^']*'$/.test(inside.slice(comma + 1)))
+      return 'has a policy variable whose default value is not in single quotes';
+  }
+  return undefined;
+}
+
 function variableOf(inside: string): { variable: string; fallback?: string } {
   const comma = inside.indexOf(',');
   const variable = (comma < 0 ? inside : inside.slice(0, comma)).trim().toLowerCase();

@@ -82,8 +82,11 @@ export function principalContext(principal: Principal): Readonly<Record<string, 
 /**
  * How closely a Principal element names a principal. It matters for what may still limit the grant
  * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics-resource-based.html):
- * - direct: the session's or user's own ARN: implicit denies of other policies do not limit it
- * - role: the role of the session, or everyone: permissions boundary and session policy still limit it
+ * - direct: the session's or user's own ARN, or everyone (a wildcard names the session itself: "permissions boundaries or session policies do not limit
+ *   permissions granted using the aws:PrincipalArn condition key with a wildcard(*) in the Principal element",
+ *   https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-roles): implicit denies of other policies do not
+ *   limit it
+ * - role: the role of the session: permissions boundary and session policy still limit it
  * - account: delegates to the identity-based policies of that account
  */
 export type Closeness = 'direct' | 'role' | 'account';
@@ -91,8 +94,24 @@ export type Closeness = 'direct' | 'role' | 'account';
 export function closenessOf(set: PrincipalSet, principal: Principal): Closeness | undefined {
   if (principal.kind === 'webIdentity') return set.everyone || set.federated.includes(principal.providerArn) ? 'direct' : undefined;
   if (principal.kind === 'service') return set.everyone || set.services.includes(principal.service) ? 'direct' : undefined;
-  if (set.aws.includes(callerArn(principal))) return 'direct';
-  if (set.everyone || (principal.kind === 'role' && set.aws.includes(principal.roleArn))) return 'role';
+  if (set.everyone || set.aws.includes(callerArn(principal))) return 'direct';
+  if (principal.kind === 'role' && set.aws.includes(principal.roleArn)) return 'role';
+  return set.aws.includes(accountArn(principal)) ? 'account' : undefined;
+}
+
+/**
+ * Whether NotPrincipal leaves a principal out. A user must be named with its account, a session with its role and its account: AWS may deny the account or
+ * the role for itself otherwise, and naming the account alone leaves out none of its users
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html#specifying-notprincipal).
+ */
+export function isExcepted(set: PrincipalSet, principal: Principal): boolean {
+  if (principal.kind === 'webIdentity' || principal.kind === 'service') return closenessOf(set, principal) !== undefined;
+  if (set.everyone) return true;
+  const needed = [callerArn(principal), accountArn(principal), ...(principal.kind === 'role' ? [principal.roleArn] : [])];
+  return needed.every((arn) => set.aws.includes(arn));
+}
+
+function accountArn(principal: Extract<Principal, { kind: 'role' | 'user' }>): string {
   const arn = principal.kind === 'role' ? principal.roleArn : principal.arn;
-  return set.aws.includes(`arn:${arn.split(':')[1] ?? 'aws'}:iam::${accountOf(arn)}:root`) ? 'account' : undefined;
+  return `arn:${arn.split(':')[1] ?? 'aws'}:iam::${accountOf(arn)}:root`;
 }

@@ -49,29 +49,29 @@ const refused: readonly (readonly [document: unknown, use: PolicyUse, reason: st
     'policy: statement 1: Condition.StringEquals must be an object',
   ],
   [
-    { Statement: { ...good, Condition: { StringEquals: { a: {} } } } },
+    { Statement: { ...good, Condition: { StringEquals: { 'x:a': {} } } } },
     'identity',
-    'policy: statement 1: Condition.StringEquals.a must be a string or a list',
+    'policy: statement 1: Condition.StringEquals.x:a must be a string or a list',
   ],
   [
-    { Statement: { ...good, Condition: { NumericEquals: { a: 'x' } } } },
+    { Statement: { ...good, Condition: { NumericEquals: { 'x:a': 'x' } } } },
     'identity',
-    'policy: statement 1: Condition.NumericEquals.a: "x" is no number',
+    'policy: statement 1: Condition.NumericEquals.x:a: "x" is no number',
   ],
   [
-    { Statement: { ...good, Condition: { DateLessThan: { a: 'today' } } } },
+    { Statement: { ...good, Condition: { DateLessThan: { 'x:a': 'today' } } } },
     'identity',
-    'policy: statement 1: Condition.DateLessThan.a: "today" is no date',
+    'policy: statement 1: Condition.DateLessThan.x:a: "today" is no date',
   ],
   [
-    { Statement: { ...good, Condition: { IpAddress: { a: '300.0.0.1' } } } },
+    { Statement: { ...good, Condition: { IpAddress: { 'x:a': '300.0.0.1' } } } },
     'identity',
-    'policy: statement 1: Condition.IpAddress.a: "300.0.0.1" is no IP address or CIDR block',
+    'policy: statement 1: Condition.IpAddress.x:a: "300.0.0.1" is no IP address or CIDR block',
   ],
   [
-    { Statement: { ...good, Condition: { Bool: { a: 'yes' } } } },
+    { Statement: { ...good, Condition: { Bool: { 'x:a': 'yes' } } } },
     'identity',
-    'policy: statement 1: Condition.Bool.a: "yes" is neither true nor false',
+    'policy: statement 1: Condition.Bool.x:a: "yes" is neither true nor false',
   ],
   [
     { Statement: { ...good, Principal: { AWS: 'arn:aws:iam::111122223333:role/team-*' } } },
@@ -79,6 +79,16 @@ const refused: readonly (readonly [document: unknown, use: PolicyUse, reason: st
     'policy: statement 1: Principal.AWS "arn:aws:iam::111122223333:role/team-*" is neither an account nor a principal\'s ARN (no part of it may be a wildcard)',
   ],
   [{ Statement: { ...good, Principal: { Robot: 'x' } } }, 'resource', 'policy: statement 1: Principal.Robot is no kind of principal'],
+  [
+    { Statement: { ...good, Principal: { CanonicalUser: '79a59df9' } } },
+    'resource',
+    'policy: statement 1: Principal.CanonicalUser cannot be judged: name the account by its number instead',
+  ],
+  [
+    '{"Statement":{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"a:b":"true"},"B\\u006fol":{"c:d":"true"}}}}',
+    'identity',
+    'policy: "Bool" stands twice in one object, so that one of them would be lost',
+  ],
   [
     { Statement: { ...good, NotPrincipal: { AWS: '*' } } },
     'resource',

@@ -131,7 +131,11 @@ table('policies that must allow (trust, keys)', [
 
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
 test('NotPrincipal: a Deny for all but one', () => {
-  const notAlice = { ...allowAll, Effect: 'Deny', NotPrincipal: { AWS: 'arn:aws:iam::111122223333:user/division/alice' } } as const;
+  const notAlice = {
+    ...allowAll,
+    Effect: 'Deny',
+    NotPrincipal: { AWS: ['arn:aws:iam::111122223333:user/division/alice', '111122223333'] },
+  } as const;
   const resourcePolicies = [policy(notAlice, 'resource')];
   assert.equal(decide({ identityPolicies: [yes], resourcePolicies }), 'Allow');
   assert.equal(decide({ principal: session, identityPolicies: [yes], resourcePolicies }), 'ExplicitDeny');

@@ -167,9 +167,9 @@ const variables: readonly (readonly [why: string, actual: () => boolean, expecte
     false,
   ],
   [
-    'unresolved under a negated operator: the Allow is void',
+    'unresolved under a negated operator: it resembles nothing, so the condition holds',
     () => holds({ StringNotEquals: { 'aws:ResourceTag/team': '${aws:PrincipalTag/team}' } }, { 'aws:ResourceTag/team': 'red' }, untagged),
-    false,
+    true,
   ],
   [
     'unresolved under a negated operator: a Deny applies',

@@ -85,7 +85,7 @@ table('Bool, Binary, IpAddress', [
   ['Bool false', { Bool: { 'aws:SecureTransport': 'false' } }, { 'aws:SecureTransport': 'true' }, false],
   ['Bool of a missing key is false, even for "false"', { Bool: { 'aws:MultiFactorAuthPresent': 'false' } }, {}, false],
   ['BoolIfExists of a missing key', { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } }, {}, true],
-  ['BinaryEquals', { BinaryEquals: { key: 'QmluYXJ5' } }, { key: 'QmluYXJ5' }, true],
+  ['BinaryEquals', { BinaryEquals: { 'x:key': 'QmluYXJ5' } }, { 'x:key': 'QmluYXJ5' }, true],
   ['IpAddress in a block', { IpAddress: { 'aws:SourceIp': '203.0.113.0/24' } }, { 'aws:SourceIp': '203.0.113.77' }, true],
   ['IpAddress outside', { IpAddress: { 'aws:SourceIp': '203.0.113.0/24' } }, { 'aws:SourceIp': '203.0.114.1' }, false],
   ['IpAddress without a prefix is /32', { IpAddress: { 'aws:SourceIp': '203.0.113.5' } }, { 'aws:SourceIp': '203.0.113.6' }, false],
@@ -150,9 +150,9 @@ table('several values, keys, operators', [
   ['none of the values', { StringEquals: { [key]: ['prod', 'dev'] } }, { [key]: 'test' }, false],
   ['a negated operator holds if none matches', { StringNotEquals: { [key]: ['prod', 'dev'] } }, { [key]: 'test' }, true],
   ['a negated operator fails if one matches', { StringNotEquals: { [key]: ['prod', 'dev'] } }, { [key]: 'dev' }, false],
-  ['all keys of an operator must hold', { StringEquals: { a: '1', b: '2' } }, { a: '1', b: '3' }, false],
-  ['all keys hold', { StringEquals: { a: '1', b: '2' } }, { a: '1', b: '2' }, true],
-  ['all operators must hold', { StringEquals: { a: '1' }, Bool: { b: 'true' } }, { a: '1', b: 'false' }, false],
+  ['all keys of an operator must hold', { StringEquals: { 'x:a': '1', 'x:b': '2' } }, { 'x:a': '1', 'x:b': '3' }, false],
+  ['all keys hold', { StringEquals: { 'x:a': '1', 'x:b': '2' } }, { 'x:a': '1', 'x:b': '2' }, true],
+  ['all operators must hold', { StringEquals: { 'x:a': '1' }, Bool: { 'x:b': 'true' } }, { 'x:a': '1', 'x:b': 'false' }, false],
   ['key names are not case-sensitive', { StringEquals: { 'AWS:requesttag/ENV': 'prod' } }, { [key]: 'prod' }, true],
 ]);
 

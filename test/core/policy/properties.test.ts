@@ -29,7 +29,7 @@ const condition = fc.option(
       'ForAnyValue:StringEquals',
       'Null',
     ),
-    key: fc.constantFrom('aws:PrincipalTag/team', 'aws:RequestTag/env', 'aws:TagKeys', 'missing'),
+    key: fc.constantFrom('aws:PrincipalTag/team', 'aws:RequestTag/env', 'x:keys', 'x:missing'),
     value: fc.constantFrom('blue', 'env', 'true', '*', 'e*', '${aws:PrincipalTag/team}', '${absent}'),
   }),
   { nil: undefined },
@@ -56,8 +56,8 @@ const request = fc.record({
   resource,
   context: fc.constantFrom(
     {},
-    { 'aws:RequestTag/env': 'env', 'aws:TagKeys': ['env'] },
-    { 'aws:RequestTag/env': 'blue', 'aws:TagKeys': ['env', 'blue'] },
+    { 'aws:RequestTag/env': 'env', 'x:keys': ['env'] },
+    { 'aws:RequestTag/env': 'blue', 'x:keys': ['env', 'blue'] },
   ),
 });
 
