@@ -100,7 +100,8 @@ function worldOf(manifests: readonly Manifest[]): World {
   return { runtimes, connections, jobs, places: new Map(manifests.map(({ place, object }) => [objectName(object), place])) };
 }
 
-function stored(kind: ElasticKind, object: Manifest['object']): Manifest['object'] {
+/** As the API server would keep it: defaults filled in, unknown fields gone. */
+export function stored(kind: ElasticKind, object: Manifest['object']): Manifest['object'] {
   const { metadata } = object;
   return applyDefaults(kind, prune(kind, { ...object, metadata: { ...metadata, namespace: namespaceOf(metadata) } }));
 }

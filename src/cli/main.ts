@@ -7,6 +7,7 @@ import type { ClusterFlags, ClusterIo } from './cluster.ts';
 import { runDemo } from './demo.ts';
 import { runDoctor } from './doctor/doctor.ts';
 import { type ExplainIo, runExplain } from './explain.ts';
+import { addIamCommand } from './iam-command.ts';
 import { runPlan } from './plan.ts';
 import { runRevoke } from './revoke.ts';
 import { runSimulate } from './simulate.ts';
@@ -151,6 +152,10 @@ clusterCommand('revoke <runtime>', 'Ends all access that a runtime and its jobs 
   .action(async (runtime: string, options: ClusterOptions & { readonly before?: string }) => {
     exitCode = await runRevoke({ ...options, runtime }, clusterIo);
   });
+
+addIamCommand(program, io, (code) => {
+  exitCode = code;
+});
 
 for (const command of program.commands) command.exitOverride();
 try {

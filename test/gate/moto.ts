@@ -19,7 +19,7 @@ const STARTUP_MS = 60_000;
 const requirementsFile = join(import.meta.dirname, '..', 'requirements.txt');
 
 /** Installed once into a virtual environment of the test's own, named by the pins. */
-async function ensurePython(): Promise<string> {
+export async function ensurePython(): Promise<string> {
   const requirements = await readFile(requirementsFile, 'utf8');
   const environment = await cached('moto', [requirements], async (directory) => {
     process.stderr.write('gate: installing the AWS emulator into a virtual environment (once; about half a minute)\n');

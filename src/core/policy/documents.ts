@@ -132,9 +132,11 @@ function folderOf(location: ReturnType<typeof parseS3Uri>): Folder {
   return location.value;
 }
 
-/** Connections of all jobs; equal ones of several jobs once. */
+/** Connections of all jobs by name, whatever the order of the jobs; equal ones of several jobs once. */
 function uniqueConnections({ jobs }: DocumentsInput): readonly PolicyConnection[] {
   const unique = new Map<string, PolicyConnection>();
   for (const connection of (jobs ?? []).flatMap((job) => job.spec.connections ?? [])) unique.set(JSON.stringify(connection), connection);
-  return [...unique.values()];
+  return [...unique]
+    .toSorted(([one, { name: oneName }], [other, { name: otherName }]) => (`${oneName} ${one}` < `${otherName} ${other}` ? -1 : 1))
+    .map(([, connection]) => connection);
 }

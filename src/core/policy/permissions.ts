@@ -123,7 +123,9 @@ export function nodeStatements({ partition, region, accountId }: DocumentContext
 /** The connections that share a role: their data, and staging, which such a role reaches by precedence. */
 export function connectionStatements(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
   return [
-    ...connections.flatMap((connection) => connectionData(context, `ConnectionData${sidPart(connection.name)}`, connection, everything)),
+    ...byLocation(connections).flatMap((connection) =>
+      connectionData(context, `ConnectionData${sidPart(connection.name)}`, connection, everything),
+    ),
     ...folder(context, 'StagingByPrecedence', context.staging, everything),
   ];
 }
@@ -242,17 +244,29 @@ function assumeConnectionRoles({ connections }: DocumentContext, sid: string): r
   return roles.length === 0 ? [] : [assume(sid, roles, false)];
 }
 
-/** Data of the connections that nobody else authenticates, and dependencies without a connection. */
+/** Data of the connections that nobody else authenticates, each location once, and dependencies without a connection. */
 function directData(context: DocumentContext, sid: string, allowed: readonly ObjectAction[]): readonly PolicyStatement[] {
   const open = context.connections.filter(({ authentication: by }) => (by?.roleArn ?? by?.credentials ?? by?.properties) === undefined);
   const sources = (context.input.jobs ?? [])
     .flatMap((job) => job.spec.dependencies ?? [])
     .filter((dependency) => dependency.connection === undefined);
-  const uris = [...new Set(sources.flatMap((dependency) => dependency.uri ?? []))];
+  const uris = [...new Set(sources.flatMap((dependency) => dependency.uri ?? []))].sort();
   return [
-    ...open.flatMap((connection, index) => connectionData(context, `${sid}${sidPart(connection.name)}${index + 1}`, connection, allowed)),
+    ...byLocation(open).flatMap((connection) => connectionData(context, `${sid}${sidPart(connection.name)}`, connection, allowed)),
     ...uris.flatMap((uri, index) => objects(`${sid}Dependency${index + 1}`, uri, ['read'], context)),
   ];
+}
+
+/** Connections of many jobs to one place are one access: the widest of them, under the first name. */
+function byLocation(connections: readonly PolicyConnection[]): readonly PolicyConnection[] {
+  const places = new Map<string, PolicyConnection>();
+  for (const connection of connections) {
+    const place = JSON.stringify([connection.location, connection.kmsKeyArn]);
+    const known = places.get(place);
+    if (known === undefined) places.set(place, connection);
+    else if (known.usage === 'Source' && connection.usage !== 'Source') places.set(place, { ...known, usage: connection.usage });
+  }
+  return [...places.values()];
 }
 
 function connectionData(

@@ -41,7 +41,14 @@ export function operatorTrust(context: DocumentContext): readonly PolicyStatemen
       Principal: { AWS: context.roles.agent },
       Action: ['sts:AssumeRole', 'sts:TagSession'],
       ...withCondition(
-        merge(externalId(context, spec.identities.operator.externalIdSecretRef), ownTags('aws:RequestTag', context), onlyOurKeys),
+        merge(
+          externalId(
+            context,
+            [spec.identities.operator.externalIdSecretRef].filter((secret) => secret !== undefined),
+          ),
+          ownTags('aws:RequestTag', context),
+          onlyOurKeys,
+        ),
       ),
     },
   ];
@@ -72,16 +79,14 @@ export function nodeTrust(): readonly PolicyStatement[] {
 
 /** sts:AssumeRole and nothing else: towards connection roles we pass neither tags nor a source identity. */
 export function connectionTrust(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
-  const secret = connections
-    .map((connection) => connection.authentication?.externalIdSecretRef)
-    .find((reference) => reference !== undefined);
+  const secrets = connections.flatMap((connection) => connection.authentication?.externalIdSecretRef ?? []);
   return [
     {
       Sid: 'WorkerAtRunAgentAtDesign',
       Effect: 'Allow',
       Principal: { AWS: [context.roles.worker, context.roles.agent] },
       Action: 'sts:AssumeRole',
-      ...withCondition(externalId(context, secret)),
+      ...withCondition(externalId(context, secrets)),
     },
   ];
 }
@@ -103,12 +108,17 @@ function webIdentity(context: DocumentContext, sid: string, subjects: readonly s
   };
 }
 
+/** Connections that share a role may each have a Secret: any of their values will do. */
 function externalId(
   context: DocumentContext,
-  secret: { readonly name: string; readonly key: string } | undefined,
+  secrets: readonly { readonly name: string; readonly key: string }[],
 ): ConditionBlock | undefined {
-  if (secret === undefined) return undefined;
-  const reference = `${secret.name}/${secret.key}`;
   // An external ID holds no space (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html), so this matches nobody until it is filled in.
-  return { StringEquals: { 'sts:ExternalId': context.input.externalIds?.[reference] ?? `external ID of Secret ${reference}` } };
+  const values = secrets
+    .map(({ name, key }) => `${name}/${key}`)
+    .map((reference) => context.input.externalIds?.[reference] ?? `external ID of Secret ${reference}`);
+  const unique = [...new Set(values)];
+  const [first] = unique;
+  if (first === undefined) return undefined;
+  return { StringEquals: { 'sts:ExternalId': unique.length === 1 ? first : unique } };
 }

@@ -1,0 +1,22 @@
+import type { PolicyDocument } from '../document.ts';
+import { mergeDocuments } from '../documents.ts';
+import type { AccountPlan } from './plan.ts';
+
+/**
+ * The plan's documents by name, for programs: `<role>.trust`, `<role>.permissions`, `<bucket>.bucket-policy`, `<alias>.key-policy`, `<policy>` for analysts and
+ * certificates. A role of another account has its account before its name. Sorted by name.
+ */
+export function accountDocuments(plan: AccountPlan): Readonly<Record<string, PolicyDocument>> {
+  const documents = new Map<string, PolicyDocument>();
+  for (const { arn, name, trust, policies } of plan.roles) {
+    const account = arn.split(':')[4] ?? '';
+    const shown = account === plan.accountId ? name : `${account}/${name}`;
+    documents.set(`${shown}.trust`, trust);
+    if (policies.length > 0) documents.set(`${shown}.permissions`, mergeDocuments(policies.map(({ document }) => document)));
+  }
+  for (const { bucket, policy } of plan.buckets) documents.set(`${bucket}.bucket-policy`, policy);
+  for (const { alias, policy } of plan.keys) documents.set(`${alias.slice('alias/'.length)}.key-policy`, policy);
+  for (const { policyName, document } of plan.certificates) documents.set(policyName, document);
+  for (const { name, document } of plan.analysts) documents.set(name, document);
+  return Object.fromEntries([...documents].toSorted(([one], [other]) => (one < other ? -1 : 1)));
+}

@@ -1,0 +1,102 @@
+import { fitted } from '../../access/roles.ts';
+import type { PolicyStatement } from '../document.ts';
+import { literal } from '../statements.ts';
+import { organizationFolders } from './folders.ts';
+import type { AccountPlanOptions, KeyPlan } from './plan.ts';
+import { rolesOf } from './roles.ts';
+import { accountOfRole, type RuntimeView } from './view.ts';
+
+/**
+ * One key per organization (or as many as its runtimes name). Administration is the account's; its use is left to the account's IAM policies, but only through S3
+ * and only for objects below the organization's prefixes. The encryption context of S3 is the object's ARN, or the bucket's where it has a Bucket Key
+ * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
+ */
+export function keyPlans(views: readonly RuntimeView[], options: AccountPlanOptions): readonly KeyPlan[] {
+  const arns = [
+    ...new Set(views.flatMap(({ input: { runtime } }) => [runtime.spec.staging.kmsKeyArn, runtime.spec.logs.kmsKeyArn])),
+  ].sort();
+  const aliases = new Map<string, number>();
+  return arns.map((arn) => {
+    const users = views.filter(({ input: { runtime } }) => [runtime.spec.staging.kmsKeyArn, runtime.spec.logs.kmsKeyArn].includes(arn));
+    const organizations = [...new Set(users.map(({ input }) => input.runtime.spec.organization))].sort();
+    const name = `${options.namePrefix}-${options.environment}-${organizations.join('-')}`;
+    const number = (aliases.get(name) ?? 0) + 1;
+    aliases.set(name, number);
+    return {
+      arn,
+      region: arn.split(':')[3] ?? '',
+      organizations,
+      alias: `alias/${fitted(number === 1 ? name : `${name}-${number}`, 240)}`,
+      policy: { Version: '2012-10-17', Statement: keyStatements(arn, users) },
+    };
+  });
+}
+
+/** Those of the default policy's administrators: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */
+const administration = [
+  'kms:CancelKeyDeletion',
+  'kms:CreateAlias',
+  'kms:DeleteAlias',
+  'kms:DescribeKey',
+  'kms:DisableKey',
+  'kms:DisableKeyRotation',
+  'kms:EnableKey',
+  'kms:EnableKeyRotation',
+  'kms:GetKeyPolicy',
+  'kms:GetKeyRotationStatus',
+  'kms:ListAliases',
+  'kms:ListGrants',
+  'kms:ListKeyPolicies',
+  'kms:ListKeyRotations',
+  'kms:ListResourceTags',
+  'kms:PutKeyPolicy',
+  'kms:RevokeGrant',
+  'kms:RotateKeyOnDemand',
+  'kms:ScheduleKeyDeletion',
+  'kms:TagResource',
+  'kms:UntagResource',
+  'kms:UpdateAlias',
+  'kms:UpdateKeyDescription',
+];
+
+function keyStatements(arn: string, users: readonly RuntimeView[]): readonly PolicyStatement[] {
+  const [, partition = 'aws', , region = '', account = ''] = arn.split(':');
+  const root = `arn:${partition}:iam::${account}:root`;
+  const contexts = organizationFolders(users)
+    .filter((folder) => folder.keys.includes(arn))
+    .flatMap(({ bucket, key }) => [`arn:${partition}:s3:::${bucket}`, `arn:${partition}:s3:::${bucket}/${literal(key)}/*`]);
+  const throughS3 = {
+    StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` },
+    StringLike: { 'kms:EncryptionContext:aws:s3:arn': [...new Set(contexts)].sort() },
+  };
+  const foreign = [...new Set(users.flatMap((view) => rolesOf(view).map(([, role]) => role.roleArn)))]
+    .filter((role) => accountOfRole(role) !== account && users.some((view) => usesKey(view, role, arn)))
+    .sort();
+  return [
+    { Sid: 'AdministrationByTheAccountWithoutUse', Effect: 'Allow', Principal: { AWS: root }, Action: administration, Resource: '*' },
+    {
+      Sid: 'UseThroughS3AsIamPoliciesOfTheAccountSay',
+      Effect: 'Allow',
+      Principal: { AWS: root },
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      Resource: '*',
+      Condition: throughS3,
+    },
+    ...(foreign.length === 0
+      ? []
+      : [
+          {
+            Sid: 'UseThroughS3ByRolesOfOtherAccounts',
+            Effect: 'Allow',
+            Principal: { AWS: foreign },
+            Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+            Resource: '*',
+            Condition: throughS3,
+          } satisfies PolicyStatement,
+        ]),
+  ];
+}
+
+function usesKey(view: RuntimeView, roleArn: string, keyArn: string): boolean {
+  return rolesOf(view).some(([, role]) => role.roleArn === roleArn && JSON.stringify(role.permissions).includes(JSON.stringify(keyArn)));
+}

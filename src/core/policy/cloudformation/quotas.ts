@@ -1,0 +1,65 @@
+import { fitted } from '../../access/roles.ts';
+import type { NamedPolicy } from '../account/plan.ts';
+import { statementsOf } from '../account/roles.ts';
+import type { PolicyDocument, PolicyStatement } from '../document.ts';
+
+/**
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: characters without white space. The trust policy's quota is 2,048 by default and
+ * may be raised to 4,096; a role may have 10 managed policies (raised: 25).
+ */
+export const quotas = {
+  inlineCharacters: 10_240,
+  managedCharacters: 6144,
+  managedPolicies: 10,
+  trustCharacters: 2048,
+  raisedTrustCharacters: 4096,
+};
+
+/** A role that AWS would refuse; the message names the quota and what to change. */
+export class QuotaExceeded extends Error {}
+
+export function charactersOf(document: PolicyDocument): number {
+  return JSON.stringify(document).replaceAll(/\s/g, '').length;
+}
+
+/** Why a trust policy cannot be had at all; undefined where it can, if need be with a raised quota. */
+export function tooLongTrust(trust: PolicyDocument): string | undefined {
+  const characters = charactersOf(trust);
+  return characters <= quotas.raisedTrustCharacters
+    ? undefined
+    : `its trust policy has ${characters} characters, more than the ${quotas.raisedTrustCharacters} that IAM can be asked for: give some of the runtimes a role of their own`;
+}
+
+/** Inline where all policies of the role together fit, else managed policies, filled statement by statement in order. Throws where they are too many. */
+export function fitPolicies(
+  roleName: string,
+  policies: readonly NamedPolicy[],
+): { readonly inline: readonly NamedPolicy[]; readonly managed: readonly NamedPolicy[] } {
+  const total = policies.reduce((sum, { document }) => sum + charactersOf(document), 0);
+  if (total <= quotas.inlineCharacters) return { inline: policies, managed: [] };
+  const parts: PolicyStatement[][] = [];
+  for (const statement of policies.flatMap(({ document }) => statementsOf(document))) {
+    const last = parts.at(-1);
+    const grown = [...(last ?? []), statement];
+    if (last !== undefined && !last.some(({ Sid }) => Sid === statement.Sid) && charactersOf(documentOf(grown)) <= quotas.managedCharacters)
+      last.push(statement);
+    else parts.push([statement]);
+  }
+  const tooLong = parts.find((part) => charactersOf(documentOf(part)) > quotas.managedCharacters);
+  if (tooLong !== undefined)
+    throw new QuotaExceeded(
+      `role ${roleName}: statement ${tooLong[0]?.Sid ?? ''} alone has more than ${quotas.managedCharacters} characters`,
+    );
+  if (parts.length > quotas.managedPolicies) {
+    const most = `the ${quotas.managedPolicies} managed policies of ${quotas.managedCharacters} characters that a role may have`;
+    throw new QuotaExceeded(`role ${roleName}: its policies need more than ${most}: give some of the runtimes a role of their own`);
+  }
+  return {
+    inline: [],
+    managed: parts.map((part, index) => ({ name: `${fitted(roleName, 120)}-${index + 1}`, document: documentOf(part) })),
+  };
+}
+
+function documentOf(statements: readonly PolicyStatement[]): PolicyDocument {
+  return { Version: '2012-10-17', Statement: statements };
+}

@@ -1,0 +1,193 @@
+import type { AccountPlan, KeyPlan } from '../account/plan.ts';
+import { statementsOf } from '../account/roles.ts';
+import { accountOfRole } from '../account/view.ts';
+import type { PolicyDocument } from '../document.ts';
+import { charactersOf, quotas } from './quotas.ts';
+import { asValue, type Render, roleResources } from './role.ts';
+import { logicalIds, type Output, type Parameter, type Resource, type Template, type Value } from './template.ts';
+
+export type AccountTemplate = {
+  readonly template: Template;
+  /** What a person must know before deploying it: what is not in it, what quota it needs. */
+  readonly notes: readonly string[];
+};
+
+/**
+ * One stack for one account and region: roles, instance profiles, keys, bucket policies, role aliases, policies for analysts. Every name and ARN stands in it as it is in
+ * the manifests, so that it can be read and compared; external IDs alone are parameters (NoEcho). Throws where a role would exceed IAM's quotas.
+ */
+export function accountTemplate(plan: AccountPlan): AccountTemplate {
+  const id = logicalIds();
+  const markers = new Map(plan.externalIds.map(({ marker, parameter }) => [marker, { Ref: parameter }]));
+  const render: Render = (document) => withReferences(asValue(document), markers);
+  const notes: string[] = [];
+  const here = (what: string, account: string | undefined, region?: string): boolean => {
+    if (account !== undefined && account !== plan.accountId)
+      notes.push(`${what} lies in account ${account}: it is not in this template; -o json prints its policies`);
+    else if (region !== undefined && region !== plan.region)
+      notes.push(`${what} lies in ${region}: it is not in this template of ${plan.region}`);
+    else return true;
+    return false;
+  };
+  const roles = plan.roles.filter(({ arn }) => here(`role ${arn}`, accountOfRole(arn)));
+  const roleIds = new Map(roles.map((role) => [role.arn, id(`Role ${role.name}`)]));
+  const keys = plan.keys.filter(({ arn, region }) => here(`key ${arn}`, arn.split(':')[4], region));
+  const keyIds = new Map(keys.map((key) => [key.arn, id(`Key ${key.organizations.join(' ')}`)]));
+  const resources: Record<string, Resource> = {};
+  for (const role of roles) {
+    const { arn, name, trust } = role;
+    const characters = charactersOf(trust);
+    if (characters > quotas.trustCharacters)
+      notes.push(
+        `the trust policy of role ${name} has ${characters} characters: raise the account's quota "Role trust policy length" (${quotas.trustCharacters}) first`,
+      );
+    const logicalId = roleIds.get(arn) ?? '';
+    const made = roleResources(logicalId, role, render);
+    // IAM refuses a trust policy whose principal is not there yet.
+    const trusted = principalsOf(trust).flatMap((principal) => (principal === arn ? [] : (roleIds.get(principal) ?? [])));
+    const [own] = Object.values(made);
+    Object.assign(
+      resources,
+      made,
+      own !== undefined && trusted.length > 0 && { [logicalId]: { Type: own.Type, DependsOn: trusted, Properties: own.Properties } },
+    );
+  }
+  for (const { name, path, roleArn } of plan.instanceProfiles) {
+    const role = roleIds.get(roleArn);
+    resources[id(`InstanceProfile ${name}`)] = {
+      Type: 'AWS::IAM::InstanceProfile',
+      Properties: {
+        InstanceProfileName: name,
+        Path: path,
+        Roles: role === undefined ? [roleArn.slice(roleArn.lastIndexOf('/') + 1)] : [{ Ref: role }],
+      },
+    };
+  }
+  for (const key of keys) Object.assign(resources, keyResources(keyIds.get(key.arn) ?? '', key));
+  for (const { bucket, region, policy } of plan.buckets) {
+    if (!here(`bucket ${bucket}`, undefined, region)) continue;
+    resources[id(`BucketPolicy ${bucket}`)] = {
+      Type: 'AWS::S3::BucketPolicy',
+      Properties: { Bucket: bucket, PolicyDocument: asValue(policy) },
+    };
+  }
+  for (const { region, roleAlias, roleArn, policyName, document } of plan.certificates) {
+    if (!here(`role alias ${roleAlias}`, accountOfRole(roleArn), region)) continue;
+    const role = roleIds.get(roleArn);
+    resources[id(`RoleAlias ${roleAlias}`)] = {
+      Type: 'AWS::IoT::RoleAlias',
+      Properties: {
+        RoleAlias: roleAlias,
+        RoleArn: role === undefined ? roleArn : { 'Fn::GetAtt': [role, 'Arn'] },
+        CredentialDurationSeconds: 3600,
+      },
+    };
+    resources[id(`CertificatePolicy ${policyName}`)] = {
+      Type: 'AWS::IoT::Policy',
+      Properties: { PolicyName: policyName, PolicyDocument: asValue(document) },
+    };
+  }
+  for (const { organization, region, name, document, users } of plan.analysts) {
+    if (!here(`the data access policy of ${organization}`, undefined, region)) continue;
+    resources[id(`DataAccess ${organization}`)] = {
+      Type: 'AWS::IAM::ManagedPolicy',
+      Properties: {
+        ManagedPolicyName: name,
+        Description: `Read the data of organization ${organization} and query it with Athena`,
+        PolicyDocument: asValue(document),
+        ...(users.length > 0 && { Users: users }),
+      },
+    };
+  }
+  const parameters: Record<string, Parameter> = {
+    ...Object.fromEntries(plan.externalIds.map(({ parameter, secret }) => [parameter, externalIdParameter(secret)])),
+    ...Object.fromEntries(keys.map((key) => [`${keyIds.get(key.arn) ?? ''}Origin`, keyParameter(key)])),
+  };
+  const template: Template = {
+    AWSTemplateFormatVersion: '2010-09-09',
+    Description: `IAM of the Elastic Runtime Operator in account ${plan.accountId}, ${plan.region}`,
+    ...(Object.keys(parameters).length > 0 && { Parameters: parameters }),
+    ...(keys.length > 0 && {
+      Conditions: Object.fromEntries(
+        keys.map(({ arn }) => {
+          const key = keyIds.get(arn) ?? '';
+          return [`Make${key}`, { 'Fn::Equals': [{ Ref: `${key}Origin` }, 'Make'] } as const];
+        }),
+      ),
+    }),
+    Resources: resources,
+    ...(keys.length > 0 && { Outputs: Object.fromEntries(keys.map((key) => keyOutput(keyIds.get(key.arn) ?? '', key))) }),
+  };
+  return { template, notes };
+}
+
+/** Keys outlive the stack: what they encrypted could not be read again. */
+function keyResources(logicalId: string, { organizations, alias, policy }: KeyPlan): Readonly<Record<string, Resource>> {
+  const names = organizations.join(', ');
+  return {
+    [logicalId]: {
+      Type: 'AWS::KMS::Key',
+      Condition: `Make${logicalId}`,
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
+      Properties: {
+        Description: `Objects of organization ${names}`,
+        EnableKeyRotation: true,
+        RotationPeriodInDays: 365,
+        KeyPolicy: asValue(policy),
+      },
+    },
+    [`${logicalId}Alias`]: {
+      Type: 'AWS::KMS::Alias',
+      Condition: `Make${logicalId}`,
+      Properties: { AliasName: alias, TargetKeyId: { Ref: logicalId } },
+    },
+  };
+}
+
+function keyParameter({ arn, organizations }: KeyPlan): Parameter {
+  return {
+    Type: 'String',
+    Description: `Make: this stack makes the key of organization ${organizations.join(', ')} (its ARN is an output: write it into the runtimes and generate again). Existing: ${arn} is there already.`,
+    Default: 'Make',
+    AllowedValues: ['Make', 'Existing'],
+  };
+}
+
+function keyOutput(logicalId: string, { organizations }: KeyPlan): readonly [string, Output] {
+  return [
+    `${logicalId}Arn`,
+    {
+      Description: `spec.staging.kmsKeyArn and spec.logs.kmsKeyArn of the runtimes of ${organizations.join(', ')}`,
+      Condition: `Make${logicalId}`,
+      Value: { 'Fn::GetAtt': [logicalId, 'Arn'] },
+    },
+  ];
+}
+
+/** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: ExternalId. */
+function externalIdParameter(secret: string): Parameter {
+  return {
+    Type: 'String',
+    Description: `External ID that Secret ${secret} holds`,
+    NoEcho: true,
+    AllowedPattern: '[\\w+=,.@:/-]*',
+    ConstraintDescription: 'letters, digits and _+=,.@:/-',
+    MinLength: 2,
+    MaxLength: 1224,
+  };
+}
+
+function principalsOf(trust: PolicyDocument): readonly string[] {
+  const principals = statementsOf(trust).flatMap(({ Principal }) => (typeof Principal === 'object' ? (Principal.AWS ?? []) : []));
+  return [...new Set(principals)].sort();
+}
+
+function withReferences(value: Value, markers: ReadonlyMap<string, Value>): Value {
+  if (typeof value === 'string') return markers.get(value) ?? value;
+  if (typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((item: Value) => withReferences(item, markers));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : [[key, withReferences(item, markers)]])),
+  );
+}

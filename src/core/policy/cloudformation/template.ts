@@ -1,0 +1,61 @@
+/**
+ * A CloudFormation template as data (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html). Properties are in the order in
+ * which they are written; the CLI makes YAML or JSON of it.
+ */
+export type Template = {
+  readonly AWSTemplateFormatVersion: '2010-09-09';
+  readonly Description: string;
+  readonly Parameters?: Readonly<Record<string, Parameter>>;
+  readonly Conditions?: Readonly<Record<string, Intrinsic>>;
+  readonly Resources: Readonly<Record<string, Resource>>;
+  readonly Outputs?: Readonly<Record<string, Output>>;
+};
+
+export type Parameter = {
+  readonly Type: 'String';
+  readonly Description: string;
+  readonly NoEcho?: true;
+  readonly Default?: string;
+  readonly AllowedValues?: readonly string[];
+  readonly AllowedPattern?: string;
+  readonly ConstraintDescription?: string;
+  readonly MinLength?: number;
+  readonly MaxLength?: number;
+};
+
+export type Resource = {
+  readonly Type: string;
+  readonly Condition?: string;
+  readonly DependsOn?: readonly string[];
+  readonly DeletionPolicy?: 'Retain';
+  readonly UpdateReplacePolicy?: 'Retain';
+  readonly Properties: Readonly<Record<string, Value>>;
+};
+
+export type Output = { readonly Description: string; readonly Condition?: string; readonly Value: Value };
+
+export type Intrinsic =
+  | { readonly Ref: string }
+  | { readonly 'Fn::GetAtt': readonly [logicalId: string, attribute: string] }
+  | { readonly 'Fn::Equals': readonly [Value, Value] };
+
+export type Value = string | number | boolean | Intrinsic | readonly Value[] | { readonly [key: string]: Value | undefined };
+
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html: 500 resources; a body given inline has 51,200 bytes at most. */
+export const maxInlineBytes = 51_200;
+
+/** Logical ids are letters and digits, and unique: one that meets again is numbered. */
+export function logicalIds(): (text: string) => string {
+  const used = new Set<string>();
+  return (text) => {
+    const id = text
+      .split(/[^A-Za-z0-9]+/)
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join('')
+      .slice(0, 200);
+    let free = id;
+    for (let number = 2; used.has(free); number += 1) free = `${id}${number}`;
+    used.add(free);
+    return free;
+  };
+}
