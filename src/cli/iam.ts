@@ -1,8 +1,8 @@
 import { Document, isMap, isScalar } from 'yaml';
 import { accountDocuments } from '../core/policy/account/documents.ts';
 import { accountPlan } from '../core/policy/account/plan.ts';
+import { type AccountTemplate, accountTemplate } from '../core/policy/cloudformation/account-template.ts';
 import { QuotaExceeded } from '../core/policy/cloudformation/quotas.ts';
-import { type AccountTemplate, accountTemplate } from '../core/policy/cloudformation/stack.ts';
 import { maxInlineBytes } from '../core/policy/cloudformation/template.ts';
 import type { ExplainIo } from './explain.ts';
 import { type IamArguments, type IamInput, readIamInput } from './iam-input.ts';
