@@ -15,6 +15,7 @@ import type { DocumentsInput, PolicyConnection, PolicyRuntime, RoleDocuments, Ru
 import type { Folder } from './statements.ts';
 import { agentTrust, connectionTrust, nodeTrust, operatorTrust, ownRoleTrust } from './trusts.ts';
 
+export type { PolicyDocument } from './document.ts';
 export type { DocumentsInput, PolicyConnection, PolicyJob, PolicyRuntime, RoleDocuments, RuntimeDocuments } from './runtime-input.ts';
 
 /**

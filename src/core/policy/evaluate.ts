@@ -34,6 +34,8 @@ export type Evaluation = {
   /** Where the deciding statement stands, or should stand. */
   readonly source: PolicySource;
   readonly sid?: string;
+  /** Where an identity-based statement decided: the statement of the resource's own policy that allowed, too. */
+  readonly and?: string;
 };
 
 /**
@@ -68,7 +70,13 @@ export function evaluate(request: EvaluationRequest): Evaluation {
   if (boundary !== undefined && find(boundary, facts, 'Allow') === undefined) return lacking('permissions boundary', request);
   if (request.sessionPolicies !== undefined && find(request.sessionPolicies, facts, 'Allow') === undefined)
     return lacking('session policy', request);
-  return allowed(byIdentity === undefined ? 'resource-based policy' : 'identity-based policy', base);
+  if (byIdentity === undefined) return allowed('resource-based policy', base);
+  return { ...allowed('identity-based policy', byIdentity), ...(granted !== undefined && { and: granted.because }) };
+}
+
+/** The statements that allowed: `<Sid> of <policy>`. */
+export function decidersOf({ because, and }: Evaluation): readonly string[] {
+  return and === undefined ? [because] : [because, and];
 }
 
 /** AWS's wording of a refusal (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html). */

@@ -28,6 +28,7 @@ export type PolicyRuntime = {
       readonly securityGroupIds?: Maybe<readonly string[]>;
     }>;
     readonly initScript?: Maybe<{ readonly uri: string }>;
+    readonly tags?: Maybe<Readonly<Record<string, string>>>;
   };
 };
 

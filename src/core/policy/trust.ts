@@ -1,10 +1,12 @@
 import type { Policy } from './document.ts';
-import { type Evaluation, type EvaluationRequest, evaluate, type RequestContext } from './evaluate.ts';
+import { decidersOf, type Evaluation, type EvaluationRequest, evaluate, type RequestContext } from './evaluate.ts';
 import { accountOf, type Principal, type SessionTags } from './principal.ts';
 
 export type TrustEvaluation = Evaluation & {
   /** The action that was judged last: the one refused, where one was. */
   readonly action: 'sts:AssumeRole' | 'sts:AssumeRoleWithWebIdentity' | 'sts:TagSession' | 'sts:SetSourceIdentity';
+  /** Every action that was allowed, and by which statements. */
+  readonly allowed: readonly { readonly action: TrustEvaluation['action']; readonly by: readonly string[] }[];
 };
 
 export type AssumeRoleRequest = {
@@ -78,8 +80,10 @@ function judge(
 ): TrustEvaluation {
   let last: TrustEvaluation | undefined;
   for (const action of actions) {
-    last = { ...evaluate({ ...request, action, context, resourcePolicyRequired: true }), action };
-    if (last.decision !== 'Allow') break;
+    const evaluation = evaluate({ ...request, action, context, resourcePolicyRequired: true });
+    const before: TrustEvaluation['allowed'] = last?.allowed ?? [];
+    if (evaluation.decision !== 'Allow') return { ...evaluation, action, allowed: before };
+    last = { ...evaluation, action, allowed: [...before, { action, by: decidersOf(evaluation) }] };
   }
   if (last === undefined) throw new Error('no action to judge');
   return last;

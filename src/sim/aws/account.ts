@@ -11,6 +11,7 @@ import {
 import { malformed, type Parsed, parsed } from '../../core/quantity/outcome.ts';
 import { simulatedCatalog } from './catalog.ts';
 import { credentialUsers, type SecretManifest, secretValues, storedSecrets } from './credentials.ts';
+import { guarded } from './guarded.ts';
 import { overlay } from './overlay.ts';
 import { bucketsOf, guestsOf, keysOf, type PlacedConnection, subnetsOf } from './places.ts';
 import { parseSimulatedAccount } from './simulated-account.ts';
@@ -66,8 +67,10 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
     })),
     roles: mergedRoles(views),
     users,
-    buckets: bucketsOf(manifests, connections, accountId, region, guests),
-    keys: keysOf(manifests.runtimes, connections, guests),
+    ...guarded(
+      views.map(({ input }) => input),
+      { buckets: bucketsOf(manifests, connections, accountId, region, guests), keys: keysOf(manifests.runtimes, connections, guests) },
+    ),
     subnets: subnetsOf(manifests.runtimes),
     instanceProfiles: views.map(({ documents }) => ({ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn })),
     ...storedSecrets(connections),
@@ -81,6 +84,7 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
 
 type View = {
   readonly runtime: PolicyRuntime;
+  readonly input: DocumentsInput;
   readonly connections: readonly PlacedConnection[];
   readonly documents: ReturnType<typeof runtimeDocuments>;
 };
@@ -101,7 +105,7 @@ function viewOf(runtime: PolicyRuntime, manifests: Manifests, { clusterName, iss
     externalIds: externalIds(manifests.secrets, namespace),
   };
   const connections = jobs.flatMap((job) => (job.spec.connections ?? []).map((connection) => ({ connection, runtime })));
-  return { runtime, connections, documents: runtimeDocuments(input) };
+  return { runtime, input, connections, documents: runtimeDocuments(input) };
 }
 
 /** The job with `connectionRef`s replaced by what they name. */

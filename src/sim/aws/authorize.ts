@@ -1,7 +1,7 @@
 import { type AccountFacts, type Authorization, authorizationsOf } from '../../core/policy/actions.ts';
 import type { AwsCalls, AwsMethod } from '../../core/policy/calls.ts';
 import type { Policy } from '../../core/policy/document.ts';
-import { denialMessage, type Evaluation, type EvaluationRequest, evaluate } from '../../core/policy/evaluate.ts';
+import { decidersOf, denialMessage, type Evaluation, type EvaluationRequest, evaluate } from '../../core/policy/evaluate.ts';
 import { accountOf, callerArn, type Principal } from '../../core/policy/principal.ts';
 import { badSignature, denied, expired, type Failure, type Service, unknownKey } from './failures.ts';
 import type { AccountState, Session, User } from './state.ts';
@@ -67,7 +67,7 @@ export function authorize<M extends AwsMethod>(
         denialMessage({ principal: caller.principal, action: item.action, resource: item.resource }, evaluation),
       );
     }
-    state.usedStatements.add(evaluation.because);
+    state.deciding.push({ action: item.action, by: decidersOf(evaluation) });
   }
   return undefined;
 }

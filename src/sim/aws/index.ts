@@ -32,8 +32,6 @@ export type AwsAccount = {
   readonly calls: readonly CallRecord[];
   /** Request ids of calls whose answer is still on its way; those of a process that died stay. */
   readonly inFlight: ReadonlySet<string>;
-  /** `<Sid> of <policy>` of every statement that has allowed something. */
-  readonly usedStatements: ReadonlySet<string>;
   /** Every instance ever launched. */
   instances(): readonly InstanceState[];
   /** Not ended: neither shutting down nor terminated. */
@@ -86,7 +84,6 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
     awsFor: (process, audit, region = spec.region) => createPort(state, process, audit, region),
     calls: state.calls,
     inFlight: state.inFlight,
-    usedStatements: state.usedStatements,
     instances: () => [...state.instances.values()],
     liveInstances: live,
     instance: (id) => state.instances.get(id),

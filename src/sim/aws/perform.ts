@@ -81,6 +81,7 @@ function recorded<M extends AwsMethod, T>(state: AccountState, incoming: Request
     ...who,
     outcome: result.ok ? 'ok' : result.error.code,
     ...(result.ok ? {} : { message: result.error.message }),
+    allowed: state.deciding.splice(0),
   });
   return { result, requestId };
 }

@@ -21,7 +21,12 @@ export type CallRecord = {
   readonly outcome: string;
   /** The error's message. */
   readonly message?: string;
+  /** What was allowed of it, and by which statements. */
+  readonly allowed: readonly Decision[];
 };
+
+/** An action that was allowed; `by`: `<Sid> of <policy>`. */
+export type Decision = { readonly action: string; readonly by: readonly string[] };
 
 type Difference = { readonly reason: string; readonly call?: CallRecord; readonly audit?: AuditRecord };
 

@@ -5,7 +5,7 @@ import type { Random } from '../../ports/clock.ts';
 import { createRandom } from '../faults.ts';
 import type { World } from '../world.ts';
 import type { CatalogEntry } from './catalog.ts';
-import type { CallRecord } from './record.ts';
+import type { CallRecord, Decision } from './record.ts';
 import type { AccountSpec, BucketSpec, CapacitySpec, KeySpec, ParameterSpec, RoleSpec, SecretSpec, SubnetSpec, UserSpec } from './spec.ts';
 
 /** What the token of a cluster says, once its signature is verified; times in seconds. */
@@ -149,8 +149,8 @@ export type AccountState = {
   readonly calls: CallRecord[];
   /** Request ids of calls whose answer has not arrived yet (or never will: the process died). */
   readonly inFlight: Set<string>;
-  /** `<Sid> of <policy>` of every statement that has allowed something. */
-  readonly usedStatements: Set<string>;
+  /** What has been allowed of the call that is being carried out. */
+  readonly deciding: Decision[];
 };
 
 export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world' | 'verifyToken' | 'events'>): AccountState {
@@ -175,7 +175,7 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     clientTokens: new Map(),
     calls: [],
     inFlight: new Set(),
-    usedStatements: new Set(),
+    deciding: [],
   };
   for (const bucket of spec.buckets) state.buckets.set(bucket.name, createBucket(bucket, parts.world.now()));
   return state;

@@ -42,7 +42,7 @@ export function assumeRoleWithWebIdentity(
   const { roleArn, sessionName } = request;
   const verdict = evaluateAssumeRoleWithWebIdentity({ roleArn, sessionName, trust: role.trust, providerArn: provider.arn, issuer, claims });
   if (verdict.decision !== 'Allow') return refused;
-  state.usedStatements.add(verdict.because);
+  state.deciding.push(...verdict.allowed);
   return openSession(state, request, {
     ...(role.spec.tags === undefined ? {} : { tags: role.spec.tags }),
     federatedProvider: provider.arn,
@@ -71,7 +71,7 @@ export function assumeRole(
     ...(tags === undefined ? {} : { tags }),
   });
   if (verdict.decision !== 'Allow') return err(refusal(caller, verdict.action, roleArn));
-  state.usedStatements.add(verdict.because);
+  state.deciding.push(...verdict.allowed);
   return openSession(state, request, { tags: { ...role.spec.tags, ...tags } });
 }
 

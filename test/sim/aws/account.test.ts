@@ -24,12 +24,18 @@ test('an account that fits the manifests', () => {
       'acme-master',
       'acme-worker',
       'elastic-runtime/finance.analytics.node',
-      'orders-reader',
       'clicks-reader',
+      'orders-reader',
     ].map(role),
   );
   assert.deepEqual(names(spec.buckets), ['acme-staging', 'acme-logs', 'acme-orders', 'acme-warehouse', 'acme-clicks', 'acme-lake']);
-  assert.deepEqual(spec.keys, [{ arn: kmsKeyArn, enabled: true }]);
+  assert.deepEqual(
+    spec.keys.map(({ arn, enabled }) => [arn, enabled]),
+    [[kmsKeyArn, true]],
+  );
+  // The organization's own places are guarded as the generator says; the others are somebody else's.
+  assert.deepEqual(names(spec.buckets.filter(({ policy }) => policy !== undefined)), ['acme-staging', 'acme-logs']);
+  assert.ok(JSON.stringify(spec.keys[0]?.policy).includes('UseThroughS3AsIamPoliciesOfTheAccountSay'));
   assert.deepEqual(
     spec.users.map(({ arn, accessKeyId }) => [arn, accessKeyId]),
     [[`arn:aws:iam::${account}:user/finance-warehouse`, 'AKIAEXAMPLEWAREHOUSE']],

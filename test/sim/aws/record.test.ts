@@ -100,6 +100,7 @@ const call: CallRecord = {
   caller: 'c',
   roleArn: role('x'),
   sessionName: 's',
+  allowed: [],
   outcome: 'ok',
 };
 const audit: AuditRecord = {

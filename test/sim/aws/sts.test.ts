@@ -229,6 +229,6 @@ test('a session policy cuts what the role may do', async () => {
   assert.match(error.message, /because no session policy allows the s3:DeleteObject action$/);
   assert.match(
     (await failed(at, at.aws.s3.listObjects(worker, { bucket: 'acme-staging', prefix: '' }))).message,
-    /no identity-based policy/,
+    /explicit deny in a resource-based policy/,
   );
 });
