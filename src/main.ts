@@ -58,6 +58,7 @@ async function runOperator(config: OperatorConfig, telemetry: ProcessTelemetry, 
     alive: {},
     ready: {
       process: () => (stop.aborted ? 'is stopping' : undefined),
+      audit: telemetry.audit.refusal,
       caches: () => (caches.every((cache) => cache.hasSynced()) ? undefined : 'are not filled yet'),
     },
     metrics: telemetry.metrics,
@@ -252,7 +253,11 @@ async function operatorProcess(args: readonly string[]): Promise<number> {
   }
   if (outcome.kind === 'wrong') return refuse(outcome.line);
   const { config } = outcome;
-  const telemetry = createTelemetry({ level: config.logLevel, base: { instance: hostname() } });
+  const opened = openTelemetry(config);
+  if (typeof opened === 'string') return refuse(opened);
+  const telemetry = opened;
+  // However the process ends: what is recorded is written.
+  process.on('exit', telemetry.audit.drain);
   const die = (what: string) => (error: unknown) => {
     telemetry.log('error', what, { error });
     process.exit(1);
@@ -269,12 +274,22 @@ async function operatorProcess(args: readonly string[]): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
   try {
     await runOperator(config, telemetry, stop.signal);
+    await telemetry.audit.flush();
     telemetry.log('info', 'stopped');
     return 0;
   } catch (error) {
     if (error instanceof WrongConfiguration) return refuse(error.message);
     telemetry.log('error', 'cannot go on', { error });
     return 1;
+  }
+}
+
+function openTelemetry({ logLevel: level, auditFile }: OperatorConfig): ProcessTelemetry | string {
+  try {
+    return createTelemetry({ level, base: { instance: hostname() }, ...(auditFile !== undefined && { auditFile }) });
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    return `--audit-file=${JSON.stringify(auditFile)}: cannot be opened (${why}); give a file in a directory that this process may write`;
   }
 }
 

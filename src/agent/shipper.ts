@@ -1,3 +1,4 @@
+import { accessNote } from '../core/audit/attribution.ts';
 import { backoffDelay } from '../machinery/backoff.ts';
 import type { AwsResult, S3Port } from '../ports/aws/index.ts';
 import type { BrokerAnswer } from '../ports/broker.ts';
@@ -123,7 +124,8 @@ export function createShipper(options: ShipperOptions): Shipper {
     { sequence }: Chunk,
     body: Uint8Array,
   ): Promise<AwsResult<unknown>> {
-    const subject = { runtime: target.runtime, job: `${target.namespace}/${target.job}`, node };
+    const access = accessNote({ identity: grant.identity, nodeAgent: true });
+    const subject = { runtime: target.runtime, job: `${target.namespace}/${target.job}`, node, ...(access && { access }) };
     const key = `${target.keyPrefix}/${container}/${chunkName(sequence)}`;
     return options
       .s3(region)

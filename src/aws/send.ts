@@ -1,6 +1,7 @@
-import type { AuditPort, AwsPort, AwsResult, Grant, Subject } from '../ports/aws/index.ts';
+import type { AuditPort, AwsError, AwsPort, AwsResult, Grant, Subject } from '../ports/aws/index.ts';
+import { type CallFacts, recordOf } from '../ports/aws/record.ts';
 import type { Clock } from '../ports/clock.ts';
-import { err, ok } from '../ports/result.ts';
+import { err, ok, type Result } from '../ports/result.ts';
 import { toAwsError } from './errors.ts';
 import { type CallContext, callContext, GrantGone } from './signer.ts';
 import type { Throttle } from './throttle.ts';
@@ -61,30 +62,41 @@ export function createSend(parts: {
 }): Send {
   const { audit, auditOf, clock, throttle, vault } = parts;
 
-  function record(call: Call, outcome: string, requestId: string | undefined): void {
-    const { actor } = call;
-    audit.record({
-      time: new Date(clock.now()).toISOString(),
-      runtime: actor.subject.runtime,
-      ...(actor.subject.job !== undefined && { job: actor.subject.job }),
-      ...(actor.subject.node !== undefined && { node: actor.subject.node }),
-      identity: actor.identity,
-      chain: actor.chain,
-      sessionName: actor.sessionName,
-      ...auditOf(call.method, call.request as never),
-      outcome,
-      ...(requestId !== undefined && { requestId }),
-    });
+  /** Resolves once the record is accepted by the stream; answers what is wrong where it is not. */
+  async function recorded(
+    call: Call,
+    startedAt: number,
+    result: CallFacts['result'],
+    requestId: string | undefined,
+  ): Promise<Result<void, AwsError>> {
+    const { subject, identity, chain, sessionName } = call.actor;
+    const durationMs = clock.monotonic() - startedAt;
+    const shown = auditOf(call.method, call.request as never);
+    try {
+      await audit.record(
+        recordOf({ subject, identity, chain, sessionName, ...shown, endedAt: clock.now(), durationMs, result, requestId }),
+      );
+      return ok(undefined);
+    } catch (thrown) {
+      const why = thrown instanceof Error ? thrown.message : String(thrown);
+      const message = `${shown.action} was carried out or may have been, and its audit record could not be written: ${why}`;
+      return err({ kind: 'Unavailable', code: 'AuditNotWritten', message, ...(requestId !== undefined && { requestId }) });
+    }
   }
 
   async function attempt<T extends Answer>(call: Call, run: (abortSignal: AbortSignal) => Promise<T>): Promise<AwsResult<T>> {
+    const refusal = audit.refusal?.();
+    if (refusal !== undefined) {
+      return err({ kind: 'Unavailable', code: 'AuditUnavailable', message: `no call is made that cannot be recorded: ${refusal}` });
+    }
     const context: CallContext = { grant: call.actor.grant, sent: false };
     const timeout = new AbortController();
     const cancelTimeout = clock.after(call.timeoutMs ?? DEFAULT_TIMEOUT_MS, () => timeout.abort());
+    const startedAt = clock.monotonic();
     try {
       const answer = await callContext.run(context, () => run(timeout.signal));
-      record(call, 'ok', answer.$metadata.requestId);
-      return ok(answer);
+      const written = await recorded(call, startedAt, { ok: true }, answer.$metadata.requestId);
+      return written.ok ? ok(answer) : written;
     } catch (thrown) {
       if (thrown instanceof GrantGone) {
         return GRANT_ENDED;
@@ -93,8 +105,13 @@ export function createSend(parts: {
       if (!context.sent) {
         return err({ ...error, kind: 'Invalid' });
       }
-      record(call, error.kind === 'Network' ? 'no-answer' : error.code, error.requestId);
-      return err(error);
+      const written = await recorded(
+        call,
+        startedAt,
+        { ok: false, code: error.code, unanswered: error.kind === 'Network' },
+        error.requestId,
+      );
+      return written.ok ? err(error) : written;
     } finally {
       cancelTimeout();
     }

@@ -22,6 +22,8 @@ export type OperatorConfig = {
     | undefined;
   readonly health: Address;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Undefined: stdout. */
+  readonly auditFile: string | undefined;
   readonly registrationTimeoutMs: number;
   readonly logFlushTimeoutMs: number;
   readonly garbagePeriodMs: number;
@@ -74,6 +76,7 @@ function assemble(values: Values<typeof operatorFlags>, readFile: (path: string)
     broker,
     health: values['health-address'],
     logLevel: values['log-level'],
+    auditFile: values['audit-file'],
     registrationTimeoutMs: values['registration-timeout'],
     logFlushTimeoutMs: values['log-flush-timeout'],
     garbagePeriodMs: values['garbage-period'],

@@ -98,6 +98,11 @@ export const operatorFlags = {
     default: 'info',
     parse: oneOf(['debug', 'info', 'warn', 'error']),
   },
+  'audit-file': {
+    value: 'FILE',
+    help: 'Where audit records are appended, one JSON object a line. Rotated by the platform. Default: stdout, among the log lines, with "audit": true.',
+    parse: text(/^\/.*[^/]$/, 'give the absolute path of a file'),
+  },
   'registration-timeout': {
     value: 'DURATION',
     help: 'A launched instance that has not joined the cluster by then is ended.',

@@ -13,13 +13,15 @@ export function createAuditLog(sink: AuditPort): AuditLog {
   const byJob = new Map<string, AuditRecord[]>();
   const keyOf = (runtime: string, job: string): string => `${runtime} ${job}`;
   return {
+    refusal: () => sink.refusal?.(),
     record(record) {
-      sink.record(record);
-      if (record.job === undefined) return;
+      const written = sink.record(record);
+      if (record.job === undefined) return written;
       const key = keyOf(record.runtime, record.job);
       const records = byJob.get(key) ?? [];
       if (records.length < recordsPerJob) records.push(record);
       byJob.set(key, records);
+      return written;
     },
     ofJob: (runtime, job) => byJob.get(keyOf(runtime, job)) ?? [],
     forgetJob(runtime, job) {

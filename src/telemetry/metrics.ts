@@ -52,6 +52,13 @@ export const metrics: Readonly<Record<string, Metric>> = {
   agent_log_failures_total: { kind: 'counter', labels: [], help: 'Pieces of logs that could not be read or stored, and are tried again.' },
   agent_log_gaps_total: { kind: 'counter', labels: [], help: 'Places where a log was gone before it could be read.' },
   agent_grow_failures_total: { kind: 'counter', labels: [], help: 'File systems that could not be made as large as their disk.' },
+  audit_records_total: {
+    kind: 'counter',
+    labels: ['result'],
+    help: 'Audit records: written before their call was done, or late (their call failed for it).',
+  },
+  audit_pending_records: { kind: 'gauge', labels: [], help: 'Audit records that wait to be written.' },
+  audit_refusing: { kind: 'gauge', labels: [], help: '1 while no AWS call is made because its record could not be written.' },
   aws_calls_total: {
     kind: 'counter',
     labels: ['action', 'outcome'],

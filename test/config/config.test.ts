@@ -23,6 +23,7 @@ test('the least that must be said, and the defaults', () => {
     broker: undefined,
     health: { host: undefined, port: 8080 },
     logLevel: 'info',
+    auditFile: undefined,
     registrationTimeoutMs: 900_000,
     logFlushTimeoutMs: 120_000,
     garbagePeriodMs: 300_000,

@@ -104,7 +104,7 @@ const record: AuditRecord = {
 
 test('each audit record is one line, at every level, and one call counted', async () => {
   const { telemetry, lines } = recorder('error');
-  telemetry.audit.record(record);
+  await telemetry.audit.record(record);
   assert.deepEqual(lines(), [{ level: 'info', ...record, audit: true, message: 'worker s3:PutObject AccessDenied', instance: 'one' }]);
   assert.match(await telemetry.metrics.text(), /^elastic_runtime_aws_calls_total\{action="s3:PutObject",outcome="AccessDenied"\} 1$/m);
 });

@@ -52,11 +52,19 @@ export function createRemoteSecrets(options: RemoteOptions): RemoteSecrets {
     }
   }
 
+  /** The row of the access plan, as far as a pod knows it: which connection the value belongs to. */
+  function onBehalfOf(about: string): Subject {
+    const [, name] = /^connection (.+)$/.exec(about) ?? [];
+    if (name === undefined) return subject;
+    const rule = 'run-connection-secret: the worker role reads it, below its organization and namespace';
+    return { ...subject, access: { phase: 'Run', resource: `connection-secret:${name}`, rule } };
+  }
+
   return {
     async read(about, origin) {
       const grant = await worker(about);
       if (!grant.ok) return grant;
-      const caller = { grant: grant.value, subject };
+      const caller = { grant: grant.value, subject: onBehalfOf(about) };
       const answer = await retried(() =>
         origin.kind === 'parameterStore'
           ? aws.ssm.getParameter(caller, { name: origin.name })

@@ -24,6 +24,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import { type AccessFailure, awsFailure, kubernetesFailure } from './failure.ts';
 import { createInputWatch, type GrantInput } from './inputs.ts';
 import { readSecretKey } from './secret.ts';
+import { subjectOf } from './subject.ts';
 
 export type GrantRequest = {
   readonly runtime: Stored<ElasticRuntime>;
@@ -90,11 +91,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   return {
     async obtain(request) {
       const steps = stepsOf(request);
-      const subject: Subject = {
-        runtime: `${request.runtime.metadata.namespace}/${request.runtime.metadata.name}`,
-        ...(request.job && { job: `${request.job.namespace}/${request.job.name}` }),
-        ...(request.node !== undefined && { node: request.node }),
-      };
+      const subject = subjectOf(request, options.clusterName);
       const policy = request.policy === undefined ? cut(request) : ok(request.policy);
       if (!policy.ok) return policy;
       const grant = await chain(request, subject, steps, policy.value);

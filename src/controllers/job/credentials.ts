@@ -5,6 +5,7 @@ import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, kubernetesFailure } from '../identity/failure.ts';
 import { readSecretKey } from '../identity/secret.ts';
+import { subjectOf } from '../identity/subject.ts';
 import { type JobTools, type JobView, onBehalf } from './tools.ts';
 
 /** Values of a connection's secret, from wherever it says; they stay in this process's memory for one use. */
@@ -58,11 +59,13 @@ export async function withKeys<T>(
   tools: JobTools,
   view: JobView,
   connection: Connection,
+  /** Of the access plan. */
+  resource: string,
   run: (aws: AwsPort, caller: Caller) => Promise<Result<T, AccessFailure>>,
 ): Promise<Result<T, AccessFailure>> {
   const values = await openSecret(tools, view, connection);
   if (!values.ok) return values;
-  const identity = `connectionCredentials:${connection.name}`;
+  const identity = `connectionCredentials:${connection.name}` as const;
   const { aws_access_key_id: accessKeyId, aws_secret_access_key: secretAccessKey, aws_session_token: sessionToken } = values.value;
   if (!accessKeyId || !secretAccessKey) {
     const message = `the secret of connection ${connection.name} needs the keys aws_access_key_id and aws_secret_access_key`;
@@ -70,9 +73,8 @@ export async function withKeys<T>(
   }
   const aws = tools.context.aws(view.runtime.spec.region);
   const grant: Grant = aws.sts.staticGrant(identity, { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) });
-  const { name, namespace } = view.job.metadata;
   try {
-    return await run(aws, { grant, subject: { runtime: `${namespace}/${view.runtime.metadata.name}`, job: `${namespace}/${name}` } });
+    return await run(aws, { grant, subject: subjectOf(onBehalf(view, identity, resource), tools.context.settings.clusterName) });
   } finally {
     aws.sts.release(grant);
   }

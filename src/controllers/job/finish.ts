@@ -112,7 +112,7 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
   ];
   for (const { location, text, type } of documents) {
     const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
-    const request = onBehalf(view, 'agent');
+    const request = onBehalf(view, 'agent', 'log:agent');
     const stored = await actAs(context, request, at, (aws, caller) =>
       aws.s3.putObject(caller, {
         ...location,

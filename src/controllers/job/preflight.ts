@@ -91,7 +91,7 @@ function check(
     ({ authentication }) => authentication.kind === 'credentials' && authentication.identity === identity,
   );
   if (connection === undefined) return probe(tools.context, onBehalf(view, identity, resource), target);
-  return withKeys(tools, view, connection, (aws, caller) => probeWith(aws, caller, target));
+  return withKeys(tools, view, connection, resource, (aws, caller) => probeWith(aws, caller, target));
 }
 
 async function checkConnection(
@@ -116,7 +116,7 @@ async function checkConnection(
   }
   // No bucket to probe: that the identity can be had at all is what can be said.
   if (connection.authentication.kind === 'credentials') {
-    return withKeys(tools, view, connection, async (aws, caller) => {
+    return withKeys(tools, view, connection, row.resource, async (aws, caller) => {
       const who = await aws.sts.getCallerIdentity(caller);
       return who.ok
         ? who

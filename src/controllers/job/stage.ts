@@ -61,7 +61,7 @@ async function stage(tools: JobTools, view: JobView, dependency: Dependency): Pr
   }
   const location = stagedAt(view, dependency.path);
   const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
-  return actAs(tools.context, onBehalf(view, 'operator'), at, (aws, caller) =>
+  return actAs(tools.context, onBehalf(view, 'operator', 'dependencies'), at, (aws, caller) =>
     aws.s3.putObject(caller, { ...location, body: body.value, kmsKeyArn: view.runtime.spec.staging.kmsKeyArn }),
   );
 }
@@ -82,7 +82,7 @@ async function read(tools: JobTools, view: JobView, dependency: Dependency): Pro
   const identity =
     view.plan.rows.find(({ resource, phase }) => phase === 'Run' && resource === `dependency:${dependency.path}`)?.identity ?? 'worker';
   const request = { ...location, maxBytes: dependencyBytes };
-  if (connection?.authentication.kind === 'credentials') return readWithKeys(tools, view, connection, at, request);
+  if (connection?.authentication.kind === 'credentials') return readWithKeys(tools, view, connection, dependency.path, at, request);
   const object = await actAs(tools.context, onBehalf(view, identity, `dependency:${dependency.path}`), at, (aws, caller) =>
     aws.s3.getObject(caller, request),
   );
@@ -93,10 +93,11 @@ function readWithKeys(
   tools: JobTools,
   view: JobView,
   connection: Connection,
+  path: string,
   at: { readonly action: string; readonly resource: string },
   request: { readonly bucket: string; readonly key: string; readonly maxBytes: number },
 ): Promise<Result<Uint8Array, AccessFailure>> {
-  return withKeys(tools, view, connection, async (aws, caller) => {
+  return withKeys(tools, view, connection, `dependency:${path}`, async (aws, caller) => {
     const object = await aws.s3.getObject(caller, request);
     return object.ok ? ok(object.value.body) : err(awsFailure({ identity: caller.grant.identity, chain: [], ...at }, object.error));
   });
@@ -121,7 +122,7 @@ async function readConfigMap(
 /** Takes the job's folder out of staging, as operator; what is kept of a job are its logs and its record of accesses. */
 export async function clearStaged(tools: JobTools, view: JobView): Promise<Result<void, AccessFailure>> {
   const folder = jobPrefix(folderOf(view.runtime, 'staging'), { name: view.job.metadata.name, uid: view.job.metadata.uid });
-  const request = onBehalf(view, 'operator');
+  const request = onBehalf(view, 'operator', 'dependencies');
   for (;;) {
     const page = await actAs(
       tools.context,

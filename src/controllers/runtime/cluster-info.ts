@@ -32,7 +32,7 @@ export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRun
   const location = clusterInfoKey(folderOf(runtime, 'staging'));
   const body = new TextEncoder().encode(clusterInfo(runtime, tools.context.settings.clusterName));
   const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
-  return actAs(tools.context, { runtime, identity: 'operator' }, at, (aws, caller) =>
+  return actAs(tools.context, { runtime, identity: 'operator', resource: 'cluster-info' }, at, (aws, caller) =>
     aws.s3.putObject(caller, { ...location, body, contentType: 'application/json', kmsKeyArn: runtime.spec.staging.kmsKeyArn }),
   );
 }
@@ -40,7 +40,7 @@ export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRun
 export function deleteClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
   const location = clusterInfoKey(folderOf(runtime, 'staging'));
   const at = { action: 's3:DeleteObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
-  return actAs(tools.context, { runtime, identity: 'operator' }, at, async (aws, caller) => {
+  return actAs(tools.context, { runtime, identity: 'operator', resource: 'cluster-info' }, at, async (aws, caller) => {
     const answer = await aws.s3.deleteObject(caller, location);
     return !answer.ok && answer.error.code === 'NoSuchBucket' ? ok(undefined) : answer;
   });

@@ -33,7 +33,7 @@ export async function verifyAccess(tools: RuntimeTools, runtime: Stored<ElasticR
     checks.push(
       probe(
         context,
-        { runtime, identity: 'worker' },
+        { runtime, identity: 'worker', resource: location === 'logs' ? 'log' : 'staging' },
         {
           folder,
           kmsKeyArn: runtime.spec[location].kmsKeyArn,
@@ -64,7 +64,7 @@ export async function readInitScript(
   if (initScript === undefined) return ok(undefined);
   const [, , bucket = '', ...key] = initScript.uri.split('/');
   const at = { action: 's3:GetObject', resource: `arn:aws:s3:::${bucket}/${key.join('/')}` };
-  const object = await actAs(tools.context, { runtime, identity: 'master' }, at, (aws, caller) =>
+  const object = await actAs(tools.context, { runtime, identity: 'master', resource: 'init-script' }, at, (aws, caller) =>
     aws.s3.getObject(caller, { bucket, key: key.join('/'), maxBytes: initScriptBytes }),
   );
   if (!object.ok) return object;

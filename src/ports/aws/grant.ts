@@ -1,3 +1,5 @@
+import type { AccessNote } from '../../core/audit/attribution.ts';
+
 /**
  * A grant: temporary (or static) credentials, held by the adapter's vault and known here by a handle only. Nothing in this type is a secret;
  * the adapter opens the sealed material to sign one call.
@@ -17,12 +19,16 @@ export type Grant = {
 
 /** On whose behalf a call is made: goes into the audit record. */
 export type Subject = {
+  /** Name of the Kubernetes cluster */
+  readonly cluster?: string;
   /** `<namespace>/<name>` of the ElasticRuntime */
   readonly runtime: string;
   /** `<namespace>/<name>` of the ElasticJob */
   readonly job?: string;
   /** Name of the ElasticNode */
   readonly node?: string;
+  /** The row of the access plan that the call belongs to. */
+  readonly access?: AccessNote;
 };
 
 /** Who calls: a grant, on behalf of a subject. */

@@ -2,6 +2,7 @@ import { auditOf } from '../../core/policy/audit.ts';
 import type { AwsCalls, AwsMethod } from '../../core/policy/calls.ts';
 import { accountOf, callerArn } from '../../core/policy/principal.ts';
 import type { AuditPort, AwsError, AwsPort, AwsResult, Caller, Grant, Subject } from '../../ports/aws/index.ts';
+import { recordOf } from '../../ports/aws/record.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { SimulatedProcess } from '../world.ts';
 import type { Authenticated } from './authorize.ts';
@@ -46,6 +47,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
     const { method, request } = incoming;
     const shown = auditOf(method, request);
     const sent: string[] = [];
+    const startedAt = process.clock.monotonic();
     const note = (answer: Answer<T>): Answer<T> => {
       sent.push(answer.requestId);
       state.inFlight.add(answer.requestId);
@@ -58,19 +60,26 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
       { lost: () => undefined, busy: () => note(refuseBusy<M, T>(state, incoming, actor.sessionName)) },
     );
     for (const requestId of sent) state.inFlight.delete(requestId);
-    const { job, node } = actor.subject;
-    audit.record({
-      time: new Date(process.clock.now()).toISOString(),
-      runtime: actor.subject.runtime,
-      ...(job === undefined ? {} : { job }),
-      ...(node === undefined ? {} : { node }),
-      identity: actor.identity,
-      chain: actor.chain,
-      sessionName: actor.sessionName,
-      ...shown,
-      outcome: answer === undefined ? 'no-answer' : answer.result.ok ? 'ok' : answer.result.error.code,
-      ...(answer === undefined ? {} : { requestId: answer.requestId }),
-    });
+    const { subject, identity, chain, sessionName } = actor;
+    const result =
+      answer === undefined
+        ? ({ ok: false, code: noAnswer.code, unanswered: true } as const)
+        : answer.result.ok
+          ? ({ ok: true } as const)
+          : ({ ok: false, code: answer.result.error.code, unanswered: false } as const);
+    await audit.record(
+      recordOf({
+        subject,
+        identity,
+        chain,
+        sessionName,
+        ...shown,
+        result,
+        endedAt: process.clock.now(),
+        durationMs: process.clock.monotonic() - startedAt,
+        requestId: answer?.requestId,
+      }),
+    );
     if (answer === undefined) return err(noAnswer);
     return answer.result.ok ? answer.result : err({ ...answer.result.error, requestId: answer.requestId });
   }

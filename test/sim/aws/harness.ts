@@ -87,7 +87,7 @@ export function bench(options: BenchOptions = {}): Bench {
   const simulated = createAwsAccount(spec, { world, verifyToken, ...(options.events === undefined ? {} : { events: options.events }) });
   const process = world.startProcess('operator');
   const audits: AuditRecord[] = [];
-  const aws = simulated.awsFor(process, { record: (record) => audits.push(record) });
+  const aws = simulated.awsFor(process, { record: (record) => void audits.push(record) });
   return {
     world,
     account: simulated,

@@ -20,7 +20,7 @@ async function life(seed: number) {
       dead.add(process.name);
       world.schedule(1000, 'restart', start);
     });
-    const aws = simulated.awsFor(process, { record: (record) => audits.push(record) });
+    const aws = simulated.awsFor(process, { record: (record) => void audits.push(record) });
     async function work(): Promise<void> {
       while (calls < 400) {
         calls += 1;
