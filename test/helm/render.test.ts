@@ -183,3 +183,25 @@ for (const [args, message] of refused) {
     assert.match(stderr, message);
   });
 }
+
+test('an audit file has its volume at its directory; without one the audit goes to stdout', async () => {
+  const [plain] = podOf(await render(), 'Deployment').containers;
+  assert.ok(!plain?.args?.some((arg) => arg.startsWith('--audit-file')));
+  const pod = podOf(
+    await render(
+      '--set=operator.audit.file=/var/log/elastic/audit.jsonl',
+      '--set-json=operator.audit.volume={"hostPath":{"path":"/var/log/elastic"}}',
+    ),
+    'Deployment',
+  );
+  const [{ args, volumeMounts }] = pod.containers;
+  assert.ok(args.includes('--audit-file=/var/log/elastic/audit.jsonl'));
+  assert.deepEqual(
+    volumeMounts.filter(({ name }) => name === 'audit'),
+    [{ name: 'audit', mountPath: '/var/log/elastic' }],
+  );
+  assert.deepEqual(
+    (pod.volumes as readonly { readonly name: string }[]).filter(({ name }) => name === 'audit'),
+    [{ name: 'audit', hostPath: { path: '/var/log/elastic' } }],
+  );
+});
