@@ -14,7 +14,7 @@ import { type Document, isAlias, isMap, isNode, parseDocument, visit, type YAMLM
 import { rules } from '../src/core/validation/rules/all.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const CRDS = ['crds/elasticruntimes.yaml', 'crds/elasticjobs.yaml', 'crds/elasticnodes.yaml'];
+const CRDS = ['crds/elasticruntimes.yaml', 'crds/elasticjobs.yaml', 'crds/elasticnodes.yaml', 'crds/elasticaccessrequests.yaml'];
 const HEADER = '// Made from crds/ by scripts/generate.ts: change those and run it again.\n';
 const VALIDATIONS = 'x-kubernetes-validations';
 /** Types that src/api/kubernetes.ts has already. */

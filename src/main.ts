@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Aws, createAws } from './aws/index.ts';
+import { sealer } from './aws/seal.ts';
 import type { BrokerLookup } from './broker/authorize.ts';
 import { createBrokerHandler } from './broker/handler.ts';
 import { type BrokerServer, type Certificate, startBrokerServer } from './broker/server.ts';
@@ -43,6 +44,7 @@ async function runOperator(config: OperatorConfig, telemetry: ProcessTelemetry, 
     clock,
     random,
     telemetry,
+    sealer,
     audit: telemetry.audit,
     instance: hostname(),
     settings: { ...settingsOf(config), catalog },

@@ -1,5 +1,5 @@
 /** The kinds of this API group that have a schema. */
-export type ElasticKind = 'ElasticRuntime' | 'ElasticJob' | 'ElasticNode';
+export type ElasticKind = 'ElasticRuntime' | 'ElasticJob' | 'ElasticNode' | 'ElasticAccessRequest';
 
 /**
  * A structural schema, as a CustomResourceDefinition holds it: the subset that our crds/ use.

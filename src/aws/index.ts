@@ -5,6 +5,7 @@ import { createFleets } from './ec2/fleet.ts';
 import { createInstances } from './ec2/instances.ts';
 import { createLaunchTemplates } from './ec2/launch-templates.ts';
 import { createVolumes } from './ec2/volumes.ts';
+import { createPresign } from './presign.ts';
 import { createS3 } from './s3.ts';
 import { createSecretsManager, createSsm } from './secrets.ts';
 import { type AuditOf, createSend } from './send.ts';
@@ -35,7 +36,11 @@ export function createAws(options: AwsOptions): Aws {
   const ec2 = { client: clients.ec2, send };
   return {
     sts: createSts({ client: clients.sts, send, vault }),
-    s3: createS3({ client: clients.s3, send }),
+    s3: createS3({
+      client: clients.s3,
+      send,
+      presign: createPresign({ ...options, client: clients.s3, vault }),
+    }),
     ec2: { ...createLaunchTemplates(ec2), ...createFleets(ec2), ...createInstances(ec2), ...createVolumes(ec2) },
     ssm: createSsm({ client: clients.ssm, send }),
     secretsManager: createSecretsManager({ client: clients.secretsManager, send }),

@@ -15,7 +15,7 @@ import { actorOf, type Call, type Send } from './send.ts';
 /** Long enough for the largest object that the operator moves in one request. */
 const BODY_TIMEOUT_MS = 120_000;
 
-export function createS3(parts: { readonly client: S3Client; readonly send: Send }): S3Port {
+export function createS3(parts: { readonly client: S3Client; readonly send: Send; readonly presign: S3Port['presignGetObject'] }): S3Port {
   const { client, send } = parts;
 
   function call(caller: Caller, method: Call['method'], request: object): Call {
@@ -72,6 +72,7 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
         Bucket: request.bucket,
         Prefix: request.prefix,
         ...(request.maxKeys !== undefined && { MaxKeys: request.maxKeys }),
+        ...(request.startAfter !== undefined && { StartAfter: request.startAfter }),
         ...(request.continuationToken !== undefined && { ContinuationToken: request.continuationToken }),
         ...(request.expectedBucketOwner !== undefined && { ExpectedBucketOwner: request.expectedBucketOwner }),
       };
@@ -87,6 +88,8 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
         ...(NextContinuationToken !== undefined && { continuationToken: NextContinuationToken }),
       });
     },
+
+    presignGetObject: parts.presign,
 
     async deleteObject(caller, request) {
       const input = location(request);

@@ -1,14 +1,20 @@
 #!/usr/bin/env node
+import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { createOpener } from '../aws/seal.ts';
 import { connectKubernetes } from '../kube/connect.ts';
 import type { ClusterFlags, ClusterIo } from './cluster.ts';
 import { runDemo } from './demo.ts';
 import { runDoctor } from './doctor/doctor.ts';
 import { type ExplainIo, runExplain } from './explain.ts';
 import { addIamCommand } from './iam-command.ts';
+import { runLogs } from './logs.ts';
+import type { ObjectsIo } from './objects.ts';
 import { runPlan } from './plan.ts';
+import { runPreview } from './preview.ts';
 import { runRevoke } from './revoke.ts';
 import { runSimulate } from './simulate.ts';
 
@@ -39,6 +45,19 @@ const clusterIo: ClusterIo = {
     const { namespace, ...kubeconfig } = flags;
     const { port, server, getText, close, namespace: current } = connectKubernetes({ ...kubeconfig, userAgent: 'kubectl-elastic' });
     return { kubernetes: port, namespace: namespace ?? current ?? 'default', server, getText, close };
+  },
+};
+
+const objectsIo: ObjectsIo = {
+  ...clusterIo,
+  createOpener,
+  wait: (ms) => setTimeout(ms),
+  randomName: () => randomBytes(4).toString('hex'),
+  async fetch(url, bytes) {
+    const answer = await fetch(url, bytes === undefined ? {} : { headers: { range: `bytes=0-${Math.max(bytes, 1) - 1}` } });
+    // The URL is as good as the object: it is in no message.
+    if (!answer.ok) throw new Error(`S3 answered ${answer.status} ${/<Code>(\w+)<\/Code>/.exec(await answer.text())?.[1] ?? ''}`.trim());
+    return new Uint8Array(await answer.arrayBuffer());
   },
 };
 
@@ -156,6 +175,24 @@ clusterCommand('revoke <runtime>', 'Ends all access that a runtime and its jobs 
 addIamCommand(program, io, (code) => {
   exitCode = code;
 });
+clusterCommand('logs <job>', "The stored log of a job's agent, master or workers.")
+  .option('--log <whose>', 'agent, master or worker', oneOf('agent', 'master', 'worker'), 'master')
+  .option('--attempt <number>', 'of which attempt; the last one where left out', wholeNumber)
+  .option('-f, --follow', 'print what is added until the job has ended', false)
+  .action(
+    async (
+      job: string,
+      options: ClusterOptions & { readonly log: 'agent' | 'master' | 'worker'; readonly attempt?: number; readonly follow: boolean },
+    ) => {
+      exitCode = await runLogs({ ...options, job }, objectsIo);
+    },
+  );
+
+clusterCommand('preview <job> <connection>', "What lies at the location of a job's connection, and its first rows.")
+  .option('--rows <number>', 'rows to show', wholeNumber, 10)
+  .action(async (job: string, connection: string, options: ClusterOptions & { readonly rows: number }) => {
+    exitCode = await runPreview({ ...options, job, connection }, objectsIo);
+  });
 
 for (const command of program.commands) command.exitOverride();
 try {

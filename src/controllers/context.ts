@@ -1,4 +1,4 @@
-import type { ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
+import type { ElasticAccessRequest, ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
 import type { DaemonSet, Job, Node, Pod, PriorityClass } from '../api/kubernetes.ts';
 import type { Catalog } from '../core/packing/catalog.ts';
 import type { EventRecorder } from '../machinery/event-recorder.ts';
@@ -6,6 +6,7 @@ import type { Store } from '../machinery/store.ts';
 import type { AwsPort } from '../ports/aws/index.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
+import type { Sealer } from '../ports/sealer.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { GrantKeeper } from './identity/grants.ts';
@@ -45,6 +46,7 @@ export type Stores = {
   readonly childJobs: Store<Job, 'job'>;
   readonly daemonSets: Store<DaemonSet>;
   readonly priorityClasses: Store<PriorityClass>;
+  readonly requests: Store<ElasticAccessRequest>;
 };
 
 /** All that the controllers share. */
@@ -54,6 +56,7 @@ export type OperatorContext = {
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
+  readonly sealer: Sealer;
   readonly settings: OperatorSettings;
   readonly stores: Stores;
   readonly grants: GrantKeeper;

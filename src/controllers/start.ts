@@ -8,6 +8,7 @@ import { createWorkQueue, type WorkQueue } from '../machinery/work-queue.ts';
 import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
+import type { Sealer } from '../ports/sealer.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { createAuditLog } from './audit-log.ts';
 import { type OperatorContext, type OperatorSettings, runtimeKey } from './context.ts';
@@ -20,6 +21,7 @@ import { createNodeReconciler } from './node/controller.ts';
 import { createExplanations } from './node/explanations.ts';
 import { createLaunchFailures } from './node/launch-failures.ts';
 import { createProvisioner } from './node/provision.ts';
+import { createRequestReconciler } from './request/controller.ts';
 import { createRuntimeReconciler } from './runtime/controller.ts';
 import { createStores } from './stores.ts';
 import { intentChanged, jobDemandChanged, machineMoved, nodeIntentOrReport, nodeMoved, runtimeMoved } from './triggers.ts';
@@ -32,6 +34,7 @@ export type OperatorParts = {
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
+  readonly sealer: Sealer;
   /** Where every audit record goes at once. */
   readonly audit: AuditPort;
   readonly settings: OperatorSettings;
@@ -59,6 +62,7 @@ export function createOperator(parts: OperatorParts): Operator {
     clock,
     random,
     telemetry,
+    sealer: parts.sealer,
     settings,
     stores,
     audit,
@@ -138,6 +142,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
           stores.childJobs,
           stores.daemonSets,
           stores.priorityClasses,
+          stores.requests,
         ].map((store) => store.synced()),
       )),
     start: () => () => {},
@@ -207,6 +212,12 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       workers: 4,
       reconcile: createVolumeReconciler(context),
       sources: [primarySource(stores.elasticNodes, { when: nodeIntentOrReport }), everything],
+    },
+    {
+      name: 'request',
+      workers: 4,
+      reconcile: createRequestReconciler(context),
+      sources: [primarySource(stores.requests, { when: ({ previous }) => previous === undefined }), everything],
     },
     {
       name: 'garbage',

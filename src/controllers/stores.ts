@@ -3,7 +3,17 @@ import { labels } from '../api/labels.ts';
 import { createInformer, type Informer } from '../machinery/informer.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
-import { daemonSets, elasticJobs, elasticNodes, elasticRuntimes, jobs, nodes, pods, priorityClasses } from '../ports/resources.ts';
+import {
+  daemonSets,
+  elasticAccessRequests,
+  elasticJobs,
+  elasticNodes,
+  elasticRuntimes,
+  jobs,
+  nodes,
+  pods,
+  priorityClasses,
+} from '../ports/resources.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { runtimeKey, type Stores } from './context.ts';
 
@@ -51,6 +61,7 @@ export function createStores(parts: {
     childJobs: createInformer({ ...parts, ...ours, type: jobs, indexes: { job: byJob } }),
     daemonSets: createInformer({ ...parts, type: daemonSets }),
     priorityClasses: createInformer({ ...parts, type: priorityClasses }),
+    requests: createInformer({ ...parts, type: elasticAccessRequests }),
   };
   return {
     stores: {
@@ -62,6 +73,7 @@ export function createStores(parts: {
       childJobs: informers.childJobs.store,
       daemonSets: informers.daemonSets.store,
       priorityClasses: informers.priorityClasses.store,
+      requests: informers.requests.store,
     },
     async run(signal) {
       await Promise.all(Object.values(informers).map((informer: Pick<Informer<never, never>, 'run'>) => informer.run(signal)));

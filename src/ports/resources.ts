@@ -1,4 +1,4 @@
-import type { ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
+import type { ElasticAccessRequest, ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
 import type {
   ConfigMap,
   Container,
@@ -28,6 +28,7 @@ import type { ResourceType } from './kubernetes.ts';
 export const elasticRuntimes = elastic<ElasticRuntime>('ElasticRuntime', 'elasticruntimes', true);
 export const elasticJobs = elastic<ElasticJob>('ElasticJob', 'elasticjobs', true);
 export const elasticNodes = elastic<ElasticNode>('ElasticNode', 'elasticnodes', false);
+export const elasticAccessRequests = elastic<ElasticAccessRequest>('ElasticAccessRequest', 'elasticaccessrequests', true);
 
 export const pods: ResourceType<Pod> = {
   ...core('Pod', 'pods', true),

@@ -3,6 +3,7 @@ import type { AuditRecord } from '../ports/aws/index.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { AwsAccount } from './aws/index.ts';
 import { kubernetesFor, type SimulatedKubernetes } from './kubernetes/cluster.ts';
+import { simulatedSealer } from './sealer.ts';
 import { simulatedSettings } from './settings.ts';
 import type { SimulatedProcess, World } from './world.ts';
 
@@ -43,6 +44,7 @@ export function runOperator(
           return port;
         };
       },
+      sealer: simulatedSealer,
       clock: process.clock,
       random: process.random,
       telemetry: telemetry(world, process, options.keepLogs === true ? logs : undefined),

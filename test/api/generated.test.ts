@@ -12,6 +12,7 @@ const FILES: Readonly<Record<ElasticKind, string>> = {
   ElasticRuntime: 'elasticruntimes',
   ElasticJob: 'elasticjobs',
   ElasticNode: 'elasticnodes',
+  ElasticAccessRequest: 'elasticaccessrequests',
 };
 
 type Crd = {
@@ -80,6 +81,7 @@ const table = [
   { kind: 'ElasticRuntime', scope: 'Namespaced', short: 'ert', columns: ['Ready', 'Nodes', 'Cost', 'Idle', 'Age'] },
   { kind: 'ElasticJob', scope: 'Namespaced', short: 'ejob', columns: ['Phase', 'Security', 'Runtime', 'Workers', 'Waiting', 'Age'] },
   { kind: 'ElasticNode', scope: 'Cluster', short: 'enode', columns: ['Type', 'Zone', 'Capacity', 'Instance', 'Phase', 'Age'] },
+  { kind: 'ElasticAccessRequest', scope: 'Namespaced', short: 'ear', columns: ['Kind', 'Job', 'Phase', 'Identity', 'Age'] },
 ] as const;
 
 for (const { kind, scope, short, columns } of table) {

@@ -23,6 +23,7 @@ const PLURALS: Readonly<Record<ElasticKind, string>> = {
   ElasticRuntime: 'elasticruntimes',
   ElasticJob: 'elasticjobs',
   ElasticNode: 'elasticnodes',
+  ElasticAccessRequest: 'elasticaccessrequests',
 };
 
 let cluster: ControlPlane;

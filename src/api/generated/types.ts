@@ -25,6 +25,14 @@ export type ElasticNode = {
   readonly status?: ElasticNodeStatus;
 };
 
+export type ElasticAccessRequest = {
+  readonly apiVersion: 'elasticruntime.dev/v1alpha1';
+  readonly kind: 'ElasticAccessRequest';
+  readonly metadata: ObjectMeta;
+  readonly spec: ElasticAccessRequestSpec;
+  readonly status?: ElasticAccessRequestStatus;
+};
+
 /**
  * A Secret of the same namespace.
  */
@@ -912,4 +920,75 @@ export type ElasticNodeStatus = {
   readonly internal?: {
     readonly [k: string]: unknown;
   };
+};
+export type ElasticAccessRequestSpec = {
+  /**
+   * Logs: needs the verb poll on the job; Preview: needs the verb preview on it.
+   */
+  readonly kind: 'Logs' | 'Preview';
+  /**
+   * ElasticJob of the same namespace.
+   */
+  readonly job: string;
+  /**
+   * Whose log, of Logs.
+   */
+  readonly log?: 'agent' | 'master' | 'worker';
+  /**
+   * Of which attempt, of Logs; the last one where left out.
+   */
+  readonly attempt?: number;
+  /**
+   * Name of the connection, of Preview.
+   */
+  readonly connection?: string;
+  /**
+   * Objects after this name only: what an earlier answer ended with.
+   */
+  readonly after?: string;
+  /**
+   * Of the key pair that the answer is sealed to: P-256, uncompressed point, base64.
+   */
+  readonly publicKey: string;
+  /**
+   * User name of the author, as the API server knows them: checked at admission, and in the audit.
+   */
+  readonly requestedBy: string;
+};
+export type SealedObject = {
+  /**
+   * Below the folder that was asked for.
+   */
+  readonly name: string;
+  readonly size: number;
+  /**
+   * HPKE (RFC 9180; P-256, HKDF-SHA256, AES-256-GCM): encapsulated key and ciphertext, base64.
+   */
+  readonly sealedUrl: string;
+};
+export type ElasticAccessRequestStatus = {
+  readonly observedGeneration?: number;
+  readonly phase?: 'Answered' | 'Refused';
+  readonly reason?: string;
+  readonly message?: string;
+  /**
+   * As whom the objects are read.
+   */
+  readonly identity?: string;
+  /**
+   * @maxItems 8
+   */
+  readonly chain?: readonly string[];
+  /**
+   * When the URLs end.
+   */
+  readonly expiresAt?: string;
+  /**
+   * @maxItems 100
+   */
+  readonly objects?: readonly SealedObject[];
+  /**
+   * There are objects after the last of these.
+   */
+  readonly more?: boolean;
 };

@@ -12,7 +12,10 @@ type RuleTree = { readonly rules: Rule[]; readonly steps: Map<string, RuleTree> 
 type Json = Readonly<Record<string, unknown>>;
 
 const trees: ReadonlyMap<ElasticKind, RuleTree> = new Map(
-  (['ElasticRuntime', 'ElasticJob', 'ElasticNode'] as const).map((kind) => [kind, treeOf(rules.filter((rule) => rule.kind === kind))]),
+  (['ElasticRuntime', 'ElasticJob', 'ElasticNode', 'ElasticAccessRequest'] as const).map((kind) => [
+    kind,
+    treeOf(rules.filter((rule) => rule.kind === kind)),
+  ]),
 );
 
 function treeOf(chosen: readonly Rule[]): RuleTree {

@@ -19,6 +19,8 @@ export type AuditRecord = {
   readonly planResource?: string;
   /** The rule of the access plan that decided it, as `explain` prints it */
   readonly rule?: string;
+  /** Who asked for it, where a person did: their user name in the cluster. */
+  readonly person?: string;
   /** Who made the call: for a hop, the identity that assumes the next one */
   readonly identity: string;
   readonly chain: readonly string[];

@@ -29,6 +29,8 @@ export type Subject = {
   readonly node?: string;
   /** The row of the access plan that the call belongs to. */
   readonly access?: AccessNote;
+  /** Who asked for it, where a person did: their user name in the cluster. */
+  readonly person?: string;
 };
 
 /** Who calls: a grant, on behalf of a subject. */

@@ -31,9 +31,19 @@ export type S3Port = {
       readonly prefix: string;
       readonly maxKeys?: number;
       readonly continuationToken?: string;
+      /** Keys after this one only. */
+      readonly startAfter?: string;
       readonly expectedBucketOwner?: string;
     },
   ): Promise<AwsResult<{ readonly keys: readonly { readonly key: string; readonly size: number }[]; readonly continuationToken?: string }>>;
+  /**
+   * A URL that reads the one object, without any credentials, until it expires or the caller's session ends. Makes no call (whether it may is judged when the URL
+   * is used) but leaves an audit record with the outcome `presigned`. The URL is a secret.
+   */
+  presignGetObject(
+    caller: Caller,
+    request: ObjectLocation & { readonly expiresSeconds: number },
+  ): Promise<AwsResult<{ readonly url: string }>>;
   /** Deleting what is not there is a success (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html). */
   deleteObject(caller: Caller, request: ObjectLocation): Promise<AwsResult<void>>;
 };

@@ -4,6 +4,7 @@ import type { SimulatedProcess, World } from '../world.ts';
 import { interrupt } from './fleet.ts';
 import { endInstance, isLive, stateOf } from './instances.ts';
 import { createPort } from './port.ts';
+import { fetchPresigned } from './presigned.ts';
 import type { CallRecord } from './record.ts';
 import type { AccountSpec, CapacitySpec, InterruptionSpec, RoleSpec } from './spec.ts';
 import {
@@ -48,6 +49,8 @@ export type AwsAccount = {
   objects(bucket: string): readonly StoredObject[];
   /** Puts an object there as nobody: what was there before, or what somebody else wrote. */
   placeObject(bucket: string, key: string, body: Uint8Array, kmsKeyArn?: string): void;
+  /** A GET of a presigned URL by whoever holds it: the body, or the error's code. */
+  openUrl(url: string): string;
   /** What all instances have cost so far: seconds at the price of their launch, at least a minute each. */
   usd(): number;
   /** The machine shuts itself down; its shutdown behaviour ends the instance. */
@@ -96,6 +99,10 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
     placeObject(bucket, key, body, kmsKeyArn) {
       const object = { key, body, eTag: '"placed"', writtenAt: world.now(), ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }) };
       state.buckets.get(bucket)?.objects.set(key, object);
+    },
+    openUrl(url) {
+      const answer = fetchPresigned(state, url);
+      return answer.ok ? Buffer.from(answer.value.body).toString() : answer.error.code;
     },
     usd: () => usdOf(state),
     shutDown(instanceId) {

@@ -10,6 +10,7 @@ import { type Failure, noAnswer } from './failures.ts';
 import { createFleet } from './fleet.ts';
 import { describeInstances, terminateInstances } from './instances.ts';
 import { type Answer, perform, performUnsigned, type Request, refuseBusy } from './perform.ts';
+import { presigned } from './presigned.ts';
 import { deleteObject, getObject, headObject, listObjects, putObject } from './s3.ts';
 import { getParameter, getSecretValue } from './secrets.ts';
 import type { AccountState, Session } from './state.ts';
@@ -161,6 +162,14 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
         return err({ kind: 'Invalid', code: 'ObjectTooLarge', message });
       },
       headObject: on('s3.headObject', headObject),
+      async presignGetObject(caller, request) {
+        const credentials = vault.open(caller.grant);
+        if (credentials === undefined) return err(grantEnded);
+        const { identity, chain, sessionName } = caller.grant;
+        const facts = { subject: caller.subject, identity, chain, sessionName, ...auditOf('s3.getObject', request), durationMs: 0 };
+        await audit.record({ ...recordOf({ ...facts, result: { ok: true }, endedAt: process.clock.now() }), outcome: 'presigned' });
+        return ok({ url: presigned(credentials, request, process.clock.now(), region) });
+      },
       listObjects: on('s3.listObjects', listObjects),
       deleteObject: on('s3.deleteObject', deleteObject),
     },

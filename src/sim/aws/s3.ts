@@ -75,6 +75,7 @@ type ListRequest = {
   readonly prefix: string;
   readonly maxKeys?: number;
   readonly continuationToken?: string;
+  readonly startAfter?: string;
   readonly expectedBucketOwner?: string;
 };
 
@@ -87,7 +88,8 @@ export function listObjects(
   const refused = authorize(at.state, at.caller, 's3.listObjects', request, at.region);
   if (refused !== undefined) return err(refused);
   const limit = Math.min(request.maxKeys ?? 1000, 1000);
-  const after = request.continuationToken === undefined ? '' : Buffer.from(request.continuationToken, 'base64url').toString();
+  const after =
+    request.continuationToken === undefined ? (request.startAfter ?? '') : Buffer.from(request.continuationToken, 'base64url').toString();
   // Keys are listed in the order of their UTF-8 bytes.
   const matching = [...bucket.value.objects.values()]
     .filter(({ key }) => key.startsWith(request.prefix) && (after === '' || Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0))

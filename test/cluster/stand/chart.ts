@@ -4,7 +4,9 @@ import { waitFor } from '../../controlplane/wait.ts';
 import { type Manifest, parseManifests, toYaml } from './manifests.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const crds = ['elasticruntimes', 'elasticjobs', 'elasticnodes'].map((plural) => `crd/${plural}.elasticruntime.dev`);
+const crds = ['elasticruntimes', 'elasticjobs', 'elasticnodes', 'elasticaccessrequests'].map(
+  (plural) => `crd/${plural}.elasticruntime.dev`,
+);
 
 /** Run by the stand itself, as processes. */
 const notApplied: ReadonlySet<string> = new Set(['Deployment', 'PodDisruptionBudget']);

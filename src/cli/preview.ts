@@ -1,0 +1,83 @@
+import { gunzipSync } from 'node:zlib';
+import { type ClusterFlags, table, withCluster } from './cluster.ts';
+import { askFor, type ObjectsIo, type OpenedObject, userName } from './objects.ts';
+
+export type PreviewArguments = ClusterFlags & {
+  readonly job: string;
+  readonly connection: string;
+  readonly rows: number;
+  readonly output: 'table' | 'json';
+};
+
+/** More than any few rows are long. */
+const headBytes = 256 * 1024;
+
+/**
+ * `kubectl-elastic preview JOB CONNECTION`: what lies at a connection's location, and the first rows of the first object with lines in it, read under the identity
+ * of the Design rule. Answers the exit code: 0 shown, 1 refused, 2 wrong usage.
+ */
+export function runPreview(given: PreviewArguments, io: ObjectsIo): Promise<number> {
+  return withCluster(given, io, async (cluster) => {
+    const person = await userName(cluster);
+    const answer = person.ok
+      ? await askFor(cluster, io, { kind: 'Preview', job: given.job, connection: given.connection, requestedBy: person.value })
+      : person;
+    if (!answer.ok) {
+      io.stderr(answer.error);
+      return 1;
+    }
+    const { identity, chain, objects, more } = answer.value;
+    const first = await firstRows(objects, given.rows, io);
+    if (given.output === 'json') {
+      const listed = objects.map(({ name, size }) => ({ name, size }));
+      io.stdout(JSON.stringify({ identity, chain, objects: listed, more, ...(first !== undefined && first) }, undefined, 2));
+      return 0;
+    }
+    io.stdout(
+      `as ${identity}${chain.length === 0 ? '' : ` (${chain.join(' -> ')})`}: ${objects.length}${more ? ' or more' : ''} object(s)\n`,
+    );
+    io.stdout(
+      table(
+        ['BYTES', 'OBJECT'],
+        objects.map(({ name, size }) => [String(size), name]),
+      ),
+    );
+    if (first !== undefined) io.stdout(`\n${first.object}\n${first.rows.join('\n')}`);
+    else if (objects.length > 0) io.stdout('\nnone of them holds lines of text: rows of binary formats are not shown');
+    return 0;
+  });
+}
+
+async function firstRows(
+  objects: readonly OpenedObject[],
+  rows: number,
+  io: ObjectsIo,
+): Promise<{ readonly object: string; readonly rows: readonly string[] } | undefined> {
+  for (const { name, url, size } of objects.slice(0, 3)) {
+    const head = await io.fetch(url, Math.min(size, headBytes));
+    const text = textOf(head);
+    if (text === undefined) continue;
+    const lines = text.split(/\r?\n/);
+    const whole = size <= head.byteLength ? lines.filter((line, index) => line !== '' || index < lines.length - 1) : lines.slice(0, -1);
+    return { object: name, rows: whole.slice(0, rows) };
+  }
+  return undefined;
+}
+
+/** Undefined for what is no text: a NUL, or bytes that are no UTF-8. */
+function textOf(head: Uint8Array): string | undefined {
+  const bytes = head[0] === 0x1f && head[1] === 0x8b ? inflated(head) : head;
+  if (bytes === undefined || bytes.includes(0)) return undefined;
+  // The last character may be cut.
+  const text = new TextDecoder('utf-8').decode(bytes);
+  return text.slice(0, -4).includes('\uFFFD') ? undefined : text;
+}
+
+/** The head of a gzip file has no end: what there is of it is enough. */
+function inflated(head: Uint8Array): Uint8Array | undefined {
+  try {
+    return gunzipSync(head, { finishFlush: 2 });
+  } catch {
+    return undefined;
+  }
+}

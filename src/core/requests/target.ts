@@ -1,0 +1,107 @@
+import type { ElasticAccessRequest, ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
+import { jobPrefix, logPrefix, organizationPrefix, parseS3Uri, runtimePrefix, type S3Folder, within } from '../access/locations.ts';
+import type { AccessPlan } from '../access/plan.ts';
+import type { Caller } from '../access/routes.ts';
+import type { AccessRow } from '../access/vocabulary.ts';
+import { type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
+import { malformed, type Parsed, parsed } from '../quantity/outcome.ts';
+
+/** What a request for access comes to: one folder, read as the identity that the plan's rule names, and nothing else. */
+export type RequestTarget = {
+  /** The row of the plan that allows it. */
+  readonly row: AccessRow;
+  readonly caller: Caller;
+  readonly folder: S3Folder;
+  readonly expectedBucketOwner?: string;
+  /** Read and list below the folder: what the session is cut to. */
+  readonly policy: string;
+};
+
+/** Objects of a location whose key is not named may be encrypted with any: only through S3, and only for these objects. */
+const anyKey = '*';
+
+/** Logs are read by the Poll rule, a connection's objects by the Design rule. The reason says what the person can do instead. */
+export function targetOf(
+  request: Pick<ElasticAccessRequest, 'spec'>,
+  of: {
+    readonly runtime: ElasticRuntime;
+    readonly job: ElasticJob & { readonly metadata: { readonly uid: string } };
+    readonly plan: AccessPlan;
+  },
+): Parsed<RequestTarget> {
+  return request.spec.kind === 'Logs' ? logs(request, of) : preview(request, of);
+}
+
+function logs({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, job, plan }: Parameters<typeof targetOf>[1]): Parsed<RequestTarget> {
+  const row = plan.rows.find(({ phase, resource, action }) => phase === 'Poll' && resource === 'log' && action === 'read');
+  if (row === undefined) return malformed('the plan of the job has no row for polling its logs');
+  const { uri, kmsKeyArn } = runtime.spec.logs;
+  const { organization } = runtime.spec;
+  const { namespace = 'default', name } = runtime.metadata;
+  const root = runtimePrefix(uri, { organization, namespace, runtime: name });
+  if (!root.ok) return root;
+  const last = job.status?.attempts ?? 1;
+  const attempt = spec.attempt ?? last;
+  if (attempt > last) return malformed(`the job has had ${last} attempt(s), not ${attempt}`);
+  const folder = logPrefix(jobPrefix(root.value, { name: job.metadata.name, uid: job.metadata.uid }), attempt, spec.log ?? 'master');
+  const cut = readOnly(runtime, folder, kmsKeyArn);
+  return cut.ok ? parsed({ row, caller: 'operatorPod', folder, policy: cut.value.policy }) : malformed(cut.reason);
+}
+
+function preview({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, plan }: Parameters<typeof targetOf>[1]): Parsed<RequestTarget> {
+  const connection = plan.connections.find(({ name }) => name === spec.connection);
+  if (connection === undefined) {
+    const known = plan.connections.map(({ name }) => name).join(', ');
+    return malformed(`the job has no connection ${spec.connection}: it has ${known === '' ? 'none' : known}`);
+  }
+  const { location, connector, kmsKeyArn, expectedBucketOwner } = connection.spec;
+  const row = plan.rows.find(({ phase, resource }) => phase === 'Design' && resource === `connection:${connection.name}`);
+  if (row === undefined || row.identity.startsWith('connectionProperties:') || location?.startsWith('s3://') !== true) {
+    return malformed(`connection ${connection.name} (${connector}) has no objects in S3 to look at: use the client of its system`);
+  }
+  const folder = parseS3Uri(location);
+  if (!folder.ok) return folder;
+  const foreign = foreignFolder(runtime, folder.value);
+  if (foreign !== undefined) return malformed(foreign);
+  const cut = readOnly(runtime, folder.value, kmsKeyArn ?? anyKey);
+  if (!cut.ok) return malformed(cut.reason);
+  return parsed({
+    row,
+    caller: 'designer',
+    folder: folder.value,
+    policy: cut.value.policy,
+    ...(expectedBucketOwner !== undefined && { expectedBucketOwner }),
+  });
+}
+
+/** A location of somebody's choice must not show what other organizations keep beside this one, though the agent role may be shared with them. */
+function foreignFolder(runtime: ElasticRuntime, folder: S3Folder): string | undefined {
+  for (const field of ['staging', 'logs'] as const) {
+    const root = parseS3Uri(runtime.spec[field].uri);
+    const own = organizationPrefix(runtime.spec[field].uri, runtime.spec.organization);
+    if (!root.ok || !own.ok || root.value.bucket !== folder.bucket) continue;
+    const touches = same(root.value, folder) || within(root.value, folder) || within(folder, root.value);
+    if (touches && !same(own.value, folder) && !within(own.value, folder))
+      return `the location lies in spec.${field} of the runtime, but not below its organization ${runtime.spec.organization}`;
+  }
+  return undefined;
+}
+
+function same(one: S3Folder, other: S3Folder): boolean {
+  return one.bucket === other.bucket && one.key === other.key;
+}
+
+function readOnly(runtime: ElasticRuntime, { bucket, key }: S3Folder, kmsKeyArn: string | undefined): Parsed<SessionPolicy> {
+  const partition = runtime.spec.identities.agent.roleArn.split(':')[1] ?? 'aws';
+  return sessionPolicyFor({
+    partition,
+    region: runtime.spec.region,
+    objects: [{ bucket, folders: [key], actions: ['read', 'list'], ...(kmsKeyArn !== undefined && { kmsKeyArn }) }],
+  });
+}
+
+/** The name of an object below its folder; undefined for what is no object below it (the folder's own marker). */
+export function nameBelow(folder: S3Folder, key: string): string | undefined {
+  const prefix = folder.key === '' ? '' : `${folder.key}/`;
+  return key.startsWith(prefix) && key.length > prefix.length ? key.slice(prefix.length) : undefined;
+}
