@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { type Catalog, type CatalogType, readCatalog } from '../../src/core/packing/catalog.ts';
 import type { PackingPod, PackingProblem, PodSpec } from '../../src/core/packing/problem.ts';
 
+export type MixPods = readonly (readonly [number, number, string, Record<string, string>, Record<string, string>])[];
+
 /** The pods behind the cost table: [millicores, MiB, kind, labels, selector], and what real Karpenter made of them. */
 export type Mix = {
   readonly mix: string;
-  readonly pods: readonly (readonly [number, number, string, Record<string, string>, Record<string, string>])[];
+  readonly pods: MixPods;
   readonly karpenter: { readonly cmr: { readonly usdPerHour: number }; readonly 'le16-nb': { readonly usdPerHour: number } };
 };
 
@@ -37,6 +39,11 @@ export function isCmr(type: CatalogType): boolean {
   const plain =
     type.arch.includes('x86_64') && !type.bareMetal && type.gpus === 0 && type.gpuName === undefined && type.accelerators === undefined;
   return plain && ['c', 'm', 'r'].includes(letters) && Number(generation) > 2;
+}
+
+/** Its `le16-nb` set: x86_64, at most 16 vCPU, not burstable. */
+export function isLe16(type: CatalogType): boolean {
+  return type.arch.includes('x86_64') && type.vcpu <= 16 && !type.burstable;
 }
 
 export function catalogOf(file: string, accept: (type: CatalogType) => boolean): Catalog {

@@ -19,7 +19,7 @@ const SIZES = [16, 8, 24, 12] as const;
 export const FIRST: Attempt = { podsPerNode: SIZES[0], shuffle: 0, zoned: false, without: [] };
 
 /** The fewer the pods, the more attempts: each costs its pods, and a plan of few nodes leaves the most to gain. */
-export function attemptsFor(effort: Effort, pods: number, { items }: PatternProblem): readonly Attempt[] {
+export function attemptsFor(effort: Effort, pods: number, { items }: PatternProblem, zonesMatter: boolean): readonly Attempt[] {
   const share = (100 / pods) ** 2;
   const tried = (most: number, zoned: boolean): readonly Attempt[] =>
     Array.from({ length: Math.min(most, Math.floor(most * share)) }, (_, index) => ({
@@ -29,6 +29,9 @@ export function attemptsFor(effort: Effort, pods: number, { items }: PatternProb
       without: [],
     }));
   const zones = items.some((item) => item.members.some(({ variant }) => hasZoneRules(variant)));
+  // Where zones differ in price, patterns that do not know their pods' zones are of little use.
+  if (zones && zonesMatter)
+    return [{ ...FIRST, zoned: true }, ...tried(effort.zonedAttempts, true).slice(1), ...tried(effort.attempts, false).slice(0, 1)];
   return [FIRST, ...tried(effort.attempts, false).slice(1), ...(zones ? tried(effort.zonedAttempts, true) : [])];
 }
 

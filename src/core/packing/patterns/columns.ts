@@ -1,7 +1,8 @@
 import type { Fluid } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
-import { fillNode, holding, type Pattern, type Ranked, rank, relaxedValue } from './knapsack.ts';
-import { type Column, optimise, reducedCost, type Simplex, startSimplex } from './simplex.ts';
+import { fillNode, holding, type Pattern, patternOf, type Ranked, rank, relaxedValue } from './knapsack.ts';
+import { seedPatterns } from './seeds.ts';
+import { type Column, optimise, priceOf, reducedCost, type Simplex, startSimplex } from './simplex.ts';
 
 export type Effort = {
   /** Steps of branch and bound per filling. */
@@ -56,11 +57,24 @@ export function solveMaster(
     const part = cut(pattern, left);
     if (part !== undefined && isNew(seen, part)) add(part);
   }
+  const floor = worthOf(active, left, fluid);
   const smooth = { center: fluid.values, bound: 0 };
   let steps = effort.fillSteps;
+  let most = effort.rounds;
+  let wide = known.length === 0 && podsPerNode(active, options, left, fluid) > WIDE;
+  let stuck = most === 0;
   for (let round = 0; ; round++) {
     optimise(simplex, 4 * active.length + 50);
-    if (round === effort.rounds) break;
+    const usd = priceOf(simplex);
+    if (usd <= floor * NEAR) break;
+    if (stuck && wide && usd > floor * FAR) {
+      wide = false;
+      stuck = false;
+      most = round + effort.rounds;
+      for (const pattern of seedPatterns(active, options, left, fluid, effort.fillSteps)) if (isNew(seen, pattern)) add(pattern);
+      continue;
+    }
+    if (stuck) break;
     const duals = new Float64Array(problem.items.length);
     for (const item of active) duals[item.id] = Math.max(0, simplex.duals[rowOf[item.id] as number] as number);
     let found = 0;
@@ -85,13 +99,29 @@ export function solveMaster(
       if (found > 0) break;
     }
     // Nothing found with few steps is no proof that there is nothing: fill more carefully before giving up.
-    if (found === 0 && steps >= effort.fillSteps * effort.patience) break;
+    stuck = round + 1 === most || (found === 0 && steps >= effort.fillSteps * effort.patience);
     if (found === 0) steps *= 4;
   }
   return { simplex, patterns, rowOf, active };
 }
 
 const SMOOTHING = 0.5;
+/** Above so many pods a node, columns priced one by one take too many rounds to hold every pod near its demand. */
+const WIDE = 48;
+const FAR = 1.003;
+/** No column can bring the LP below the resource relaxation; so near it, none is worth a round. */
+const NEAR = 1.0003;
+
+function worthOf(active: readonly Item[], left: Int32Array, { values }: Fluid): number {
+  return active.reduce((sum, item) => sum + (values[item.id] as number) * (left[item.id] as number), 0);
+}
+
+/** How many average pods the largest machine holds, by what they are worth. */
+function podsPerNode(active: readonly Item[], options: readonly Option[], left: Int32Array, fluid: Fluid): number {
+  const pods = active.reduce((sum, item) => sum + (left[item.id] as number), 0);
+  const largest = Math.max(...options.map((option) => option.usdPerHour));
+  return (pods * largest) / Math.max(1e-9, worthOf(active, left, fluid));
+}
 
 type Smooth = { center: Float64Array; bound: number };
 
@@ -139,20 +169,6 @@ function price(
     smooth.center = values.map((value) => value / excess);
   }
   return found.sort((one, other) => other.value / other.option.usdPerHour - one.value / one.option.usdPerHour);
-}
-
-function patternOf(
-  option: Option,
-  order: readonly Ranked[],
-  { counts, value }: { readonly counts: Int32Array; readonly value: number },
-): Pattern {
-  const kept = [...counts.keys()].filter((at) => (counts[at] as number) > 0);
-  return {
-    option,
-    items: Int32Array.from(kept, (at) => (order[at] as Ranked).item.id),
-    counts: Int32Array.from(kept, (at) => counts[at] as number),
-    value,
-  };
 }
 
 /** A node with nothing but this item, at the least price a pod. */

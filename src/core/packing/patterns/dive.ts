@@ -1,5 +1,5 @@
 import { columnOf, cut, type Effort, solveMaster } from './columns.ts';
-import type { Fluid } from './fluid.ts';
+import { type Fluid, solveFluid } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 import { reducedCost, type Simplex } from './simplex.ts';
@@ -91,7 +91,44 @@ function sizesFor(
   const pods = active.reduce((sum, item) => sum + (left[item.id] as number), 0);
   let most = Math.min(worth / 40, Math.max(worth / (8 * active.length), (podsPerNode * worth) / pods));
   for (const item of active) most = Math.max(most, efficient[item.id] as number);
-  return choices.filter((option) => option.usdPerHour <= most);
+  return withBargains(problem, choices, active, left, most, worth);
+}
+
+// What small machines may cost more than large ones before those are let in, and how much larger each step lets in.
+const DEAR = 1.002;
+const STEP = 1.6;
+
+/** The options up to `most`, or up to so much more that the resource relaxation with them is hardly dearer than with all. */
+function withBargains(
+  problem: PatternProblem,
+  choices: readonly Option[],
+  active: readonly Item[],
+  left: Int32Array,
+  most: number,
+  worth: number,
+): readonly Option[] {
+  const upTo = (usdPerHour: number) => choices.filter((option) => option.usdPerHour <= usdPerHour);
+  const useful = Math.max(most, worth);
+  const all = upTo(useful);
+  let limit = most;
+  let chosen = upTo(limit);
+  if (chosen.length === all.length) return chosen;
+  const least = relaxed(problem, all, active, left);
+  while (chosen.length < all.length && relaxed(problem, chosen, active, left) > DEAR * least) {
+    limit *= STEP;
+    chosen = upTo(limit);
+  }
+  return chosen;
+}
+
+function relaxed({ width }: PatternProblem, choices: readonly Option[], active: readonly Item[], left: Int32Array): number {
+  const items = active.map((item, id) => ({
+    ...item,
+    id,
+    count: left[item.id] as number,
+    eligible: Uint8Array.from(choices, (option) => item.eligible[option.id] as number),
+  }));
+  return solveFluid({ items, options: choices.map((option, id) => ({ ...option, id })), width }).usdPerHour;
 }
 
 /** The price of the smallest machine that holds the item at nearly the least price a pod, or twice that of the cheapest that holds one. */

@@ -70,13 +70,19 @@ export function fillNode(
   option: Option,
   weights: Float64Array,
   steps: number,
+  base?: Int32Array,
 ): { readonly counts: Int32Array; readonly value: number } {
   const { room } = option;
   const free = Float64Array.from(room);
-  const counts = new Int32Array(order.length);
+  const counts = base?.slice() ?? new Int32Array(order.length);
+  if (base !== undefined) for (const [at, count] of base.entries()) take((order[at] as Ranked).item, free, count);
   const picks: number[] = [];
   const scarcity = new Float64Array(room.length);
-  for (let next = first; next >= 0; next = scarcest(order, counts, free, room, weights, scarcity)) {
+  for (
+    let next = base === undefined ? first : scarcest(order, counts, free, room, weights, scarcity);
+    next >= 0;
+    next = scarcest(order, counts, free, room, weights, scarcity)
+  ) {
     const { item, limit } = order[next] as Ranked;
     const most = fitting(item, free, limit - (counts[next] as number));
     // Large nodes are filled in strides: single pods matter at the end only.
@@ -93,6 +99,20 @@ export function fillNode(
   let value = 0;
   for (const [at, entry] of order.entries()) value += (counts[at] as number) * entry.value;
   return { counts, value };
+}
+
+export function patternOf(
+  option: Option,
+  order: readonly Ranked[],
+  { counts, value }: { readonly counts: Int32Array; readonly value: number },
+): Pattern {
+  const kept = [...counts.keys()].filter((at) => (counts[at] as number) > 0);
+  return {
+    option,
+    items: Int32Array.from(kept, (at) => (order[at] as Ranked).item.id),
+    counts: Int32Array.from(kept, (at) => counts[at] as number),
+    value,
+  };
 }
 
 /** The item worth most for what it takes, each resource weighed by how much of it is gone; -1 where none fits. */

@@ -10,7 +10,7 @@ import { type Fluid, solveFluid } from './fluid.ts';
 import { type Item, type Member, type PatternProblem, patternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 import { realise } from './realise.ts';
-import { splitByZone, zoneNeeds } from './zones.ts';
+import { splitByZone, zoneNeeds, zonesDiffer } from './zones.ts';
 
 type Left = ReadonlyMap<number, number>;
 type Best = {
@@ -41,6 +41,7 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   const start = mark(ledger);
   const spent = ledger.limits.all.usdPerHour;
   const run = attemptRunner(ledger, members, left, free, effort);
+  const zonesMatter = zonesDiffer(ledger.space);
   let best: Best | undefined;
   const isClose = () => best !== undefined && best.missed === 0 && best.usdPerHour <= free.fluid.usdPerHour * CLOSE_ENOUGH;
   const consider = (attempt: Attempt): boolean => {
@@ -52,7 +53,7 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
     if (better) best = { saved: saveLedger(ledger), rest, missed, usdPerHour, types: typesOpened(ledger, start.nodes) };
     return better;
   };
-  for (const attempt of attemptsFor(effort, pods, free.problem)) {
+  for (const attempt of attemptsFor(effort, pods, free.problem, zonesMatter)) {
     consider(attempt);
     if (isClose()) break;
   }
@@ -76,12 +77,15 @@ function attemptRunner(ledger: Ledger, members: readonly Member[], left: Left, f
   return (attempt) => {
     const { problem, others, fluid } = attempt.zoned ? (decided(ledger, members, free, attempt.shuffle) ?? free) : free;
     const key = attempt.zoned ? '' : `${attempt.podsPerNode} ${attempt.without.join()}`;
-    const spent = attempt.zoned ? { ...effort, rounds: effort.zonedRounds, patience: 1 } : effort;
+    const spent =
+      attempt.zoned && !(attempt.shuffle === 0 && zonesDiffer(ledger.space))
+        ? { ...effort, rounds: effort.zonedRounds, patience: 1 }
+        : effort;
     const patterns = dives.get(key) ?? dive(problem, fluid, spent, attempt.podsPerNode, choicesOf(problem, attempt.without));
     if (key !== '') dives.set(key, patterns);
     const rest = new Map(left);
     for (const { variant } of members) rest.set(variant.class.id, 0);
-    for (const [id, count] of realise(ledger, problem, patterns, fluid.values, attempt.shuffle)) rest.set(id, count);
+    for (const [id, count] of realise(ledger, problem, patterns, fluid, attempt.shuffle)) rest.set(id, count);
     for (const { variant, count } of others) {
       const missed = count - placePods(ledger, variant, count, 'nodes and launches');
       rest.set(variant.class.id, (rest.get(variant.class.id) ?? 0) + missed);
@@ -106,7 +110,7 @@ function prepare(ledger: Ledger, members: readonly Member[]): Prepared | undefin
 /** The same with the zones of pods that have rules about zones decided beforehand: patterns then keep them, at the price of more rows. */
 function decided(ledger: Ledger, members: readonly Member[], { problem, fluid, others }: Prepared, shuffle: number): Prepared | undefined {
   if (others.length > 0) return undefined;
-  const plan = zoneNeeds(ledger, problem, fluid.values, shuffle);
+  const plan = zoneNeeds(ledger, problem, fluid, shuffle);
   const split = prepare(ledger, splitByZone(members, plan, shuffle));
   return split === undefined || split.others.length > 0 ? undefined : split;
 }

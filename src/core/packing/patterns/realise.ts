@@ -3,6 +3,7 @@ import type { Variant } from '../compile.ts';
 import { type Ledger, openNode, place } from '../ledger.ts';
 import { brokenLimit, wantedCapacityType } from '../limits.ts';
 import { placePods } from '../place.ts';
+import type { Fluid } from './fluid.ts';
 import type { Member, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 import { assignZones, byStrictness, candidateIn, type ZoneNeeds, zoneNeeds } from './zones.ts';
@@ -19,11 +20,11 @@ export function realise(
   ledger: Ledger,
   problem: PatternProblem,
   patterns: readonly Pattern[],
-  worth: Float64Array,
+  fluid: Fluid,
   shuffle: number,
 ): Map<number, number> {
-  const plan = zoneNeeds(ledger, problem, worth, shuffle);
-  const zoneOf = assignZones(patterns, plan, worth, shuffle);
+  const plan = zoneNeeds(ledger, problem, fluid, shuffle);
+  const zoneOf = assignZones(patterns, plan, fluid.values, shuffle);
   const slots = problem.items.map(() => plan.zones.map((): Slots => ({ nodes: [], left: [], cursor: 0 })));
   for (const [index, pattern] of patterns.entries()) {
     const zone = zoneOf[index] as number;

@@ -52,6 +52,13 @@ function costAt(simplex: Simplex, position: number): number {
   return column < 0 ? 0 : (simplex.columns[column] as Column).cost;
 }
 
+/** What the columns in the basis cost at their parts. */
+export function priceOf(simplex: Simplex): number {
+  let usd = 0;
+  for (let position = 0; position < simplex.size; position++) usd += costAt(simplex, position) * (simplex.x[position] as number);
+  return usd;
+}
+
 function updateDuals(simplex: Simplex): void {
   const { size, inverse, duals } = simplex;
   duals.fill(0);
