@@ -240,3 +240,75 @@ void test('no secret is in a log, a status, an event or any object but its own S
   }
   assert.equal(ofKind(example('finance.yaml'), 'Secret').length, 3);
 });
+
+void test('a person reads logs and looks at a connection without any AWS session of their own, and only where they may', async () => {
+  const ada = { user: 'ada' };
+  const rules = (verbs: readonly string[]) => [
+    { apiGroups: ['elasticruntime.dev'], resources: ['elasticaccessrequests'], verbs: ['create', 'get', 'delete'] },
+    { apiGroups: ['elasticruntime.dev'], resources: ['elasticjobs'], verbs: ['get', ...verbs] },
+  ];
+  const grant = async (verbs: readonly string[]): Promise<void> => {
+    const metadata = { name: 'ada', namespace: 'finance' };
+    const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules: rules(verbs) };
+    const binding = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'ada' },
+      subjects: [{ kind: 'User', name: 'ada', apiGroup: 'rbac.authorization.k8s.io' }],
+    };
+    await stand.kubectl('apply', '-f', await stand.file('ada', [role, binding]));
+  };
+  const cli = async (...args: readonly string[]) =>
+    await runCommand(
+      process.execPath,
+      [join(ROOT, 'src/cli/main.ts'), ...args, '-n', 'finance', '--kubeconfig', await stand.controlPlane.kubeconfigFor(ada)],
+      {},
+    );
+  const [job] = jobs.filter(({ status }) => status?.phase === 'Succeeded');
+  assert.ok(job);
+  const name = job.metadata.name;
+
+  await grant([]);
+  const refused = await cli('logs', name, '--log', 'agent');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, new RegExp(`you need the verb poll on elasticjobs/${name} in namespace finance`));
+
+  await grant(['poll', 'preview']);
+  const calls = stand.gate.record().length;
+  const agent = await cli('logs', name, '--log', 'agent');
+  assert.equal(agent.code, 0, agent.stderr);
+  assert.match(agent.stdout, new RegExp(name));
+  const polled = stand.gate.record().slice(calls);
+  const reader = job.status?.accessPlan?.find(({ phase, resource }) => phase === 'Poll' && resource === 'log')?.identity ?? '';
+  const expected = reader === 'agent' ? /acme-agent/ : /user/;
+  for (const { action, principal, outcome } of polled.filter((record) => record.action.startsWith('s3:'))) {
+    assert.match(principal, expected, action);
+    assert.equal(outcome, 'ok');
+  }
+  assert.deepEqual(
+    polled.filter(({ action }) => action.startsWith('s3:')).map(({ action }) => action),
+    ['s3:ListBucket', 's3:GetObject'],
+  );
+
+  const source = (job.spec.connections ?? []).find(({ location }) => location?.startsWith('s3://') === true);
+  if (source !== undefined) {
+    const looked = await cli('preview', name, source.name, '-o', 'json');
+    assert.equal(looked.code, 0, looked.stderr);
+    const shown = JSON.parse(looked.stdout) as { readonly identity: string };
+    const design = job.status?.accessPlan?.find(({ phase, resource }) => phase === 'Design' && resource === `connection:${source.name}`);
+    assert.equal(shown.identity, design?.identity);
+  }
+  assert.deepEqual(await stand.list(`${GROUP}/namespaces/finance/elasticaccessrequests`), []);
+  const asked = stand.operator.log().filter((line) => line['audit'] === true && line['person'] === 'ada');
+  assert.ok(asked.length >= 2);
+
+  const forged = {
+    apiVersion: 'elasticruntime.dev/v1alpha1',
+    kind: 'ElasticAccessRequest',
+    metadata: { name: 'forged', namespace: 'finance' },
+  };
+  const spec = { kind: 'Logs', job: name, log: 'agent', requestedBy: 'grace', publicKey: `${'A'.repeat(87)}=` };
+  const made = await stand.controlPlane.kubectl(['create', '-f', '-'], { stdin: JSON.stringify({ ...forged, spec }), as: ada });
+  assert.match(made.stderr, /spec.requestedBy must be your own user name, ada/);
+});
