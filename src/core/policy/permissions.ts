@@ -36,13 +36,17 @@ export type DocumentContext = {
 
 const everything: readonly ObjectAction[] = ['read', 'write', 'delete', 'list'];
 
+/** What the agent writes: its own log of each attempt, and the record of accesses. */
+const agentLogs: FolderOptions = { objects: ['jobs/*/*/agent/*', 'jobs/*/access.json'], multipart: false };
+
 export function agentStatements(context: DocumentContext): readonly PolicyStatement[] {
   return [
     assume('BecomeOperator', [context.roles.operator], true),
     ...assumeConnectionRoles(context, 'ReachConnectionsAtDesignTime'),
     ...directData(context, 'DesignTimeData', ['read', 'list']),
-    // Uploads the agent job log, polls all logs.
-    ...folder(context, 'UploadAgentLogPollAll', context.logs, ['read', 'write', 'list']),
+    ...folderObjects(context, 'UploadAgentLog', context.logs, ['write'], agentLogs),
+    ...folderObjects(context, 'PollLogs', context.logs, ['read', 'list']),
+    folderKey(context, 'LogsKey', context.logs, ['read', 'write'], { multipart: false }),
   ];
 }
 
@@ -51,9 +55,12 @@ export function operatorStatements(context: DocumentContext): readonly PolicySta
   const session = tagsEqual('aws:PrincipalTag', { [tagKeys.namespace]: context.namespace, [tagKeys.runtime]: context.name });
   return [
     { ...assume('BecomeMasterOrWorker', [context.roles.master, context.roles.worker], true), Condition: session },
-    ...folder(context, 'ClusterInfoAndDependencies', context.staging, everything, session),
+    ...folder(context, 'ClusterInfoAndDependencies', context.staging, ['write', 'delete', 'list'], {
+      condition: session,
+      multipart: false,
+    }),
     ...launchTemplates(context, session),
-    ...describe(['ec2:DescribeLaunchTemplates', 'ec2:DescribeSubnets', 'ec2:DescribeSecurityGroups'], session),
+    ...describe(['ec2:DescribeLaunchTemplates', 'ec2:DescribeSubnets'], session),
     images(context, session),
   ];
 }
@@ -65,13 +72,13 @@ export function masterStatements(context: DocumentContext): readonly PolicyState
     {
       Sid: 'EndOnlyWhatCarriesOurTags',
       Effect: 'Allow',
-      Action: ['ec2:TerminateInstances', 'ec2:DeleteVolume'],
-      Resource: [ec2(context, 'instance/*'), ec2(context, 'volume/*')],
+      Action: 'ec2:TerminateInstances',
+      Resource: ec2(context, 'instance/*'),
       ...withCondition(merge(actor, tagsEqual('aws:ResourceTag', context.stableTags))),
     },
-    ...describe(['ec2:DescribeInstances', 'ec2:DescribeInstanceStatus', 'ec2:DescribeVolumes'], actor),
-    ...folder(context, 'StoreMasterLogs', context.logs, everything),
-    ...(script === undefined ? [] : [...objects('ReadInitScript', script, ['read'], context)]),
+    ...describe(['ec2:DescribeInstances'], actor),
+    ...folder(context, 'StoreMasterLogs', context.logs, ['write'], { objects: ['jobs/*/*/master/*'], multipart: false }),
+    ...(script === undefined ? [] : objectToRead('ReadInitScript', script, context)),
   ];
 }
 
@@ -80,7 +87,10 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
   const owned = `${context.stableTags[tagKeys.organization] ?? ''}/${context.namespace}/*`;
   return [
     ...folder(context, 'StageForJobs', context.staging, everything),
-    ...folder(context, 'StoreWorkerLogs', context.logs, everything),
+    ...folderObjects(context, 'StoreWorkerLogs', context.logs, ['write'], { objects: ['jobs/*/*/worker/*'], multipart: false }),
+    // What proves the location is all of it that a worker may read or delete: not the logs of others, not the record of accesses.
+    ...folderObjects(context, 'ProveLogLocation', context.logs, everything, { objects: ['.elastic-*', '*/.elastic-*'], multipart: false }),
+    folderKey(context, 'LogsKey', context.logs, ['read', 'write'], { multipart: false }),
     ...directData(context, 'RoleBasedData', everything),
     ...assumeConnectionRoles(context, 'BecomeConnectionRoles'),
     {
@@ -133,12 +143,23 @@ export function connectionStatements(context: DocumentContext, connections: read
 /** What a web identity session cannot carry: user code in a pod can launch, end or change nothing. */
 const actor: ConditionBlock = { StringEquals: { [`aws:PrincipalTag/${tagKeys.actor}`]: 'operator' } };
 
+/**
+ * Tags that a launch may set: ours, the runtime's own, a name. `Null`: ForAllValues alone would hold for a request without any tag
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
+ */
+function onlyOurTagKeys({ input }: DocumentContext): ConditionBlock {
+  const { actor: sessionTag, ...resourceTags } = tagKeys;
+  const keys = [...Object.values(resourceTags), 'Name', ...Object.keys(input.runtime.spec.tags ?? {})].filter((key) => key !== sessionTag);
+  return { 'ForAllValues:StringEquals': { 'aws:TagKeys': [...new Set(keys)].sort() }, Null: { 'aws:TagKeys': 'false' } };
+}
+
 function launches(context: DocumentContext): readonly PolicyStatement[] {
   const { partition, region, stableTags } = context;
   const { network } = context.input.runtime.spec;
   const ids = (kind: string, given: readonly string[] | undefined): readonly string[] =>
     (given ?? ['*']).map((id) => ec2(context, `${kind}/${id}`));
   const created = ['fleet', 'instance', 'volume', 'network-interface'].map((kind) => ec2(context, `${kind}/*`));
+  const tagged = merge(actor, tagsEqual('aws:RequestTag', stableTags), onlyOurTagKeys(context));
   const launch = ['ec2:CreateFleet', 'ec2:RunInstances'];
   return [
     {
@@ -166,16 +187,14 @@ function launches(context: DocumentContext): readonly PolicyStatement[] {
       Effect: 'Allow',
       Action: launch,
       Resource: created,
-      ...withCondition(merge(actor, tagsEqual('aws:RequestTag', stableTags))),
+      ...withCondition(tagged),
     },
     {
       Sid: 'TagOnlyAtLaunch',
       Effect: 'Allow',
       Action: 'ec2:CreateTags',
       Resource: created,
-      ...withCondition(
-        merge(actor, tagsEqual('aws:RequestTag', stableTags), { StringEquals: { 'ec2:CreateAction': ['CreateFleet', 'RunInstances'] } }),
-      ),
+      ...withCondition(merge(tagged, { StringEquals: { 'ec2:CreateAction': ['CreateFleet', 'RunInstances'] } })),
     },
     {
       Sid: 'GiveNodesTheNodeRole',
@@ -189,7 +208,7 @@ function launches(context: DocumentContext): readonly PolicyStatement[] {
 
 function launchTemplates(context: DocumentContext, session: ConditionBlock): readonly PolicyStatement[] {
   const resource = ec2(context, 'launch-template/*');
-  const requested = tagsEqual('aws:RequestTag', context.stableTags);
+  const requested = merge(tagsEqual('aws:RequestTag', context.stableTags), onlyOurTagKeys(context));
   return [
     {
       Sid: 'CreateTemplatesOnlyWithOurTags',
@@ -247,13 +266,14 @@ function assumeConnectionRoles({ connections }: DocumentContext, sid: string): r
 /** Data of the connections that nobody else authenticates, each location once, and dependencies without a connection. */
 function directData(context: DocumentContext, sid: string, allowed: readonly ObjectAction[]): readonly PolicyStatement[] {
   const open = context.connections.filter(({ authentication: by }) => (by?.roleArn ?? by?.credentials ?? by?.properties) === undefined);
-  const sources = (context.input.jobs ?? [])
+  // Read at run time only, by whoever is the worker.
+  const sources = (allowed.includes('write') ? (context.input.jobs ?? []) : [])
     .flatMap((job) => job.spec.dependencies ?? [])
     .filter((dependency) => dependency.connection === undefined);
   const uris = [...new Set(sources.flatMap((dependency) => dependency.uri ?? []))].sort();
   return [
     ...byLocation(open).flatMap((connection) => connectionData(context, `${sid}${sidPart(connection.name)}`, connection, allowed)),
-    ...uris.flatMap((uri, index) => objects(`${sid}Dependency${index + 1}`, uri, ['read'], context)),
+    ...uris.flatMap((uri, index) => objectToRead(`${sid}Dependency${index + 1}`, uri, context)),
   ];
 }
 
@@ -288,33 +308,44 @@ function connectionData(
   ];
 }
 
+type FolderOptions = Omit<Parameters<typeof folderStatements>[3], 'partition'>;
+
 function folder(
   context: DocumentContext,
   sid: string,
   location: DocumentContext['staging'],
   actions: readonly ObjectAction[],
-  condition?: ConditionBlock,
+  options: FolderOptions = {},
 ): readonly PolicyStatement[] {
-  const { partition, region } = context;
-  return [
-    ...folderStatements(sid, location.folder, actions, { partition, condition }),
-    keyStatement(`${sid}Key`, location.kmsKeyArn, [location.folder], actions, region, { partition, condition }),
-  ];
+  return [...folderObjects(context, sid, location, actions, options), folderKey(context, `${sid}Key`, location, actions, options)];
 }
 
-/** One object by its URI. */
-function objects(sid: string, uri: string, actions: readonly ObjectAction[], { partition }: DocumentContext): readonly PolicyStatement[] {
+function folderObjects(
+  { partition }: DocumentContext,
+  sid: string,
+  location: DocumentContext['staging'],
+  actions: readonly ObjectAction[],
+  options: FolderOptions = {},
+): readonly PolicyStatement[] {
+  return folderStatements(sid, location.folder, actions, { partition, ...options });
+}
+
+function folderKey(
+  { partition, region }: DocumentContext,
+  sid: string,
+  location: DocumentContext['staging'],
+  actions: readonly ObjectAction[],
+  options: FolderOptions = {},
+): PolicyStatement {
+  return keyStatement(sid, location.kmsKeyArn, [location.folder], actions, region, { partition, ...options });
+}
+
+/** One object by its URI, to read. */
+function objectToRead(sid: string, uri: string, { partition }: DocumentContext): readonly PolicyStatement[] {
   const location = parseS3Uri(uri);
   if (!location.ok) return [];
-  const action = actions.includes('write') ? ['s3:GetObject', 's3:PutObject'] : 's3:GetObject';
-  return [
-    {
-      Sid: sid,
-      Effect: 'Allow',
-      Action: action,
-      Resource: `arn:${partition}:s3:::${location.value.bucket}/${literal(location.value.key)}`,
-    },
-  ];
+  const { bucket, key } = location.value;
+  return [{ Sid: sid, Effect: 'Allow', Action: 's3:GetObject', Resource: `arn:${partition}:s3:::${bucket}/${literal(key)}` }];
 }
 
 function ec2({ partition, region, accountId }: DocumentContext, resource: string): string {

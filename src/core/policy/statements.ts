@@ -7,11 +7,18 @@ export type ObjectAction = 'read' | 'write' | 'list' | 'delete';
 
 const objectActions: { readonly [action in Exclude<ObjectAction, 'list'>]: readonly string[] } = {
   read: ['s3:GetObject'],
-  write: ['s3:PutObject', 's3:AbortMultipartUpload'],
+  write: ['s3:PutObject'],
   delete: ['s3:DeleteObject'],
 };
 
-type Options = { readonly partition: string; readonly condition?: ConditionBlock | undefined };
+type Options = {
+  readonly partition: string;
+  readonly condition?: ConditionBlock | undefined;
+  /** Whole objects only: what the operator itself writes is never uploaded in parts. Default true. */
+  readonly multipart?: boolean;
+  /** Which objects below the folder, as patterns; default all. */
+  readonly objects?: readonly string[];
+};
 
 /** Objects below a folder, and its listing. `name` makes the Sids. */
 export function folderStatements(
@@ -24,10 +31,19 @@ export function folderStatements(
   const bucket = `arn:${partition}:s3:::${folder.bucket}`;
   const key = literal(folder.key);
   const below = key === '' ? '*' : `${key}/*`;
-  const onObjects = actions.flatMap((action) => (action === 'list' ? [] : objectActions[action]));
+  const within = (pattern: string): string => `${bucket}/${key === '' ? '' : `${key}/`}${pattern}`;
+  const resources = (options.objects ?? ['*']).map(within);
+  const parts = options.multipart !== false && actions.includes('write') ? ['s3:AbortMultipartUpload'] : [];
+  const onObjects = [...actions.flatMap((action) => (action === 'list' ? [] : objectActions[action])), ...parts].sort();
   const statements: PolicyStatement[] = [];
   if (onObjects.length > 0)
-    statements.push({ Sid: name, Effect: 'Allow', Action: onObjects, Resource: `${bucket}/${below}`, ...withCondition(condition) });
+    statements.push({
+      Sid: name,
+      Effect: 'Allow',
+      Action: onObjects,
+      Resource: resources.length === 1 ? (resources[0] ?? '') : resources,
+      ...withCondition(condition),
+    });
   if (actions.includes('list')) {
     const prefixes = folder.key === '' ? undefined : { StringLike: { 's3:prefix': [key, below] } };
     statements.push({
@@ -60,7 +76,8 @@ export function keyStatement(
     StringLike: { 'kms:EncryptionContext:aws:s3:arn': [...new Set(arns)] },
   };
   // A multipart upload decrypts its parts: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-  const kms = actions.includes('write') ? ['kms:GenerateDataKey', 'kms:Decrypt'] : ['kms:Decrypt'];
+  const decrypts = actions.includes('read') || (actions.includes('write') && options.multipart !== false);
+  const kms = [...(decrypts ? ['kms:Decrypt'] : []), ...(actions.includes('write') ? ['kms:GenerateDataKey'] : [])];
   return { Sid: name, Effect: 'Allow', Action: kms, Resource: keyArn, ...withCondition(merge(condition, through)) };
 }
 

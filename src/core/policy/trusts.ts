@@ -91,7 +91,11 @@ export function connectionTrust(context: DocumentContext, connections: readonly 
   ];
 }
 
-const onlyOurKeys: ConditionBlock = { 'ForAllValues:StringEquals': { 'aws:TagKeys': sessionTagKeys } };
+/** `Null`: ForAllValues alone would hold without any tag. */
+const onlyOurKeys: ConditionBlock = {
+  'ForAllValues:StringEquals': { 'aws:TagKeys': sessionTagKeys },
+  Null: { 'aws:TagKeys': 'false' },
+};
 
 function ownTags(key: string, { stableTags }: DocumentContext): ConditionBlock {
   const keys = [tagKeys.organization, tagKeys.namespace, tagKeys.runtime];

@@ -36,6 +36,7 @@ function input(namespace: string, name: string, own = `${namespace}-`): Document
         logs: location('logs'),
         network: { subnetIds: ['subnet-1'], securityGroupIds: ['sg-1'] },
         initScript: { uri: 's3://platform/init.sh' },
+        tags: { CostCenter: '4711' },
       },
     },
     jobs: [
@@ -120,7 +121,37 @@ const rows: readonly Row[] = [
   // what each identity is for
   ['launches nodes', 'master', actor, { 'ec2.createFleet': fleet }, 'allowed'],
   ['ends its nodes', 'master', actor, { 'ec2.terminateInstances': { instanceIds: ['i-ours'] } }, 'allowed'],
-  ['deletes its volumes', 'master', actor, { 'ec2.deleteVolume': { volumeId: 'vol-ours' } }, 'allowed'],
+  // Its volumes go with their instances.
+  ['deletes no volume', 'master', actor, { 'ec2.deleteVolume': { volumeId: 'vol-ours' } }, 'refused: ec2:DeleteVolume'],
+  [
+    'sets no tag that is neither ours nor of the runtime',
+    'master',
+    actor,
+    { 'ec2.createFleet': { ...fleet, tags: { ...fleetTags, Owner: 'me' } } },
+    'refused: ec2:CreateFleet',
+  ],
+  [
+    "deletes nobody's logs",
+    'worker',
+    {},
+    { 's3.deleteObject': { bucket: 'logs', key: `${below}/jobs/j/access.json` } },
+    'refused: s3:DeleteObject',
+  ],
+  [
+    "writes nobody else's logs",
+    'worker',
+    {},
+    { 's3.putObject': { bucket: 'logs', key: `${below}/jobs/j/1/agent/agent.log`, kmsKeyArn: key } },
+    'refused: s3:PutObject',
+  ],
+  ['reads no logs', 'master', {}, { 's3.getObject': { bucket: 'logs', key: `${below}/jobs/j/1/master/x` } }, 'refused: s3:GetObject'],
+  [
+    'writes no worker logs',
+    'agent',
+    {},
+    { 's3.putObject': { bucket: 'logs', key: `${below}/jobs/j/1/worker/x`, kmsKeyArn: key } },
+    'refused: s3:PutObject',
+  ],
   ['describes instances', 'master', actor, { 'ec2.describeInstances': {} }, 'allowed'],
   ['describes subnets', 'operator', ours, { 'ec2.describeSubnets': {} }, 'allowed'],
   [

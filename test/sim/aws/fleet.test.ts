@@ -26,7 +26,9 @@ test('an instant fleet launches the cheapest offering, tagged, with its volume',
   assert.equal(instance?.instanceId, answer.instance?.instanceId);
   assert.equal(instance?.tags['elasticruntime.dev/runtime'], 'analytics');
   assert.match(instance?.instanceId ?? '', /^i-[0-9a-f]{17}$/);
-  const volumes = await at.run(value(at.aws.ec2.describeVolumes(master, { tags: { 'elasticruntime.dev/node-uid': 'n1' } })));
+  const volumes = await at.run(
+    value(at.aws.ec2.describeVolumes(await chain('worker', at), { tags: { 'elasticruntime.dev/node-uid': 'n1' } })),
+  );
   assert.deepEqual(
     volumes.map(({ sizeGiB, type, state, instanceId, deviceName }) => ({ sizeGiB, type, state, instanceId, deviceName })),
     [{ sizeGiB: 50, type: 'gp3', state: 'in-use', instanceId: instance?.instanceId, deviceName: '/dev/xvda' }],

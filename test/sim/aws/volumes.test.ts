@@ -73,6 +73,10 @@ test('four modifications in rolling 24 hours', async () => {
 test('an attached volume is not deleted; one that is gone is not found', async () => {
   const at = bench();
   const { volumeId, grow } = await volume(at);
+  // No identity of ours may: a volume goes with its instance.
+  const administrator = at.account.spec.roles.find(({ arn }) => arn.endsWith('/acme-master')) ?? assert.fail('no master role');
+  const document = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'ec2:DeleteVolume', Resource: '*' }] } as const;
+  at.account.putRole({ ...administrator, policies: [...administrator.policies, { name: 'by hand', document }] });
   const master = await chain('master', at);
   const attached = await at.run(at.aws.ec2.deleteVolume(master, { volumeId }));
   assert.equal(attached.ok ? 'ok' : attached.error.code, 'VolumeInUse');
