@@ -15,6 +15,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
     'SignatureDoesNotMatch',
     'InvalidSignatureException',
     'NotAuthorized',
+    'NotAuthorizedException',
+    'UnauthorizedException',
     'Forbidden',
     'AllAccessDisabled',
     'IDPRejectedClaim',
@@ -147,6 +149,18 @@ function ofStatus(status: number): Kind {
   }
 }
 
+/** A TLS handshake that was refused, by the server (an alert about our certificate) or by us (its certificate is not what it should be). */
+export class HandshakeRefused extends Error {
+  override readonly name = 'HandshakeRefused';
+  readonly kind: Kind;
+  readonly code: string;
+  constructor(kind: Kind, code: string, message: string) {
+    super(message);
+    this.kind = kind;
+    this.code = code;
+  }
+}
+
 /** Fields of the SDK's exceptions that are read here; everything else in them (`$response`, the request) is left behind. */
 type Thrown = {
   readonly name?: string;
@@ -165,6 +179,7 @@ type Thrown = {
  * included; `secrets` of the call are cut out wherever AWS echoes them.
  */
 export function toAwsError(thrown: unknown, secrets: readonly string[] = []): AwsError {
+  if (thrown instanceof HandshakeRefused) return { kind: thrown.kind, code: thrown.code, message: clean(thrown.message, secrets) };
   const error = (thrown ?? {}) as Thrown;
   const status = error.$metadata?.httpStatusCode;
   const requestId = error.$metadata?.requestId;

@@ -5,6 +5,7 @@ import { createFleets } from './ec2/fleet.ts';
 import { createInstances } from './ec2/instances.ts';
 import { createLaunchTemplates } from './ec2/launch-templates.ts';
 import { createVolumes } from './ec2/volumes.ts';
+import { createIotCredentials, type IotAddress } from './iot-credentials.ts';
 import { createPresign } from './presign.ts';
 import { createS3 } from './s3.ts';
 import { createSecretsManager, createSsm } from './secrets.ts';
@@ -17,6 +18,8 @@ export type AwsOptions = {
   readonly region: string;
   /** Instead of AWS's own: one address for all services (an emulator, a VPC proxy). S3 is then addressed by path. */
   readonly endpoint?: string;
+  /** Where credentials providers of AWS IoT are reached instead of at their own address, which they are still asked for by name (a proxy, a test). */
+  readonly iotCredentials?: IotAddress;
   readonly audit: AuditPort;
   /** `auditOf` of src/core/policy. */
   readonly auditOf: AuditOf;
@@ -36,6 +39,7 @@ export function createAws(options: AwsOptions): Aws {
   const ec2 = { client: clients.ec2, send };
   return {
     sts: createSts({ client: clients.sts, send, vault }),
+    iotCredentials: createIotCredentials({ send, vault, clock, ...(options.iotCredentials && { address: options.iotCredentials }) }),
     s3: createS3({
       client: clients.s3,
       send,

@@ -10,13 +10,13 @@ import type { Vault } from './vault.ts';
 /** A method of the port that makes a call, e.g. `ec2.createFleet`. */
 export type Method = Exclude<
   { [Room in keyof AwsPort]: `${Room}.${keyof AwsPort[Room] & string}` }[keyof AwsPort],
-  'sts.staticGrant' | 'sts.exportGrant' | 'sts.release' | 's3.presignGetObject'
+  'sts.staticGrant' | 'sts.exportGrant' | 'sts.release' | 's3.presignGetObject' | 'iotCredentials.readCertificate'
 >;
 
 /** What a call is in IAM's words: `auditOf` of src/core/policy, handed in by the composition root. `request` is the method's own request. */
 export type AuditOf = (method: Method, request: never) => { readonly action: string; readonly resource: string };
 
-/** Who a record names. `grant` is undefined for the one unsigned call. */
+/** Who a record names. `grant` is undefined for the two unsigned calls, by token and by certificate. */
 export type Actor = {
   readonly grant: Grant | undefined;
   readonly identity: string;

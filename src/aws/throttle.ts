@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 
-export type Service = 'sts' | 's3' | 'ec2' | 'ssm' | 'secretsManager';
+export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager';
 
 /** How many calls of one service are under way at once, and how many may start in a second. */
 export type ServiceLimit = { readonly concurrency: number; readonly perSecond: number };
@@ -12,6 +12,8 @@ export type ServiceLimit = { readonly concurrency: number; readonly perSecond: n
  */
 export const DEFAULT_LIMITS: Readonly<Record<Service, ServiceLimit>> = {
   sts: { concurrency: 20, perSecond: 100 },
+  // A runtime needs one each half hour.
+  iotCredentials: { concurrency: 5, perSecond: 20 },
   s3: { concurrency: 50, perSecond: 500 },
   ec2: { concurrency: 20, perSecond: 20 },
   ssm: { concurrency: 10, perSecond: 20 },

@@ -66,7 +66,14 @@ export function createOperator(parts: OperatorParts): Operator {
     settings,
     stores,
     audit,
-    grants: createGrantKeeper({ sts: (region) => aws(region).sts, kubernetes, clock, telemetry, clusterName: settings.clusterName }),
+    grants: createGrantKeeper({
+      sts: (region) => aws(region).sts,
+      iotCredentials: (region) => aws(region).iotCredentials,
+      kubernetes,
+      clock,
+      telemetry,
+      clusterName: settings.clusterName,
+    }),
     events: createEventRecorder({
       port: kubernetes,
       clock,

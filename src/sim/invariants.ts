@@ -77,7 +77,7 @@ function judgeCall({ account, kubernetes }: Judged, call: CallRecord, report: (i
     if (instance !== undefined && instance.tags[tags.runtimeUid] === undefined)
       report('nothing foreign touched', `${call.action} on ${call.resource}`);
   }
-  if (call.method !== 's3.putObject' || !/\.(agent|operator|worker|master)$/.test(call.sessionName)) return;
+  if (call.method !== 's3.putObject' || !/(\.(agent|operator|worker|master)|^[0-9a-f]{64})$/.test(call.sessionName)) return;
   const object = call.resource.replace(/^arn:aws[a-z-]*:s3:::/, '');
   const runtimes = kubernetes.server.store.list(kindNamed('ElasticRuntime')) as unknown as readonly ElasticRuntime[];
   const inside = runtimes.some(({ spec }) =>

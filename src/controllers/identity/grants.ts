@@ -15,12 +15,13 @@ import { runtimeTags } from '../../core/nodes/tags.ts';
 import { sessionAccessOf } from '../../core/policy/session-access.ts';
 import { sessionPolicyFor } from '../../core/policy/session-policy.ts';
 import { createSingleFlight } from '../../machinery/single-flight.ts';
-import type { Caller, Grant, StsPort, Subject } from '../../ports/aws/index.ts';
+import type { Caller, Grant, IotCredentialsPort, StsPort, Subject } from '../../ports/aws/index.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KubernetesPort } from '../../ports/kubernetes.ts';
 import { secrets } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { createCertificateSource } from './certificate.ts';
 import { type AccessFailure, awsFailure, kubernetesFailure } from './failure.ts';
 import { createInputWatch, type GrantInput } from './inputs.ts';
 import { readSecretKey } from './secret.ts';
@@ -56,6 +57,7 @@ export type GrantKeeper = {
 
 export type GrantKeeperOptions = {
   readonly sts: (region: string) => StsPort;
+  readonly iotCredentials: (region: string) => IotCredentialsPort;
   readonly kubernetes: KubernetesPort;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
@@ -73,10 +75,14 @@ type Held = {
   readonly obtainedAt: number;
   readonly monotonicAt: number;
   readonly region: string;
+  /** Refreshed once this share of its life has passed. */
+  readonly refreshShare: number;
 };
 
 const sessionSeconds = 3600;
 const refreshShare = 0.8;
+/** By certificate: every 30 minutes of an hour. */
+const certificateRefreshShare = 0.5;
 /** A grant that ends within this time is not used any more: the call must still arrive. */
 const marginMs = 30_000;
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html: the token is exchanged at once, so the shortest that TokenRequest allows. */
@@ -87,12 +93,13 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   const flights = createSingleFlight<Result<Held, AccessFailure>>();
   const { clock } = options;
   const inputs = createInputWatch(options);
+  const certificates = createCertificateSource({ ...options, inputs });
 
   return {
     async obtain(request) {
       const steps = stepsOf(request);
       const subject = subjectOf(request, options.clusterName);
-      const policy = request.policy === undefined ? cut(request) : ok(request.policy);
+      const policy = request.policy !== undefined || steps.at(-1)?.kind === 'x509' ? ok(request.policy) : cut(request);
       if (!policy.ok) return policy;
       const grant = await chain(request, subject, steps, policy.value);
       return grant.ok ? ok({ grant: grant.value.grant, subject }) : grant;
@@ -137,12 +144,15 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     policy: string | undefined,
   ): Promise<Result<Held, AccessFailure>> {
     const uid = request.runtime.metadata.uid;
+    // It takes no session policy: one session serves all that the agent does, whatever for.
+    const byCertificate = steps.at(-1)?.kind === 'x509';
+    const inHash = byCertificate ? request.runtime.spec.identities.agent : (policy ?? null);
     const key = createHash('sha256')
-      .update(JSON.stringify([uid, steps, policy ?? null]))
+      .update(JSON.stringify([uid, steps, inHash]))
       .digest('base64url');
     await dropOutdated(request, key);
     const cached = held.get(key);
-    if (cached !== undefined && age(cached) < refreshShare) return ok(cached);
+    if (cached !== undefined && age(cached) < cached.refreshShare) return ok(cached);
     const region = request.runtime.spec.region;
     const outcome = await flights.run(key, async () => {
       const askedAt = clock.now();
@@ -153,11 +163,12 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       const entry = {
         ...made.value,
         runtimeUid: uid,
-        jobUid: request.job?.uid,
+        jobUid: byCertificate ? undefined : request.job?.uid,
         askedAt,
         obtainedAt: clock.now(),
         monotonicAt: clock.monotonic(),
         region,
+        refreshShare: byCertificate ? certificateRefreshShare : refreshShare,
       } satisfies Held;
       held.set(key, entry);
       if (old !== undefined) options.sts(region).release(old.grant);
@@ -259,15 +270,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
         ? ok({ grant: grant.value, inputs: [account.value] })
         : err(awsFailure({ ...at, action: 'sts:AssumeRoleWithWebIdentity' }, grant.error));
     }
-    if (step.kind === 'x509') {
-      return err({
-        ...at,
-        action: 'iot:AssumeRoleWithCertificate',
-        code: 'Unsupported',
-        message: 'an X.509 agent identity is not supported by this operator version',
-        transient: false,
-      });
-    }
+    if (step.kind === 'x509') return certificates.take(request.runtime, subject);
     // A hop may go on to the next role and do nothing else.
     const before = await chain(request, subject, steps.slice(0, -1), hopPolicy(request, step));
     if (!before.ok) return before;

@@ -51,6 +51,8 @@ const none: readonly Authorization[] = [];
 const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'sts.assumeRoleWithWebIdentity': () => none,
   'sts.assumeRole': () => none,
+  // Judged by the certificate's own IoT policy and the role's trust.
+  'iotCredentials.assumeRoleWithCertificate': () => none,
   // Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
   'sts.getCallerIdentity': () => none,
   's3.putObject': putObject,

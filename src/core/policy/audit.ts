@@ -7,10 +7,17 @@ type Row<M extends AwsMethod> = readonly [action: string, resource: (request: Aw
 const everything = (): string => '*';
 const objectOf = ({ bucket, key }: { readonly bucket: string; readonly key: string }): string => `arn:aws:s3:::${bucket}/${key}`;
 
+/** An alias stands in the account of its role; its endpoint names the region. https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html */
+function roleAliasArn(request: AwsCalls['iotCredentials.assumeRoleWithCertificate']): string {
+  const [, partition = 'aws', , , account = ''] = request.roleArn.split(':');
+  return `arn:${partition}:iot:${request.endpoint.split('.')[3] ?? ''}:${account}:rolealias/${request.roleAlias}`;
+}
+
 const table: { readonly [M in AwsMethod]: Row<M> } = {
   'sts.assumeRoleWithWebIdentity': ['sts:AssumeRoleWithWebIdentity', ({ roleArn }) => roleArn],
   'sts.assumeRole': ['sts:AssumeRole', ({ roleArn }) => roleArn],
   'sts.getCallerIdentity': ['sts:GetCallerIdentity', everything],
+  'iotCredentials.assumeRoleWithCertificate': ['iot:AssumeRoleWithCertificate', roleAliasArn],
   's3.putObject': ['s3:PutObject', objectOf],
   's3.getObject': ['s3:GetObject', objectOf],
   // A HEAD is authorized, and shown, as what it needs: s3:GetObject.

@@ -11,6 +11,8 @@ export type AwsCalls = {
   'sts.assumeRoleWithWebIdentity': AssumeCommon;
   'sts.assumeRole': AssumeCommon & { readonly tags?: Tags };
   'sts.getCallerIdentity': object;
+  /** Unsigned: the certificate of the TLS connection says who calls. */
+  'iotCredentials.assumeRoleWithCertificate': { readonly roleArn: string; readonly endpoint: string; readonly roleAlias: string };
   's3.putObject': ObjectRequest & { readonly kmsKeyArn?: string };
   's3.getObject': ObjectRequest;
   's3.headObject': ObjectRequest;

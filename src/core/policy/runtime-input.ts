@@ -13,7 +13,11 @@ export type PolicyRuntime = {
     readonly identities: {
       readonly agent: {
         readonly roleArn: string;
-        readonly x509?: Maybe<{ readonly roleAlias: string; readonly certificateSecretRef?: Maybe<{ readonly name: string }> }>;
+        readonly x509?: Maybe<{
+          readonly roleAlias: string;
+          readonly thingName?: Maybe<string>;
+          readonly certificateSecretRef?: Maybe<{ readonly name: string }>;
+        }>;
       };
       readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretKey> };
       readonly master?: Maybe<{ readonly roleArn: string }>;

@@ -73,6 +73,26 @@ export function evaluateAssumeRoleWithWebIdentity(request: WebIdentityRequest): 
   );
 }
 
+/** May a service of AWS assume the role on behalf of one of its resources? Only the trust policy decides. */
+export function evaluateAssumeRoleByService(request: {
+  readonly roleArn: string;
+  readonly trust: Policy;
+  readonly service: string;
+  readonly sourceArn: string;
+  readonly sourceAccount: string;
+}): TrustEvaluation {
+  return judge(
+    ['sts:AssumeRole'],
+    { 'aws:SourceArn': request.sourceArn, 'aws:SourceAccount': request.sourceAccount },
+    {
+      principal: { kind: 'service', service: request.service },
+      resource: request.roleArn,
+      identityPolicies: [],
+      resourcePolicies: [request.trust],
+    },
+  );
+}
+
 function judge(
   actions: readonly TrustEvaluation['action'][],
   context: RequestContext,

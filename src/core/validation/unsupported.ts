@@ -5,14 +5,11 @@ import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
  * wrote down must not be silently without effect.
  */
 export function unsupportedRuntimeFields(runtime: Pick<ElasticRuntime, 'spec'>): readonly string[] {
-  const { runtimeClassName, identities, network } = runtime.spec;
+  const { runtimeClassName, network } = runtime.spec;
   return [
     ...(runtimeClassName === undefined
       ? []
       : [`spec.runtimeClassName ${JSON.stringify(runtimeClassName)}: there are no runtime classes in this version; leave it out`]),
-    ...(identities.agent.x509 === undefined
-      ? []
-      : ["spec.identities.agent.x509: not supported in this version; leave it out to use the cluster's token"]),
     ...(network.securityGroupSelector === undefined
       ? []
       : ['spec.network.securityGroupSelector: not resolved in this version; name securityGroupIds']),

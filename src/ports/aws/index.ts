@@ -1,4 +1,5 @@
 import type { Ec2Port } from './ec2.ts';
+import type { IotCredentialsPort } from './iot-credentials.ts';
 import type { S3Port } from './s3.ts';
 import type { SecretsManagerPort, SsmPort } from './secrets.ts';
 import type { StsPort } from './sts.ts';
@@ -7,6 +8,7 @@ export type { AuditPort, AuditRecord } from './audit.ts';
 export type * from './ec2.ts';
 export type { AwsError, AwsResult } from './errors.ts';
 export type { Caller, Grant, Subject } from './grant.ts';
+export type { CertificateFacts, ClientCertificate, IotCredentialsPort } from './iot-credentials.ts';
 export type { ObjectLocation, S3Port } from './s3.ts';
 export type { SecretsManagerPort, SsmPort } from './secrets.ts';
 export type { StsPort } from './sts.ts';
@@ -17,6 +19,7 @@ export type { StsPort } from './sts.ts';
  */
 export type AwsPort = {
   readonly sts: StsPort;
+  readonly iotCredentials: IotCredentialsPort;
   readonly s3: S3Port;
   readonly ec2: Ec2Port;
   readonly ssm: SsmPort;

@@ -1,4 +1,5 @@
 import { parseS3Uri } from '../../core/access/locations.ts';
+import { certificatePlan } from '../../core/policy/account/certificates.ts';
 import {
   type DocumentsInput,
   mergeDocuments,
@@ -15,7 +16,7 @@ import { guarded } from './guarded.ts';
 import { overlay } from './overlay.ts';
 import { bucketsOf, guestsOf, keysOf, type PlacedConnection, subnetsOf } from './places.ts';
 import { parseSimulatedAccount } from './simulated-account.ts';
-import type { AccountSpec, RoleSpec } from './spec.ts';
+import type { AccountSpec, CertificateSpec, IotSpec, RoleSpec } from './spec.ts';
 
 /** What a simulation is given, as parsed manifests. */
 export type Manifests = {
@@ -74,12 +75,41 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
     subnets: subnetsOf(manifests.runtimes),
     instanceProfiles: views.map(({ documents }) => ({ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn })),
     ...storedSecrets(connections),
+    iot: iotOf(manifests),
     quotas: { onDemandVcpus: 5000, spotVcpus: 5000 },
     capacity: [],
     interruptions: [],
     types: simulatedCatalog(region).types,
   };
   return parsed(said === undefined ? generated : overlay(generated, said.value));
+}
+
+/** A thing, an alias and a policy for each runtime with X.509, and whatever certificate its Secret holds. */
+function iotOf({ runtimes, secrets }: Manifests): IotSpec {
+  const found = runtimes.flatMap((runtime) => {
+    const plan = certificatePlan(runtime);
+    const thing = runtime.spec.identities.agent.x509?.thingName ?? '';
+    return plan === undefined ? [] : [{ thing, plan, pem: certificateIn(runtime, secrets) }];
+  });
+  return {
+    things: [...new Set(found.map(({ thing }) => thing))],
+    policies: found.map(({ plan: { policyName: name, document } }) => ({ name, document })),
+    roleAliases: found.map(({ plan: { region, roleAlias, roleArn } }) => ({
+      arn: `arn:aws:iot:${region}:${roleArn.split(':')[4] ?? ''}:rolealias/${roleAlias}`,
+      roleArn,
+      seconds: 3600,
+    })),
+    certificates: found.flatMap(({ thing, plan, pem }): readonly CertificateSpec[] =>
+      pem === undefined ? [] : [{ pem, things: [thing], policies: [plan.policyName] }],
+    ),
+  };
+}
+
+function certificateIn({ metadata, spec }: PolicyRuntime, secrets: readonly SecretManifest[]): string | undefined {
+  const namespace = metadata.namespace ?? 'default';
+  const name = spec.identities.agent.x509?.certificateSecretRef?.name;
+  const secret = secrets.find((one) => one.metadata.name === name && (one.metadata.namespace ?? 'default') === namespace);
+  return secret === undefined ? undefined : secretValues(secret)['tls.crt'];
 }
 
 type View = {

@@ -11,7 +11,7 @@ export function invalid(code: string, message: string): Failure {
   return failure('Invalid', code, message);
 }
 
-export type Service = 'sts' | 's3' | 'ec2' | 'ssm' | 'secretsManager';
+export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager';
 
 /** Each service has its own words for the same thing. */
 const words: {
@@ -28,6 +28,14 @@ const words: {
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.',
     ],
     throttled: ['Throttling', 'Rate exceeded'],
+  },
+  // Unsigned: nothing about keys applies to it.
+  iotCredentials: {
+    denied: ['AccessDeniedException', ''],
+    expired: ['AccessDeniedException', 'Access Denied'],
+    unknownKey: ['AccessDeniedException', 'Access Denied'],
+    badSignature: ['AccessDeniedException', 'Access Denied'],
+    throttled: ['ThrottlingException', 'Rate exceeded'],
   },
   s3: {
     denied: ['AccessDenied', ''],

@@ -3,10 +3,11 @@ import type { AuditPort, AwsPort } from '../../ports/aws/index.ts';
 import type { SimulatedProcess, World } from '../world.ts';
 import { interrupt } from './fleet.ts';
 import { endInstance, isLive, stateOf } from './instances.ts';
+import { type CertificateState, putCertificate } from './iot.ts';
 import { createPort } from './port.ts';
 import { fetchPresigned } from './presigned.ts';
 import type { CallRecord } from './record.ts';
-import type { AccountSpec, CapacitySpec, InterruptionSpec, RoleSpec } from './spec.ts';
+import type { AccountSpec, CapacitySpec, CertificateSpec, InterruptionSpec, RoleSpec } from './spec.ts';
 import {
   type AccountState,
   compileRole,
@@ -65,6 +66,13 @@ export type AwsAccount = {
   /** Adds the policy with which the console revokes sessions: everything is denied to those issued before now. */
   revokeSessions(roleArn: string): void;
   setKeyEnabled(arn: string, enabled: boolean): void;
+  /** AWS IoT's certificates, now. */
+  certificates(): readonly CertificateState[];
+  /** Somebody registers a certificate, as if it were issued. */
+  putCertificate(certificate: CertificateSpec): void;
+  /** Somebody lets a role alias stand for another role. */
+  pointRoleAlias(arn: string, roleArn: string): void;
+  setCertificateStatus(id: string, status: CertificateState['status']): void;
   setCapacity(capacity: readonly CapacitySpec[]): void;
 };
 
@@ -125,6 +133,16 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
     setKeyEnabled(arn, enabled) {
       const key = state.keys.get(arn);
       if (key !== undefined) key.spec = { ...key.spec, enabled };
+    },
+    certificates: () => [...state.iot.certificates.values()],
+    putCertificate: (certificate) => putCertificate(state.iot, certificate, spec),
+    setCertificateStatus(id, status) {
+      const certificate = state.iot.certificates.get(id);
+      if (certificate !== undefined) certificate.status = status;
+    },
+    pointRoleAlias(arn, roleArn) {
+      const alias = state.iot.roleAliases.get(arn);
+      if (alias !== undefined) state.iot.roleAliases.set(arn, { ...alias, roleArn });
     },
     setCapacity: (capacity) => void state.capacity.splice(0, state.capacity.length, ...capacity),
   };

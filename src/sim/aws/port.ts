@@ -6,9 +6,11 @@ import { recordOf } from '../../ports/aws/record.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { SimulatedProcess } from '../world.ts';
 import type { Authenticated } from './authorize.ts';
+import { certificateId, readCertificate } from './certificates.ts';
 import { type Failure, noAnswer } from './failures.ts';
 import { createFleet } from './fleet.ts';
 import { describeInstances, terminateInstances } from './instances.ts';
+import { assumeRoleWithCertificate } from './iot.ts';
 import { type Answer, perform, performUnsigned, type Request, refuseBusy } from './perform.ts';
 import { presigned } from './presigned.ts';
 import { deleteObject, getObject, headObject, listObjects, putObject } from './s3.ts';
@@ -152,6 +154,26 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
         return credentials?.sessionToken === undefined ? undefined : { ...credentials, sessionToken: credentials.sessionToken };
       },
       release: (grant) => vault.release(grant),
+    },
+    iotCredentials: {
+      readCertificate,
+      async assumeRoleWithCertificate(subject, request) {
+        const { identity, roleArn, certificate } = request;
+        const facts = readCertificate(certificate);
+        if (!facts.ok) return facts;
+        const sessionName = certificateId(certificate.certificate);
+        const method = 'iotCredentials.assumeRoleWithCertificate';
+        const incoming = { method, request, process: process.name, credentials: undefined } as const;
+        const answer = await send(incoming, { identity, chain: [], sessionName, subject }, () =>
+          performUnsigned(state, incoming, { caller: `certificate ${sessionName}`, sessionName }, () =>
+            assumeRoleWithCertificate(state, request, auditOf(method, request).resource),
+          ),
+        );
+        const granted = grantOf(answer, { identity, chain: [roleArn], sessionName });
+        return granted.ok
+          ? ok({ ...granted.value, expiresAt: Math.min(granted.value.expiresAt, process.clock.now() + 3_600_000) })
+          : granted;
+      },
     },
     s3: {
       putObject: on('s3.putObject', putObject),

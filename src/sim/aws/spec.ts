@@ -15,6 +15,7 @@ export type AccountSpec = {
   readonly instanceProfiles: readonly { readonly arn: string; readonly roleArn: string }[];
   readonly parameters: readonly ParameterSpec[];
   readonly secrets: readonly SecretSpec[];
+  readonly iot: IotSpec;
   readonly quotas: Quotas;
   readonly capacity: readonly CapacitySpec[];
   readonly interruptions: readonly InterruptionSpec[];
@@ -79,6 +80,16 @@ export type SecretSpec = {
   readonly versions: Readonly<Record<string, string>>;
   readonly kmsKeyArn?: string;
 };
+
+export type IotSpec = {
+  readonly things: readonly string[];
+  readonly policies: readonly NamedDocument[];
+  readonly roleAliases: readonly { readonly arn: string; readonly roleArn: string; readonly seconds: number }[];
+  readonly certificates: readonly CertificateSpec[];
+};
+
+/** Active from the start. */
+export type CertificateSpec = { readonly pem: string; readonly things: readonly string[]; readonly policies: readonly string[] };
 
 /** Running vCPUs per account and region. */
 export type Quotas = { readonly onDemandVcpus: number; readonly spotVcpus: number };

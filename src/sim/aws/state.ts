@@ -5,6 +5,7 @@ import type { Random } from '../../ports/clock.ts';
 import { createRandom } from '../faults.ts';
 import type { World } from '../world.ts';
 import type { CatalogEntry } from './catalog.ts';
+import { createIotState, type IotState } from './iot.ts';
 import type { CallRecord, Decision } from './record.ts';
 import type { AccountSpec, BucketSpec, CapacitySpec, KeySpec, ParameterSpec, RoleSpec, SecretSpec, SubnetSpec, UserSpec } from './spec.ts';
 
@@ -139,6 +140,7 @@ export type AccountState = {
   readonly parameters: Map<string, ParameterSpec>;
   /** By ARN. */
   readonly secrets: Map<string, SecretSpec>;
+  readonly iot: IotState;
   readonly types: Map<string, CatalogEntry>;
   readonly capacity: CapacitySpec[];
   readonly templates: Map<string, TemplateState>;
@@ -167,6 +169,7 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     profiles: new Map(spec.instanceProfiles.map(({ arn, roleArn }) => [arn, roleArn])),
     parameters: new Map(spec.parameters.map((parameter) => [parameter.name, parameter])),
     secrets: new Map(spec.secrets.map((secret) => [secret.arn, secret])),
+    iot: createIotState(spec),
     types: new Map(spec.types.map((type) => [type.name, type])),
     capacity: [...spec.capacity],
     templates: new Map(),

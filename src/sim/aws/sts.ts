@@ -80,7 +80,7 @@ function refusal(caller: Authenticated, action: string, roleArn: string): Failur
   return denied('sts', `User: ${callerArn(caller.principal)} is not authorized to perform: ${action} on resource: ${roleArn}`);
 }
 
-function openSession(
+export function openSession(
   state: AccountState,
   request: AssumeRequest,
   extra: { readonly tags?: SessionTags; readonly federatedProvider?: string },

@@ -15,6 +15,11 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
   'sts.assumeRoleWithWebIdentity': [assume, 'sts:AssumeRoleWithWebIdentity arn:aws:iam::111122223333:role/r', []],
   'sts.assumeRole': [assume, 'sts:AssumeRole arn:aws:iam::111122223333:role/r', []],
   'sts.getCallerIdentity': [{}, 'sts:GetCallerIdentity *', []],
+  'iotCredentials.assumeRoleWithCertificate': [
+    { roleArn: assume.roleArn, endpoint: 'c1.credentials.iot.eu-west-1.amazonaws.com', roleAlias: 'hub' },
+    'iot:AssumeRoleWithCertificate arn:aws:iot:eu-west-1:111122223333:rolealias/hub',
+    [],
+  ],
   's3.putObject': [
     { bucket: 'b', key: 'k', kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/9' },
     's3:PutObject arn:aws:s3:::b/k',

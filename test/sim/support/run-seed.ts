@@ -1,7 +1,7 @@
 import { differencesOf } from '../../../src/sim/aws/index.ts';
 import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
 import { type Simulation, startSimulation } from '../../../src/sim/simulate.ts';
-import { type Action, scenarioOf } from './scenario.ts';
+import { type Action, certificateOf, certificateSecret, scenarioOf } from './scenario.ts';
 
 export type SeedResult = {
   readonly digest: string;
@@ -46,10 +46,12 @@ export async function runSeed(seed: number, faults: 'none' | 'rough' = 'rough'):
   return { digest: simulation.world.trace.digest(), problems, virtualSeconds, steps: simulation.world.steps() };
 }
 
-function perform({ kubernetes: { server } }: Simulation, action: Action): void {
+function perform(simulation: Simulation, action: Action): void {
+  const { server } = simulation.kubernetes;
   const jobs = kindNamed('ElasticJob');
   if (action.kind === 'deleteRuntime') server.delete(kindNamed('ElasticRuntime'), `${action.namespace}/${action.name}`);
   else if (action.kind === 'deleteNamespace') server.delete(kindNamed('Namespace'), action.namespace);
+  else if (action.kind === 'renewCertificate') renewCertificate(simulation, action.namespace);
   else if (action.kind === 'shutDown') return;
   else {
     const key = `${action.namespace}/${action.job}`;
@@ -60,6 +62,16 @@ function perform({ kubernetes: { server } }: Simulation, action: Action): void {
     if (change !== undefined)
       server.patch(jobs, key, undefined, 'kubectl', (current) => ({ ...current, spec: { ...current.spec, ...change } }));
   }
+}
+
+function renewCertificate({ account, kubernetes: { server } }: Simulation, namespace: string): void {
+  const renewed = certificateOf(namespace, 'renewed');
+  const [old] = account.certificates().filter(({ things }) => things.has(`${namespace}-hub`));
+  if (old === undefined) return;
+  account.putCertificate({ pem: renewed['tls.crt'], things: [...old.things], policies: [...old.policies] });
+  const data = Object.fromEntries(Object.entries(renewed).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
+  server.patch(kindNamed('Secret'), `${namespace}/${certificateSecret}`, undefined, 'kubectl', (current) => ({ ...current, data }));
+  account.setCertificateStatus(old.id, 'REVOKED');
 }
 
 /** A system at rest writes nothing. What was set in motion before the weather calmed (an interruption notice) may still play out. */

@@ -1,3 +1,4 @@
+import { simulatedCertificate, simulatedKey } from '../../../src/sim/aws/certificates.ts';
 import { createRandom } from '../../../src/sim/faults.ts';
 import type { SimulationManifest } from '../../../src/sim/simulate.ts';
 
@@ -11,6 +12,8 @@ export type Action =
     }
   | { readonly kind: 'deleteRuntime'; readonly name: string; readonly namespace: string; readonly atMs: number }
   | { readonly kind: 'deleteNamespace'; readonly namespace: string; readonly atMs: number }
+  /** A certificate of the runtime's is replaced, and the old one revoked. */
+  | { readonly kind: 'renewCertificate'; readonly namespace: string; readonly atMs: number }
   | { readonly kind: 'shutDown'; readonly atMs: number };
 
 export type Scenario = {
@@ -26,17 +29,24 @@ export function scenarioOf(seed: number): Scenario {
   const chance = (share: number): boolean => random.next() < share;
   const minutes = (low: number, high: number): number => Math.round((low + random.next() * (high - low)) * 60_000);
 
+  // A stream of its own: the other draws stay what they were.
+  const certificates = createRandom(seed, 'scenario/certificates');
+
   const spaces = chance(0.4) ? ['finance', 'research'] : ['finance'];
   const manifests: SimulationManifest[] = [];
   const actions: Action[] = [];
   const willSucceed = new Set<string>();
   for (const namespace of spaces) {
+    const x509 = certificates.next() < 0.25;
+    if (x509 && certificates.next() < 0.6)
+      actions.push({ kind: 'renewCertificate', namespace, atMs: Math.round(certificates.next() * 25 * 60_000) });
     manifests.push(
       ...base(namespace, {
         spotPercent: pick(0, 50, 80, 100),
         workerMax: pick(4, 12, 40),
         idleTimeout: pick('2m', '10m'),
         min: chance(0.15) ? 1 : 0,
+        x509,
       }),
     );
     const jobs = Array.from({ length: 1 + Math.floor(random.next() * 4) }, (_, index) => `job-${index}`);
@@ -75,9 +85,23 @@ export function scenarioOf(seed: number): Scenario {
   return { manifests, actions, willSucceed };
 }
 
-type Base = { readonly spotPercent: number; readonly workerMax: number; readonly idleTimeout: string; readonly min: number };
+type Base = {
+  readonly spotPercent: number;
+  readonly workerMax: number;
+  readonly idleTimeout: string;
+  readonly min: number;
+  readonly x509: boolean;
+};
 
-function base(namespace: string, { spotPercent, workerMax, idleTimeout, min }: Base): readonly SimulationManifest[] {
+export const certificateSecret = 'hub-cert';
+
+/** What a certificate Secret holds: the first, or the one that replaces it. */
+export function certificateOf(namespace: string, serial: string): { readonly 'tls.crt': string; readonly 'tls.key': string } {
+  const privateKey = simulatedKey(`${namespace}-${serial}`);
+  return { 'tls.crt': simulatedCertificate({ privateKey }, serial), 'tls.key': privateKey };
+}
+
+function base(namespace: string, { spotPercent, workerMax, idleTimeout, min, x509 }: Base): readonly SimulationManifest[] {
   const role = (name: string) => ({ roleArn: `arn:aws:iam::111122223333:role/${namespace}-${name}` });
   const kmsKeyArn = 'arn:aws:kms:us-east-1:111122223333:key/0d9f7a10-4f2e-4c53-8f0a-3f7f5c6b1e01';
   const secret = (name: string, stringData: Readonly<Record<string, string>>) => ({
@@ -90,6 +114,7 @@ function base(namespace: string, { spotPercent, workerMax, idleTimeout, min }: B
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
     secret('external-id', { externalId: `external-${namespace}` }),
     secret('keys', { aws_access_key_id: `AKIAEXAMPLE${namespace.toUpperCase()}`, aws_secret_access_key: `secret-of-${namespace}` }),
+    ...(x509 ? [secret(certificateSecret, certificateOf(namespace, 'first'))] : []),
     secret('login', { username: 'reader', password: 'example-password' }),
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'etl', namespace }, data: { 'etl.py': "print('hello')\n" } },
     {
@@ -100,7 +125,7 @@ function base(namespace: string, { spotPercent, workerMax, idleTimeout, min }: B
         organization: namespace === 'finance' ? 'acme' : 'acme2',
         region: 'us-east-1',
         identities: {
-          agent: role('agent'),
+          agent: { ...role('agent'), ...(x509 && { x509: certificateIdentity(namespace) }) },
           operator: { ...role('operator'), externalIdSecretRef: { name: 'external-id', key: 'externalId' } },
           master: role('master'),
           worker: role('worker'),
@@ -121,6 +146,15 @@ function base(namespace: string, { spotPercent, workerMax, idleTimeout, min }: B
       },
     },
   ];
+}
+
+function certificateIdentity(namespace: string) {
+  return {
+    endpoint: 'c1a2b3.credentials.iot.us-east-1.amazonaws.com',
+    roleAlias: `${namespace}-agent`,
+    thingName: `${namespace}-hub`,
+    certificateSecretRef: { name: certificateSecret },
+  };
 }
 
 type JobSketch = {

@@ -1,3 +1,4 @@
+import type { PolicyRuntime } from '../runtime-input.ts';
 import type { CertificatePlan } from './plan.ts';
 import type { RuntimeView } from './view.ts';
 
@@ -7,30 +8,36 @@ import type { RuntimeView } from './view.ts';
  */
 export function certificatePlans(views: readonly RuntimeView[]): readonly CertificatePlan[] {
   const plans = new Map<string, CertificatePlan>();
-  for (const { input, documents } of views) {
-    const { region, organization, identities } = input.runtime.spec;
-    const alias = identities.agent.x509?.roleAlias;
-    if (alias === undefined) continue;
-    const [, partition = 'aws', , , account = ''] = documents.agent.roleArn.split(':');
-    plans.set(`${region}/${alias}`, {
-      region,
-      roleAlias: alias,
-      roleArn: documents.agent.roleArn,
-      policyName: certificatePolicyName(organization, alias),
-      document: {
-        Version: '2012-10-17',
-        Statement: [
-          {
-            Sid: 'BecomeAgentThroughThisRoleAlias',
-            Effect: 'Allow',
-            Action: 'iot:AssumeRoleWithCertificate',
-            Resource: `arn:${partition}:iot:${region}:${account}:rolealias/${alias}`,
-          },
-        ],
-      },
-    });
+  for (const { input } of views) {
+    const plan = certificatePlan(input.runtime);
+    if (plan !== undefined) plans.set(`${plan.region}/${plan.roleAlias}`, plan);
   }
   return [...plans].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, plan]) => plan);
+}
+
+/** Of one runtime; undefined where its agent uses the cluster's token. */
+export function certificatePlan({ spec }: Pick<PolicyRuntime, 'spec'>): CertificatePlan | undefined {
+  const { region, organization, identities } = spec;
+  const { roleArn, x509 } = identities.agent;
+  if (x509 === undefined) return undefined;
+  const [, partition = 'aws', , , account = ''] = roleArn.split(':');
+  return {
+    region,
+    roleAlias: x509.roleAlias,
+    roleArn,
+    policyName: certificatePolicyName(organization, x509.roleAlias),
+    document: {
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Sid: 'BecomeAgentThroughThisRoleAlias',
+          Effect: 'Allow',
+          Action: 'iot:AssumeRoleWithCertificate',
+          Resource: `arn:${partition}:iot:${region}:${account}:rolealias/${x509.roleAlias}`,
+        },
+      ],
+    },
+  };
 }
 
 /** The AWS IoT policy that certificates of an organization get. */

@@ -1,0 +1,33 @@
+import type { X509 } from '../../api/generated/types.ts';
+
+type Facts = { readonly id: string; readonly notBefore: number; readonly notAfter: number };
+
+/** Why a certificate is no use at `now` (milliseconds since the epoch), whatever AWS says; undefined where it may be. */
+export function wrongTime({ notBefore, notAfter }: Facts, now: number): { readonly code: string; readonly message: string } | undefined {
+  if (now >= notAfter) return { code: 'CertificateExpired', message: `it expired at ${new Date(notAfter).toISOString()}` };
+  if (now < notBefore) return { code: 'CertificateNotYetValid', message: `it is not valid before ${new Date(notBefore).toISOString()}` };
+  return undefined;
+}
+
+/**
+ * What to do about a refusal. The provider's own words are few:
+ * https://github.com/awslabs/aws-iot-core-credential-provider-session-helper/blob/main/docs/dev_notes.md
+ */
+export function certificateRemedy(message: string, { roleAlias, thingName }: Pick<X509, 'roleAlias' | 'thingName'>, role: string): string {
+  if (/thing name/i.test(message)) return `attach the certificate to thing ${thingName} (aws iot attach-thing-principal)`;
+  if (/role alias does not exist/i.test(message))
+    return `create role alias ${roleAlias} for ${role} in this account and region, or name another`;
+  if (/assume the role/i.test(message)) return `let credentials.iot.amazonaws.com assume ${role} in its trust policy`;
+  if (/MaxSessionDuration/i.test(message)) return `set the role alias's credentialDurationSeconds to 3600`;
+  if (/server is not trusted/i.test(message))
+    return `put the authority of a proxy between into key ca.crt of the Secret, or remove a wrong one`;
+  return `see that the certificate is ACTIVE and that an IoT policy attached to it allows iot:AssumeRoleWithCertificate on role alias ${roleAlias}; \
+kubectl-elastic init --x509 issues a new one`;
+}
+
+/** Whether the session that was obtained is one of the role that the runtime names: an alias is changed without the operator's knowing. */
+export function isSessionOf(roleArn: string, callerArn: string): boolean {
+  const [, , , , account = '', resource = ''] = callerArn.split(':');
+  const [kind, role] = resource.split('/');
+  return kind === 'assumed-role' && account === roleArn.split(':')[4] && role === roleArn.slice(roleArn.lastIndexOf('/') + 1);
+}
