@@ -2,7 +2,8 @@
  * Everything that is made from crds/ and from the rule table: run it after either changes. With --check it writes nothing
  * and exits 1 where something is stale.
  *
- * crds/*.yaml                  x-kubernetes-validations, from src/core/validation/rules/all.ts; everything else stays as written
+ * crds/*.yaml                  x-kubernetes-validations, from src/core/validation/rules/all.ts; the defaults of a class from the runtime's fields, an
+ *                              ElasticConnection's spec from a job's inline connection; everything else stays as written
  * src/api/generated/types.ts   TypeScript types; an object with a title becomes a named type
  * src/api/generated/schemas.ts the schemas as data, for defaults, pruning and validation in code
  */
@@ -11,14 +12,24 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { type Document, isAlias, isMap, isNode, parseDocument, visit, type YAMLMap } from 'yaml';
+import { builtinDefaults, classDefaultFields } from '../src/core/classes/builtin.ts';
 import { rules } from '../src/core/validation/rules/all.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const CRDS = ['crds/elasticruntimes.yaml', 'crds/elasticjobs.yaml', 'crds/elasticnodes.yaml', 'crds/elasticaccessrequests.yaml'];
+const CRDS = [
+  'crds/elasticruntimes.yaml',
+  'crds/elasticruntimeclasses.yaml',
+  'crds/elasticjobs.yaml',
+  'crds/elasticconnections.yaml',
+  'crds/elasticnodes.yaml',
+  'crds/elasticaccessrequests.yaml',
+];
 const HEADER = '// Made from crds/ by scripts/generate.ts: change those and run it again.\n';
 const VALIDATIONS = 'x-kubernetes-validations';
 /** Types that src/api/kubernetes.ts has already. */
 const KUBERNETES_TYPES: ReadonlySet<string> = new Set(['Condition', 'PodTemplate']);
+/** A class's defaults: the runtime's fields with nothing required, said in terms of the runtime's type. */
+const DEFAULTS_TYPE = 'RuntimeDefaults';
 
 type Json = { readonly [key: string]: unknown };
 type Crd = { readonly spec: { readonly versions: readonly [{ readonly schema: { readonly openAPIV3Schema: Json } }] } };
@@ -31,6 +42,7 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
     const document = parseDocument(readFileSync(join(ROOT, file), 'utf8'));
     if (document.errors[0]) throw new Error(`${file}: ${document.errors[0].message}`);
     const kind = String(document.getIn(['spec', 'names', 'kind']));
+    derive(document, kind, schemas);
     injectRules(document, kind);
     files.set(file, document.toString({ lineWidth: 0, flowCollectionPadding: true }));
     schemas.set(kind, (document.toJS() as Crd).spec.versions[0].schema.openAPIV3Schema);
@@ -38,6 +50,64 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   files.set('src/api/generated/types.ts', await typesOf(schemas));
   files.set('src/api/generated/schemas.ts', schemasOf(schemas));
   return files;
+}
+
+/** Schemas that say again what another kind says: written from that one, so that the two cannot part. */
+function derive(document: Document, kind: string, schemas: ReadonlyMap<string, Json>): void {
+  if (kind === 'ElasticRuntimeClass') {
+    const { properties } = specOf(schemas, 'ElasticRuntime');
+    const fields = classDefaultFields.map((field) => [field, optional(properties[field] ?? {})] as const);
+    const description = 'Fields of runtimes that leave them out. They are never written into a runtime; its status shows what holds.';
+    put(document, 'spec.defaults', { type: 'object', title: DEFAULTS_TYPE, description, properties: Object.fromEntries(fields) });
+  }
+  if (kind === 'ElasticConnection') {
+    const inline = (specOf(schemas, 'ElasticJob').properties['connections'] as { readonly items: Json }).items;
+    const { name: _name, connectionRef: _reference, ...properties } = inline['properties'] as Readonly<Record<string, Json>>;
+    const description = "The fields of a job's inline connection. Without usage, jobs may use it either way.";
+    put(document, 'spec', { type: 'object', title: 'ElasticConnectionSpec', description, required: ['connector'], properties });
+  }
+}
+
+function specOf(schemas: ReadonlyMap<string, Json>, kind: string): { readonly properties: Readonly<Record<string, Json>> } {
+  const properties = schemas.get(kind)?.['properties'] as Readonly<Record<string, Json>>;
+  return properties['spec'] as { readonly properties: Readonly<Record<string, Json>> };
+}
+
+function put(document: Document, path: string, schema: Json): void {
+  const at = ['spec', 'versions', 0, 'schema', 'openAPIV3Schema', ...schemaSteps(path)];
+  // By way of JSON: what two fields share is written out twice, since rules may differ.
+  document.setIn(at, document.createNode(JSON.parse(JSON.stringify(schema))));
+}
+
+/** Nothing is required and nothing filled in, down to the first list: what stands in a list is whole. */
+function optional(schema: Json): Json {
+  const { title: _title, required: _required, default: _default, ...rest } = schema;
+  const properties = schema['properties'] as Readonly<Record<string, Json>> | undefined;
+  if (properties === undefined || _title === 'MachineImage' || _title === 'InitScript') return untitled(schema);
+  return { ...rest, properties: Object.fromEntries(Object.entries(properties).map(([name, child]) => [name, optional(child)])) };
+}
+
+function untitled(value: unknown): Json {
+  return JSON.parse(
+    JSON.stringify(value, (key, child: unknown) => (key === 'title' && typeof child === 'string' ? undefined : child)),
+  ) as Json;
+}
+
+/** The runtime as controllers see it: resolved, so that what has a built-in default is always there. */
+function resolved(schema: Json, defaults: Json): Json {
+  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, Json>>;
+  const filled = Object.entries(defaults).map(([name, value]) => {
+    const child = properties[name] ?? {};
+    const deeper = typeof value === 'object' && !Array.isArray(value) && name !== 'machineImage';
+    return [name, { ...(deeper ? resolved(child, value as Json) : child), default: value }] as const;
+  });
+  return { ...schema, properties: { ...properties, ...Object.fromEntries(filled) } };
+}
+
+function resolvedRuntime(schema: Json): Json {
+  const properties = schema['properties'] as Readonly<Record<string, Json>>;
+  const spec = resolved(properties['spec'] ?? {}, builtinDefaults);
+  return { ...schema, properties: { ...properties, spec: { ...spec, required: [...(spec['required'] as readonly string[]), 'network'] } } };
 }
 
 function injectRules(document: Document, kind: string): void {
@@ -75,7 +145,7 @@ function schemaSteps(path: string): readonly string[] {
 
 async function typesOf(schemas: ReadonlyMap<string, Json>): Promise<string> {
   const named = new Map<string, Json>();
-  for (const schema of schemas.values()) typed(schema, named);
+  for (const [kind, schema] of schemas) typed(kind === 'ElasticRuntime' ? resolvedRuntime(schema) : schema, named);
   const definitions = Object.fromEntries(named) as Record<string, JSONSchema>;
   const options = {
     additionalProperties: false,
@@ -90,14 +160,14 @@ async function typesOf(schemas: ReadonlyMap<string, Json>): Promise<string> {
     .replace(/(\n \*)?\n \* This interface was referenced by .*\n \* via the .*$/gm, '')
     .replace(/^\/\*\*\n \*\/\n/gm, '')
     .replace(/^export interface (\w+) \{$([\s\S]*?)^\}$/gm, readonlyType);
-  const objects = [...schemas.keys()].map(objectType).join('');
+  const objects = [...schemas].map(([kind, schema]) => objectType(kind, schema)).join('') + defaultsType();
   return `${HEADER}import type { Condition, ObjectMeta, PodTemplate } from '../kubernetes.ts';\n${objects}\n${body.trim()}\n`;
 }
 
 /** The schema for the type compiler: named objects become references, fields with a default are always there. */
 function typed(schema: Json, named: Map<string, Json>): Json {
   const title = typeof schema.title === 'string' ? schema.title : undefined;
-  if (title !== undefined && KUBERNETES_TYPES.has(title)) return { tsType: title };
+  if (title !== undefined && (KUBERNETES_TYPES.has(title) || title === DEFAULTS_TYPE)) return { tsType: title };
   const properties = (schema.properties ?? {}) as Record<string, Json>;
   const open = schema['x-kubernetes-preserve-unknown-fields'] === true;
   const known = Object.entries(properties).map(([name, property]) => [name, typed(property, named)] as const);
@@ -136,15 +206,24 @@ function readonlyType(_: string, name: string, body: string): string {
   return `export type ${name} = {${fields}};`;
 }
 
-function objectType(kind: string): string {
+function objectType(kind: string, schema: Json): string {
+  const status = 'status' in (schema.properties as object) ? `\n  readonly status?: ${kind}Status;` : '';
   return `
 export type ${kind} = {
   readonly apiVersion: 'elasticruntime.dev/v1alpha1';
   readonly kind: '${kind}';
   readonly metadata: ObjectMeta;
-  readonly spec: ${kind}Spec;
-  readonly status?: ${kind}Status;
+  readonly spec: ${kind}Spec;${status}
 };
+`;
+}
+
+function defaultsType(): string {
+  return `
+/** Objects with nothing required; lists, and what is in them, whole. */
+export type Given<T> = T extends readonly unknown[] | Readonly<Record<string, string>> ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> } : T;
+
+export type ${DEFAULTS_TYPE} = Given<Pick<ElasticRuntimeSpec, ${classDefaultFields.map((field) => `'${field}'`).join(' | ')}>>;
 `;
 }
 

@@ -11,6 +11,8 @@ export const labels = {
   runtimeUid: 'runtime.node-restriction.kubernetes.io/uid',
   reservedFor: 'runtime.node-restriction.kubernetes.io/reserved-for',
   runtime: 'elasticruntime.dev/runtime',
+  /** Of a namespace: the only organization that its runtimes may name. */
+  organization: 'elasticruntime.dev/organization',
   namespace: 'elasticruntime.dev/namespace',
   pool: 'elasticruntime.dev/pool',
   nodeRole: 'elasticruntime.dev/node-role',

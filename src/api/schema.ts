@@ -1,5 +1,14 @@
 /** The kinds of this API group that have a schema. */
-export type ElasticKind = 'ElasticRuntime' | 'ElasticJob' | 'ElasticNode' | 'ElasticAccessRequest';
+export const elasticKinds = [
+  'ElasticRuntime',
+  'ElasticRuntimeClass',
+  'ElasticConnection',
+  'ElasticJob',
+  'ElasticNode',
+  'ElasticAccessRequest',
+] as const;
+
+export type ElasticKind = (typeof elasticKinds)[number];
 
 /**
  * A structural schema, as a CustomResourceDefinition holds it: the subset that our crds/ use.

@@ -1,14 +1,16 @@
 import { schemas } from '../api/generated/schemas.ts';
-import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
+import type { ElasticJob, ElasticRuntime, ElasticRuntimeClass } from '../api/generated/types.ts';
 import { apiGroup, apiVersion } from '../api/labels.ts';
 import type { ElasticKind } from '../api/schema.ts';
 import type { ConnectionSpec } from '../core/access/input.ts';
 import { type AccessPlan, planAccess } from '../core/access/plan.ts';
 import type { AccessError, AccessRow } from '../core/access/vocabulary.ts';
+import { refusedConnectionRoles } from '../core/classes/connections.ts';
+import { type Resolution, resolveRuntime, type WrittenRuntime } from '../core/classes/resolve.ts';
+import { type ClassViolation, formatClassViolation } from '../core/classes/violations.ts';
 import { applyDefaults } from '../core/validation/defaults.ts';
 import { prune, unknownFields } from '../core/validation/prune.ts';
 import { refusedTemplateSecrets } from '../core/validation/secrets.ts';
-import { structuralFaults } from '../core/validation/structure.ts';
 import { formatViolation, type Violation, validateObject } from '../core/validation/validate.ts';
 import { formatInputError, type InputError, type Manifest, type ManifestIo, namespaceOf, objectName, readManifests } from './manifests.ts';
 
@@ -17,11 +19,14 @@ export type ExplainArguments = { readonly files: readonly string[]; readonly out
 /** `stdout` and `stderr` take whole texts and end them with a line break. */
 export type ExplainIo = ManifestIo & { readonly stdout: (text: string) => void; readonly stderr: (text: string) => void };
 
-type Explained = { readonly job: ElasticJob; readonly plan: AccessPlan };
+type Explained = { readonly job: ElasticJob; readonly plan: AccessPlan; readonly notes: readonly string[] };
 
 /** What the manifests hold, by `namespace/name`, with the defaults of the API. */
 type World = {
   readonly runtimes: ReadonlyMap<string, ElasticRuntime>;
+  /** What holds for each runtime, as far as the manifests say it. */
+  readonly resolutions: ReadonlyMap<string, Resolution>;
+  readonly classes: readonly ElasticRuntimeClass[];
   readonly connections: ReadonlyMap<string, ConnectionSpec>;
   readonly jobs: readonly ElasticJob[];
   /** By `Kind namespace/name`. */
@@ -37,9 +42,10 @@ export async function runExplain({ files, output }: ExplainArguments, io: Explai
   const read = await readManifests(files, io);
   const manifests = ours(read.manifests);
   const errors = [...read.errors, ...checkManifests(manifests)];
+  const spaces = read.manifests.filter(({ object }) => object.kind === 'Namespace');
   // A plan of objects that the API server would refuse says nothing.
   if (errors.length > 0) return refuse(errors.map(formatInputError), io);
-  const world = worldOf(manifests);
+  const world = worldOf([...spaces, ...manifests]);
   if (world.jobs.length === 0) return refuse([`${files.join(', ')}: no ElasticJob of ${apiVersion}`], io);
   const answers = world.jobs.map((job) => explainJob(job, world));
   const wrong = answers.flatMap((answer) => ('plan' in answer ? [] : answer));
@@ -68,19 +74,10 @@ function wrongManifest({ place, object }: Manifest): readonly InputError[] {
   const named = { place, object: objectName(object) };
   if (object.apiVersion !== apiVersion)
     return [{ ...named, field: 'apiVersion', message: `${object.apiVersion} is not known: write ${apiVersion}` }];
-  if (kind === 'ElasticConnection') {
-    return structuralFaults(CONNECTION, object['spec'] ?? null, 'spec').map((fault) => ({
-      place,
-      message: said({ ...fault, object: named.object }),
-    }));
-  }
   if (!isElasticKind(kind)) return [];
   const unknown = unknownFields(kind, object).map((field) => ({ ...named, field, message: 'is no field of the API' }));
   return [...unknown, ...validateObject(kind, object).map((violation) => ({ place, message: said(violation) }))];
 }
-
-// An ElasticConnection has the fields of a job's inline connection, and no name of its own.
-const CONNECTION = { ...schemas.ElasticJob.properties?.['spec']?.properties?.['connections']?.items, required: [] };
 
 /** What stands below an authentication is not shown: somebody may have written a secret where its name belongs. */
 function said(violation: Violation): string {
@@ -88,16 +85,31 @@ function said(violation: Violation): string {
 }
 
 function worldOf(manifests: readonly Manifest[]): World {
-  const runtimes = new Map<string, ElasticRuntime>();
+  const written = new Map<string, WrittenRuntime>();
+  const classes: ElasticRuntimeClass[] = [];
+  const labels = new Map<string, Readonly<Record<string, string>>>();
   const connections = new Map<string, ConnectionSpec>();
   const jobs: ElasticJob[] = [];
   for (const { object } of manifests) {
     const key = `${namespaceOf(object.metadata)}/${object.metadata.name}`;
-    if (object.kind === 'ElasticRuntime') runtimes.set(key, stored('ElasticRuntime', object) as unknown as ElasticRuntime);
+    if (object.kind === 'ElasticRuntime') written.set(key, stored('ElasticRuntime', object) as unknown as WrittenRuntime);
+    if (object.kind === 'ElasticRuntimeClass') classes.push(stored('ElasticRuntimeClass', object) as unknown as ElasticRuntimeClass);
+    if (object.kind === 'Namespace')
+      labels.set(object.metadata.name, (object.metadata['labels'] ?? {}) as Readonly<Record<string, string>>);
     if (object.kind === 'ElasticJob') jobs.push(stored('ElasticJob', object) as unknown as ElasticJob);
     if (object.kind === 'ElasticConnection') connections.set(key, object['spec'] as ConnectionSpec);
   }
-  return { runtimes, connections, jobs, places: new Map(manifests.map(({ place, object }) => [objectName(object), place])) };
+  const resolutions = new Map(
+    [...written].map(([key, runtime]) => {
+      const name = namespaceOf(runtime.metadata);
+      return [key, resolveRuntime(runtime, classes, { name, labels: labels.get(name) ?? {} })] as const;
+    }),
+  );
+  const runtimes = new Map(
+    [...written].map(([key, runtime]) => [key, { ...runtime, spec: (resolutions.get(key) as Resolution).spec }] as const),
+  );
+  const places = new Map(manifests.map(({ place, object }) => [objectName(object), place]));
+  return { runtimes, resolutions, classes, connections, jobs, places };
 }
 
 /** As the API server would keep it: defaults filled in, unknown fields gone. */
@@ -114,6 +126,11 @@ function explainJob(job: ElasticJob, world: World): Explained | readonly InputEr
     const message = `"${job.spec.runtime}": no ElasticRuntime of this name in namespace ${namespace} among the manifests`;
     return [{ place: placeOf(name, world), object: name, field: 'spec.runtime', message }];
   }
+  const resolution = world.resolutions.get(`${namespace}/${job.spec.runtime}`) as Resolution;
+  const violated = violationsIn(resolution, world).map((violation) =>
+    ofRuntime(`ElasticRuntime ${namespace}/${job.spec.runtime}`, violation, world),
+  );
+  if (violated.length > 0) return violated;
   const here = [...world.connections].filter(([key]) => key.startsWith(`${namespace}/`));
   const connections = new Map(here.map(([key, spec]) => [key.slice(namespace.length + 1), spec]));
   const result = planAccess({ runtime, job, connections });
@@ -124,7 +141,34 @@ function explainJob(job: ElasticJob, world: World): Explained | readonly InputEr
   const refused = refusedTemplateSecrets(job, runtime, referenced);
   return refused.length > 0
     ? refused.map((violation) => ({ place: placeOf(name, world), message: said(violation) }))
-    : { job, plan: result.plan };
+    : refusedRoles(resolution.class, job, result.plan, world);
+}
+
+/** Without any class among the manifests the cluster's are not known: only what does not depend on them is judged. */
+function violationsIn({ violations }: Resolution, { classes }: World): readonly ClassViolation[] {
+  const ofClasses: readonly string[] = ['spec.runtimeClassName', 'spec.identities.agent.x509', 'spec.network'];
+  return classes.length > 0 ? violations : violations.filter(({ field }) => !ofClasses.includes(field));
+}
+
+function ofRuntime(object: string, violation: ClassViolation, world: World): InputError {
+  return { place: placeOf(object, world), object, message: formatClassViolation(violation) };
+}
+
+function refusedRoles(
+  ofClass: ElasticRuntimeClass | undefined,
+  job: ElasticJob,
+  plan: AccessPlan,
+  world: World,
+): Explained | readonly InputError[] {
+  const object = `ElasticJob ${namespaceOf(job.metadata)}/${job.metadata.name}`;
+  const refused = refusedConnectionRoles(ofClass, plan.connections);
+  if (refused.length > 0) return refused.map((violation) => ofRuntime(object, violation, world));
+  const { runtimeClassName } = world.runtimes.get(`${namespaceOf(job.metadata)}/${job.spec.runtime}`)?.spec ?? {};
+  const unknown =
+    world.classes.length > 0 || runtimeClassName === undefined
+      ? []
+      : [`ElasticRuntimeClass ${runtimeClassName} is not among the manifests: what it allows and gives as defaults is not in this plan`];
+  return { job, plan, notes: [...plan.notes, ...unknown] };
 }
 
 function inputError({ object, field, value, message, remedy }: AccessError, world: World): InputError {
@@ -139,7 +183,7 @@ function isElasticKind(kind: string): kind is ElasticKind {
   return Object.hasOwn(schemas, kind);
 }
 
-function jsonOf({ job, plan }: Explained): Readonly<Record<string, unknown>> {
+function jsonOf({ job, plan, notes }: Explained): Readonly<Record<string, unknown>> {
   return {
     job: job.metadata.name,
     namespace: namespaceOf(job.metadata),
@@ -147,18 +191,18 @@ function jsonOf({ job, plan }: Explained): Readonly<Record<string, unknown>> {
     securityType: plan.securityType,
     securityRule: plan.securityRule,
     access: plan.rows,
-    notes: plan.notes,
+    notes,
   };
 }
 
-function tableOf({ job, plan }: Explained): string {
+function tableOf({ job, plan, notes }: Explained): string {
   const title = `${namespaceOf(job.metadata)}/${job.metadata.name} on ${job.spec.runtime}: ${plan.securityType}  (${plan.securityRule})`;
   const rows = grouped(plan.rows).map(({ phase, resource, actions, identity, via, chain, rule }) => {
     const roles = chain.map((roleArn) => roleArn.slice(roleArn.lastIndexOf('/') + 1)).join(' > ');
     return [phase, resource, actions.join(','), identity, via, roles || '-', rule];
   });
   const table = columns([['PHASE', 'RESOURCE', 'ACTION', 'IDENTITY', 'VIA', 'CHAIN', 'RULE'], ...rows]);
-  return [title, ...table, ...plan.notes.map((note) => `Note: ${note}`)].join('\n');
+  return [title, ...table, ...notes.map((note) => `Note: ${note}`)].join('\n');
 }
 
 /** For people: one line where only the action differs. */

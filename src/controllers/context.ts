@@ -1,5 +1,12 @@
-import type { ElasticAccessRequest, ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
-import type { DaemonSet, Job, Node, Pod, PriorityClass } from '../api/kubernetes.ts';
+import type {
+  ElasticAccessRequest,
+  ElasticConnection,
+  ElasticJob,
+  ElasticNode,
+  ElasticRuntime,
+  ElasticRuntimeClass,
+} from '../api/generated/types.ts';
+import type { DaemonSet, Job, Namespace, Node, Pod, PriorityClass } from '../api/kubernetes.ts';
 import type { Catalog } from '../core/packing/catalog.ts';
 import type { EventRecorder } from '../machinery/event-recorder.ts';
 import type { Store } from '../machinery/store.ts';
@@ -9,6 +16,7 @@ import type { KubernetesPort } from '../ports/kubernetes.ts';
 import type { Sealer } from '../ports/sealer.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { AuditLog } from './audit-log.ts';
+import type { ResolvedRuntimes } from './classes/resolved-runtimes.ts';
 import type { GrantKeeper } from './identity/grants.ts';
 import type { CapacityMemory } from './node/capacity-memory.ts';
 import type { Explanations } from './node/explanations.ts';
@@ -37,8 +45,12 @@ export type OperatorSettings = {
 };
 
 export type Stores = {
+  /** Resolved: with what class and defaults make of each spec. */
   readonly runtimes: Store<ElasticRuntime>;
-  readonly jobs: Store<ElasticJob, 'runtime'>;
+  readonly classes: Store<ElasticRuntimeClass>;
+  readonly connections: Store<ElasticConnection>;
+  readonly namespaces: Store<Namespace>;
+  readonly jobs: Store<ElasticJob, 'runtime' | 'connection'>;
   readonly elasticNodes: Store<ElasticNode, 'runtime' | 'providerID'>;
   readonly nodes: Store<Node, 'providerID'>;
   /** Pods of jobs only. */
@@ -59,6 +71,8 @@ export type OperatorContext = {
   readonly sealer: Sealer;
   readonly settings: OperatorSettings;
   readonly stores: Stores;
+  /** What holds for a runtime of `stores.runtimes`: class, limits, violations. */
+  readonly classes: Pick<ResolvedRuntimes, 'resolution' | 'standing'>;
   readonly grants: GrantKeeper;
   readonly events: EventRecorder;
   readonly audit: AuditLog;

@@ -4,6 +4,7 @@ import { labels } from '../api/labels.ts';
 import { type ControllerOptions, primarySource, runController, storeSource } from '../machinery/controller.ts';
 import { createEventRecorder } from '../machinery/event-recorder.ts';
 import { createExpectations } from '../machinery/expectations.ts';
+import { keyOf } from '../machinery/keys.ts';
 import { createWorkQueue, type WorkQueue } from '../machinery/work-queue.ts';
 import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
 import type { Clock, Random } from '../ports/clock.ts';
@@ -53,7 +54,7 @@ export type Operator = {
 /** The controllers over their ports: production and simulator start the same ones here. */
 export function createOperator(parts: OperatorParts): Operator {
   const { kubernetes, clock, random, telemetry, settings } = parts;
-  const { stores, run: runStores } = createStores({ port: kubernetes, clock, random, telemetry });
+  const { stores, classes, run: runStores } = createStores({ port: kubernetes, clock, random, telemetry });
   const audit = createAuditLog(parts.audit);
   const aws = parts.aws(audit);
   const context: OperatorContext = {
@@ -65,6 +66,7 @@ export function createOperator(parts: OperatorParts): Operator {
     sealer: parts.sealer,
     settings,
     stores,
+    classes,
     audit,
     grants: createGrantKeeper({
       sts: (region) => aws(region).sts,
@@ -142,6 +144,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       void (await Promise.all(
         [
           stores.runtimes,
+          stores.connections,
           stores.jobs,
           stores.elasticNodes,
           stores.nodes,
@@ -184,6 +187,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
           (node) => [...new Set((node.spec.reservedFor ?? []).map(({ jobName }) => `${node.spec.runtimeRef.namespace}/${jobName}`))],
           { when: nodeMoved },
         ),
+        storeSource(stores.connections, (connection) => stores.jobs.byIndex('connection', keyOf(connection)).map((job) => keyOf(job))),
         storeSource(stores.childJobs, labelled(labels.job)),
         storeSource(stores.pods, labelled(labels.job)),
         jobsOfMachine,

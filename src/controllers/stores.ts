@@ -6,18 +6,26 @@ import type { KubernetesPort } from '../ports/kubernetes.ts';
 import {
   daemonSets,
   elasticAccessRequests,
+  elasticConnections,
   elasticJobs,
   elasticNodes,
+  elasticRuntimeClasses,
   elasticRuntimes,
   jobs,
+  namespaces,
   nodes,
   pods,
   priorityClasses,
 } from '../ports/resources.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import { createResolvedRuntimes, type ResolvedRuntimes } from './classes/resolved-runtimes.ts';
 import { runtimeKey, type Stores } from './context.ts';
 
-export type StoreParts = { readonly stores: Stores; readonly run: (signal: AbortSignal) => Promise<void> };
+export type StoreParts = {
+  readonly stores: Stores;
+  readonly classes: Pick<ResolvedRuntimes, 'resolution' | 'standing'>;
+  readonly run: (signal: AbortSignal) => Promise<void>;
+};
 
 /** What the controllers read, filled by one watch per kind. Pods and Jobs are those of ElasticJobs only. */
 export function createStores(parts: {
@@ -34,10 +42,19 @@ export function createStores(parts: {
   };
   const informers = {
     runtimes: createInformer({ ...parts, type: elasticRuntimes }),
+    classes: createInformer({ ...parts, type: elasticRuntimeClasses }),
+    connections: createInformer({ ...parts, type: elasticConnections }),
+    namespaces: createInformer({ ...parts, type: namespaces }),
     jobs: createInformer({
       ...parts,
       type: elasticJobs,
-      indexes: { runtime: (job) => [runtimeKey({ namespace: job.metadata.namespace ?? '', name: job.spec.runtime })] },
+      indexes: {
+        runtime: (job) => [runtimeKey({ namespace: job.metadata.namespace ?? '', name: job.spec.runtime })],
+        connection: ({ metadata, spec }) =>
+          (spec.connections ?? []).flatMap(({ connectionRef }) =>
+            connectionRef === undefined ? [] : [`${metadata.namespace}/${connectionRef.name}`],
+          ),
+      },
     }),
     elasticNodes: createInformer({
       ...parts,
@@ -63,9 +80,19 @@ export function createStores(parts: {
     priorityClasses: createInformer({ ...parts, type: priorityClasses }),
     requests: createInformer({ ...parts, type: elasticAccessRequests }),
   };
+  const runtimes = createResolvedRuntimes({
+    written: informers.runtimes.store,
+    classes: informers.classes.store,
+    namespaces: informers.namespaces.store,
+    telemetry: parts.telemetry,
+  });
   return {
+    classes: runtimes,
     stores: {
-      runtimes: informers.runtimes.store,
+      runtimes: runtimes.store,
+      classes: informers.classes.store,
+      connections: informers.connections.store,
+      namespaces: informers.namespaces.store,
       jobs: informers.jobs.store,
       elasticNodes: informers.elasticNodes.store,
       nodes: informers.nodes.store,

@@ -1,4 +1,11 @@
-import type { ElasticAccessRequest, ElasticJob, ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
+import type {
+  ElasticAccessRequest,
+  ElasticConnection,
+  ElasticJob,
+  ElasticNode,
+  ElasticRuntime,
+  ElasticRuntimeClass,
+} from '../api/generated/types.ts';
 import type {
   ConfigMap,
   Container,
@@ -29,6 +36,8 @@ export const elasticRuntimes = elastic<ElasticRuntime>('ElasticRuntime', 'elasti
 export const elasticJobs = elastic<ElasticJob>('ElasticJob', 'elasticjobs', true);
 export const elasticNodes = elastic<ElasticNode>('ElasticNode', 'elasticnodes', false);
 export const elasticAccessRequests = elastic<ElasticAccessRequest>('ElasticAccessRequest', 'elasticaccessrequests', true);
+export const elasticRuntimeClasses = elastic<ElasticRuntimeClass>('ElasticRuntimeClass', 'elasticruntimeclasses', false);
+export const elasticConnections = elastic<ElasticConnection>('ElasticConnection', 'elasticconnections', true);
 
 export const pods: ResourceType<Pod> = {
   ...core('Pod', 'pods', true),

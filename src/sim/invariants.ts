@@ -1,6 +1,8 @@
 import type { ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
 import { tags } from '../api/labels.ts';
 import { organizationPrefix } from '../core/access/locations.ts';
+import { builtinDefaults } from '../core/classes/builtin.ts';
+import type { WrittenRuntime } from '../core/classes/resolve.ts';
 import type { AwsAccount, CallRecord } from './aws/index.ts';
 import type { SimulatedKubernetes } from './kubernetes/cluster.ts';
 import { kindNamed } from './kubernetes/kinds.ts';
@@ -58,11 +60,11 @@ function judgeInstances({ account, kubernetes }: Judged, report: (invariant: str
   for (const [nodeUid, instances] of byNode) {
     if (instances.length > 1) report('at most one live instance per ElasticNode', `${nodeUid}: ${instances.join(', ')}`);
   }
-  const runtimes = kubernetes.server.store.list(kindNamed('ElasticRuntime')) as unknown as readonly (ElasticRuntime & {
+  const runtimes = kubernetes.server.store.list(kindNamed('ElasticRuntime')) as unknown as readonly (WrittenRuntime & {
     readonly metadata: { readonly uid: string };
   })[];
   for (const { metadata, spec } of runtimes) {
-    const limit = spec.masters.max + spec.workers.max;
+    const limit = (spec.masters?.max ?? builtinDefaults.masters.max) + (spec.workers?.max ?? 0);
     const nodes = kubernetes.server.store.list(kindNamed('ElasticNode')) as unknown as readonly ElasticNode[];
     const own = nodes.filter((node) => node.spec.runtimeRef.uid === metadata.uid && node.metadata.deletionTimestamp === undefined);
     if (own.length > limit) report('pools never larger than their maximum', `${metadata.name} has ${own.length} nodes, at most ${limit}`);

@@ -8,6 +8,7 @@ import { createKubernetes, type SimulatedKubernetes } from './kubernetes/cluster
 import { kindNamed, kinds } from './kubernetes/kinds.ts';
 import { machineEvents } from './machines.ts';
 import { runOperator, type SimulatedOperator } from './operator.ts';
+import { fittingClasses, resolvedRuntimes } from './platform-team.ts';
 import { simulatedCluster } from './settings.ts';
 import { createWorld, START, type World } from './world.ts';
 
@@ -48,6 +49,7 @@ export type Simulation = {
   readonly operator: SimulatedOperator;
   /** Audit of operator and node agents, in order of time. */
   readonly audit: () => readonly AuditRecord[];
+  /** With what class and defaults make of them. */
   readonly runtimes: () => readonly ElasticRuntime[];
   readonly jobs: () => readonly ElasticJob[];
   /** Runs until nothing wants to change any more, or `limitMs` from now have passed. */
@@ -71,8 +73,14 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
   });
   const kubernetes = createKubernetes(world);
   const of = <T>(kind: string): readonly T[] => manifests.filter((manifest) => manifest.kind === kind) as unknown as readonly T[];
+  const classes = fittingClasses(manifests);
   const fitting = accountFor(
-    { runtimes: of('ElasticRuntime'), jobs: of('ElasticJob'), secrets: of('Secret') },
+    {
+      runtimes: resolvedRuntimes(manifests, classes),
+      jobs: of('ElasticJob'),
+      secrets: of('Secret'),
+      connections: of('ElasticConnection'),
+    },
     { clusterName: simulatedCluster, issuer: kubernetes.tokens.issuer },
     of('SimulatedAccount')[0],
   );
@@ -94,7 +102,8 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
   });
   if (options.nodeAgents === true) agents = runAgents({ world, kubernetes, account, operator });
   const invariants = createInvariants({ world, kubernetes, account });
-  const problems = manifests.filter(({ kind }) => kind !== 'SimulatedAccount').flatMap((manifest) => applied(kubernetes, manifest));
+  const everything = [...(classes as unknown as readonly SimulationManifest[]), ...manifests];
+  const problems = everything.filter(({ kind }) => kind !== 'SimulatedAccount').flatMap((manifest) => applied(kubernetes, manifest));
   if (problems.length > 0) return { ok: false, reason: problems.join('; ') };
 
   const list = <T>(kind: string): readonly T[] => kubernetes.server.store.list(kindNamed(kind)) as unknown as readonly T[];
@@ -104,7 +113,7 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
     account,
     operator,
     audit: () => [...operator.audit, ...(agents?.audit ?? [])].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)),
-    runtimes: () => list<ElasticRuntime>('ElasticRuntime'),
+    runtimes: () => resolvedRuntimes(storedOf(kubernetes, 'Namespace', 'ElasticRuntimeClass', 'ElasticRuntime'), []),
     jobs: () => list<ElasticJob>('ElasticJob'),
     settle: (limitMs) => settle(simulation, limitMs),
     apply: (manifest) => {
@@ -148,6 +157,11 @@ async function settle(simulation: Simulation, limitMs: number): Promise<'settled
     return nodes <= minimumNodes(simulation) && account.liveInstances().length <= minimumNodes(simulation);
   }, limitMs);
   return outcome === 'limit' ? 'limit' : 'settled';
+}
+
+/** As a list of manifests: what people see in the cluster. */
+function storedOf(kubernetes: SimulatedKubernetes, ...names: readonly string[]): readonly SimulationManifest[] {
+  return names.flatMap((name) => kubernetes.server.store.list(kindNamed(name)) as unknown as readonly SimulationManifest[]);
 }
 
 function minimumNodes(simulation: Simulation): number {

@@ -1,8 +1,10 @@
+import type { ElasticKind } from '../../src/api/schema.ts';
+
 /** Manifests that use every field, and are right: the wrong ones differ from them in one thing. */
 
 export type Manifest = {
   readonly apiVersion: string;
-  readonly kind: 'ElasticRuntime' | 'ElasticJob' | 'ElasticNode';
+  readonly kind: ElasticKind;
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly spec: Readonly<Record<string, unknown>>;
 };
@@ -214,5 +216,62 @@ export const node: Manifest = {
     taints: [{ key: 'example.com/gpu', effect: 'NoSchedule' }],
     terminationGracePeriod: '4h',
     expireAfter: '720h',
+  },
+};
+
+export const runtimeClass: Manifest = {
+  apiVersion: 'elasticruntime.dev/v1alpha1',
+  kind: 'ElasticRuntimeClass',
+  metadata: { name: 'standard' },
+  spec: {
+    namespaceSelector: {
+      matchLabels: { 'example.com/team': 'finance' },
+      matchExpressions: [
+        { key: 'example.com/stage', operator: 'In', values: ['test', 'production'] },
+        { key: 'example.com/closed', operator: 'DoesNotExist' },
+      ],
+    },
+    organization: 'acme',
+    allowed: {
+      roleArns: ['arn:aws:iam::111122223333:role/acme-*'],
+      connectionRoleArns: ['arn:aws:iam::*:role/data/*'],
+      uris: ['s3://acme-staging/*', 's3://acme-logs'],
+      kmsKeyArns: ['arn:aws:kms:us-east-1:111122223333:key/*'],
+      subnetIds: ['subnet-a', 'subnet-0*'],
+      securityGroupIds: ['sg-1'],
+      imageFamilies: ['AL2023', 'Bottlerocket'],
+      defaultRoles: 'Allowed',
+      x509: 'Never',
+    },
+    defaults: {
+      network: { subnetSelector: { Tier: 'private' }, securityGroupIds: ['sg-1'] },
+      machineImage: { family: 'AL2023', version: 'v20261101' },
+      initScript: { uri: 's3://acme-platform/init.sh', sha256: 'a'.repeat(64) },
+      masters: { max: 2, volumes: { maxGiB: 200 } },
+      workers: { maxUsdPerHour: '60', spotPercent: 80, volumes: { growAtPercent: 70 } },
+      idleTimeout: '5m',
+      disruption: { expireAfter: '168h', budgets: [{ nodes: '20%' }] },
+      orphanProtection: { terminateAfter: '2h' },
+      tags: { CostCenter: '4711' },
+      allowedSecrets: ['registry'],
+    },
+    requiredTags: ['CostCenter'],
+    limitsPerNamespace: { nodes: 20, vcpus: 400, maxUsdPerHour: '100' },
+  },
+};
+
+export const connection: Manifest = {
+  apiVersion: 'elasticruntime.dev/v1alpha1',
+  kind: 'ElasticConnection',
+  metadata: { name: 'orders', namespace: 'finance' },
+  spec: {
+    usage: 'Source',
+    connector: 'AmazonS3',
+    access: 'Direct',
+    location: 's3://acme-orders/raw/',
+    expectedBucketOwner: '111122223333',
+    kmsKeyArn: KEY,
+    authentication: { ...role('orders-reader'), externalIdSecretRef: { name: 'orders-external-id', key: 'externalId' } },
+    accessRevokedBefore: '2026-12-01T10:00:00Z',
   },
 };

@@ -1,4 +1,5 @@
-import { job, type Manifest, node, runtime } from './manifests.ts';
+import { asClassDefaults, asConnections } from './derived-manifests.ts';
+import { connection, job, type Manifest, node, runtime, runtimeClass } from './manifests.ts';
 
 /** A manifest that is refused, and what is said about it. */
 export type WrongManifest = {
@@ -50,6 +51,8 @@ const ertUpdate = update(runtime);
 const ejob = creation(job);
 const ejobUpdate = update(job);
 const enodeUpdate = update(node);
+const ertc = creation(runtimeClass);
+const econn = creation(connection);
 
 const ROLE = 'use the ARN of an IAM role, arn:aws:iam::<account>:role/<name>';
 const KMS = 'use the ARN of a KMS key (not of an alias)';
@@ -597,7 +600,78 @@ const nodes: readonly WrongManifest[] = [
   enodeUpdate('an attempt back', ['spec.attempt', 0], 'spec.attempt', 'attempt only moves on'),
 ];
 
-export const wrongManifests: readonly WrongManifest[] = [...runtimes, ...jobs, ...templates, ...nodes];
+const classes: readonly WrongManifest[] = [
+  ertc('no spec', ['spec', undefined], 'spec', 'Required value'),
+  ertc('an unknown field', ['spec.allow', {}], 'spec.allow', 'unknown field'),
+  ertc('a default for what must not change', ['spec.defaults.region', 'us-east-1'], 'spec.defaults.region', 'unknown field'),
+  ertc(
+    'an organization of a class in capitals',
+    ['spec.organization', 'Acme'],
+    'spec.organization',
+    'use lower-case letters, digits and hyphens',
+  ),
+  ertc(
+    'In without values in a selector',
+    ['spec.namespaceSelector.matchExpressions.0.values', []],
+    'spec.namespaceSelector.matchExpressions[0]',
+    'operators In and NotIn need values',
+  ),
+  ertc(
+    'DoesNotExist with values',
+    ['spec.namespaceSelector.matchExpressions.1.values', ['x']],
+    'spec.namespaceSelector.matchExpressions[1]',
+    'operators Exists and DoesNotExist take no values',
+  ),
+  ertc(
+    'an unknown operator of a selector',
+    ['spec.namespaceSelector.matchExpressions.0.operator', 'Like'],
+    'spec.namespaceSelector.matchExpressions[0].operator',
+    'supported values: "In"',
+  ),
+  ertc('a role that is no ARN', ['spec.allowed.roleArns.0', 'acme-*'], 'spec.allowed.roleArns[0]', 'use an ARN, with *'),
+  ertc('a regular expression', ['spec.allowed.roleArns.0', 'arn:aws:iam::1:role/(a|b)'], 'spec.allowed.roleArns[0]', 'use an ARN, with *'),
+  ertc('a pattern twice', ['spec.allowed.uris.1', 's3://acme-staging/*'], 'spec.allowed.uris[1]', 'Duplicate value'),
+  ertc(
+    'a bucket without scheme',
+    ['spec.allowed.uris.0', 'acme-staging/*'],
+    'spec.allowed.uris[0]',
+    'use s3://<bucket>/<folder>, or with /*',
+  ),
+  ertc(
+    'a pattern that climbs',
+    ['spec.allowed.uris.0', 's3://acme/../x'],
+    'spec.allowed.uris[0]',
+    'use s3://<bucket>/<folder>, or with /*',
+  ),
+  ertc('a name for a subnet', ['spec.allowed.subnetIds.0', 'private'], 'spec.allowed.subnetIds[0]', 'should match'),
+  ertc(
+    'an unknown image family',
+    ['spec.allowed.imageFamilies.0', 'Ubuntu'],
+    'spec.allowed.imageFamilies[0]',
+    'supported values: "AL2023"',
+  ),
+  ertc('default roles: yes', ['spec.allowed.defaultRoles', 'Yes'], 'spec.allowed.defaultRoles', 'supported values: "Never", "Allowed"'),
+  ertc('X.509: true', ['spec.allowed.x509', true], 'spec.allowed.x509', 'must be of type string'),
+  ertc('a required tag twice', ['spec.requiredTags.1', 'CostCenter'], 'spec.requiredTags[1]', 'Duplicate value'),
+  ertc('less than no nodes', ['spec.limitsPerNamespace.nodes', -1], 'spec.limitsPerNamespace.nodes', 'greater than or equal to 0'),
+  ertc(
+    'a limit in euros',
+    ['spec.limitsPerNamespace.maxUsdPerHour', '100 EUR'],
+    'spec.limitsPerNamespace.maxUsdPerHour',
+    'use US dollars as decimal text',
+  ),
+  ...asClassDefaults(runtimes),
+];
+
+const connections: readonly WrongManifest[] = [
+  econn('no spec', ['spec', undefined], 'spec', 'Required value'),
+  econn('no connector at all', ['spec.connector', undefined], 'spec.connector', 'Required value'),
+  econn('a name of its own', ['spec.name', 'orders'], 'spec.name', 'unknown field'),
+  econn('a reference', ['spec.connectionRef', { name: 'other' }], 'spec.connectionRef', 'unknown field'),
+  ...asConnections(jobs),
+];
+
+export const wrongManifests: readonly WrongManifest[] = [...runtimes, ...classes, ...connections, ...jobs, ...templates, ...nodes];
 
 /** Updates that are allowed. */
 export const rightUpdates: readonly { readonly name: string; readonly old: Manifest; readonly manifest: Manifest }[] = [

@@ -8,7 +8,7 @@ import type { ElasticKind } from '../../src/api/schema.ts';
 import { applyDefaults } from '../../src/core/validation/defaults.ts';
 import { prune, unknownFields } from '../../src/core/validation/prune.ts';
 import { validateObject } from '../../src/core/validation/validate.ts';
-import { job, type Manifest, node, runtime } from '../api/manifests.ts';
+import { connection, job, type Manifest, node, runtime, runtimeClass } from '../api/manifests.ts';
 import { rightUpdates, wrongManifests } from '../api/wrong-manifests.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/start.ts';
 
@@ -21,6 +21,8 @@ const ROOT = join(import.meta.dirname, '../..');
 const GROUP = '/apis/elasticruntime.dev/v1alpha1';
 const PLURALS: Readonly<Record<ElasticKind, string>> = {
   ElasticRuntime: 'elasticruntimes',
+  ElasticRuntimeClass: 'elasticruntimeclasses',
+  ElasticConnection: 'elasticconnections',
   ElasticJob: 'elasticjobs',
   ElasticNode: 'elasticnodes',
   ElasticAccessRequest: 'elasticaccessrequests',
@@ -106,7 +108,7 @@ for (const { name, old, manifest } of rightUpdates) {
   });
 }
 
-for (const manifest of [runtime, job, node]) {
+for (const manifest of [runtime, runtimeClass, connection, job, node]) {
   test(`${manifest.kind}: what is stored is what our defaults and pruning make of it`, async () => {
     const { apiVersion, kind, metadata, spec } = manifest;
     const stray = { ...spec, stray: { field: 1 } };

@@ -124,7 +124,19 @@ function troubles(replica: Replica): readonly Line[] {
   return replica.lines.filter(({ level, message }) => level !== 'info' && level !== 'debug' && message !== 'broker refused');
 }
 
-const kinds = ['ElasticRuntime', 'ElasticJob', 'ElasticNode', 'Node', 'Pod', 'Job', 'DaemonSet', 'PriorityClass'];
+const kinds = [
+  'ElasticRuntime',
+  'ElasticRuntimeClass',
+  'ElasticConnection',
+  'ElasticJob',
+  'ElasticNode',
+  'Namespace',
+  'Node',
+  'Pod',
+  'Job',
+  'DaemonSet',
+  'PriorityClass',
+];
 let one: Replica;
 let two: Replica;
 

@@ -188,7 +188,7 @@ void test('a Secret that a runtime no longer names is let go', async () => {
 });
 
 void test('fields that this version does not act on are refused with a reason, not passed over', async () => {
-  const [space, plain] = runtime({}, { runtimeClassName: 'strict' });
+  const [space, plain] = runtime({}, { network: { subnetIds: ['subnet-0123456789abcdef0'], securityGroupSelector: { Tier: 'private' } } });
   const spark = { spark: { type: 'Python', mainApplicationFile: 'local:///app.py' } };
   const simulation = start([space as SimulationManifest, plain as SimulationManifest]);
   await until(

@@ -9,12 +9,26 @@ export type ElasticRuntime = {
   readonly status?: ElasticRuntimeStatus;
 };
 
+export type ElasticRuntimeClass = {
+  readonly apiVersion: 'elasticruntime.dev/v1alpha1';
+  readonly kind: 'ElasticRuntimeClass';
+  readonly metadata: ObjectMeta;
+  readonly spec: ElasticRuntimeClassSpec;
+};
+
 export type ElasticJob = {
   readonly apiVersion: 'elasticruntime.dev/v1alpha1';
   readonly kind: 'ElasticJob';
   readonly metadata: ObjectMeta;
   readonly spec: ElasticJobSpec;
   readonly status?: ElasticJobStatus;
+};
+
+export type ElasticConnection = {
+  readonly apiVersion: 'elasticruntime.dev/v1alpha1';
+  readonly kind: 'ElasticConnection';
+  readonly metadata: ObjectMeta;
+  readonly spec: ElasticConnectionSpec;
 };
 
 export type ElasticNode = {
@@ -32,6 +46,11 @@ export type ElasticAccessRequest = {
   readonly spec: ElasticAccessRequestSpec;
   readonly status?: ElasticAccessRequestStatus;
 };
+
+/** Objects with nothing required; lists, and what is in them, whole. */
+export type Given<T> = T extends readonly unknown[] | Readonly<Record<string, string>> ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> } : T;
+
+export type RuntimeDefaults = Given<Pick<ElasticRuntimeSpec, 'network' | 'machineImage' | 'initScript' | 'masters' | 'workers' | 'idleTimeout' | 'disruption' | 'orphanProtection' | 'tags' | 'allowedSecrets'>>;
 
 /**
  * A Secret of the same namespace.
@@ -117,7 +136,7 @@ export type ObjectLocation = {
   readonly kmsKeyArn: string;
 };
 /**
- * Where nodes are started. Ids, or tags that select them.
+ * Where nodes are started. Ids, or tags that select them. May be left out where the runtime class says it.
  */
 export type Network = {
   /**
@@ -417,7 +436,7 @@ export type ElasticRuntimeStatus = {
   readonly cost?: Cost;
   readonly idleSince?: string;
   /**
-   * What the runtime class and the defaults made of the spec.
+   * The runtime class that holds, and what it and the defaults made of the spec.
    */
   readonly resolved?: {
     readonly [k: string]: unknown;
@@ -432,6 +451,106 @@ export type ElasticRuntimeStatus = {
   readonly internal?: {
     readonly [k: string]: unknown;
   };
+};
+export type NamespaceRequirement = {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  /**
+   * @maxItems 64
+   */
+  readonly values?: readonly string[];
+};
+/**
+ * Namespaces whose runtimes may use the class, by their labels. All of them where left out.
+ */
+export type NamespaceSelector = {
+  readonly matchLabels?: {
+    readonly [k: string]: string;
+  };
+  /**
+   * @maxItems 20
+   */
+  readonly matchExpressions?: readonly NamespaceRequirement[];
+};
+/**
+ * What fields of runtimes (and, of jobs, connection roles) may say. A list that is left out restricts nothing, an empty one allows nothing. A * stands for any letters of one segment, between two / or two colons; at the end of a pattern for all that follows.
+ */
+export type Allowed = {
+  /**
+   * Roles of the identities, and instance profiles (also by the role of the same path and name).
+   *
+   * @maxItems 64
+   */
+  readonly roleArns?: readonly string[];
+  /**
+   * Roles of the connections of jobs.
+   *
+   * @maxItems 64
+   */
+  readonly connectionRoleArns?: readonly string[];
+  /**
+   * Locations of staging, logs and init script, such as s3://acme-staging/*. Bucket names are global: name the bucket in full.
+   *
+   * @maxItems 64
+   */
+  readonly uris?: readonly string[];
+  /**
+   * Keys of staging and logs.
+   *
+   * @maxItems 64
+   */
+  readonly kmsKeyArns?: readonly string[];
+  /**
+   * With it, runtimes name ids and no selector.
+   *
+   * @maxItems 256
+   */
+  readonly subnetIds?: readonly string[];
+  /**
+   * With it, runtimes name ids and no selector.
+   *
+   * @maxItems 256
+   */
+  readonly securityGroupIds?: readonly string[];
+  /**
+   * @maxItems 3
+   */
+  readonly imageFamilies?: readonly ('AL2023' | 'Bottlerocket' | 'Custom')[];
+  /**
+   * Whether master and worker roles may be left out and made.
+   */
+  readonly defaultRoles: 'Never' | 'Allowed';
+  /**
+   * Whether the agent role may be had with an X.509 certificate.
+   */
+  readonly x509: 'Never' | 'Allowed';
+};
+/**
+ * Over all runtimes of a namespace that use the class.
+ */
+export type LimitsPerNamespace = {
+  readonly nodes?: number;
+  readonly vcpus?: number;
+  /**
+   * US dollars per hour, such as "60" or "4.25".
+   */
+  readonly maxUsdPerHour?: string;
+};
+export type ElasticRuntimeClassSpec = {
+  readonly namespaceSelector?: NamespaceSelector;
+  /**
+   * The organization that runtimes of the class must name.
+   */
+  readonly organization?: string;
+  readonly allowed: Allowed;
+  readonly defaults?: RuntimeDefaults;
+  /**
+   * Keys that spec.tags of a runtime must have, with a value.
+   *
+   * @maxItems 40
+   */
+  readonly requiredTags?: readonly string[];
+  readonly limitsPerNamespace?: LimitsPerNamespace;
 };
 /**
  * Where the role asks for an external ID.
@@ -736,6 +855,31 @@ export type ElasticJobStatus = {
   readonly internal?: {
     readonly [k: string]: unknown;
   };
+};
+/**
+ * The fields of a job's inline connection. Without usage, jobs may use it either way.
+ */
+export type ElasticConnectionSpec = {
+  readonly usage?: 'Source' | 'Target' | 'SourceAndTarget';
+  /**
+   * Such as AmazonS3, Iceberg or JDBC. The connector says whether it has direct access to data in AWS.
+   */
+  readonly connector: string;
+  /**
+   * For connectors that the operator does not know.
+   */
+  readonly access?: 'Direct' | 'Indirect';
+  /**
+   * Such as s3://bucket/folder/.
+   */
+  readonly location?: string;
+  /**
+   * AWS account of 12 digits.
+   */
+  readonly expectedBucketOwner?: string;
+  readonly kmsKeyArn?: string;
+  readonly authentication?: Authentication;
+  readonly accessRevokedBefore?: string;
 };
 export type RuntimeRef = {
   readonly namespace: string;

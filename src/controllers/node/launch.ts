@@ -21,7 +21,12 @@ export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerd
   const { node, draft } = view;
   if (node.status?.instanceId !== undefined) return go;
   if (node.spec.launchTemplate?.id === undefined) return { abandon: 'NoLaunchTemplate', message: 'the intent names no launch template' };
-  if (node.spec.attempt === 0) return beginAttempt(tools, view);
+  if (node.spec.attempt === 0) {
+    // Nothing was asked of EC2 for it yet. What was begun is carried through: only then is it known what became of it.
+    const standing = tools.context.classes.standing(view.runtime);
+    if (standing.kind === 'refused') return { abandon: 'NotAllowedByClass', message: standing.message };
+    return beginAttempt(tools, view);
+  }
   const owner = tagOwnerOf(view.runtime, tools.context.settings.clusterName);
   const request = launchRequest(node, owner, view.runtime.spec.tags ?? {});
   if (request.offerings.length === 0) return { abandon: 'NoOffering', message: "none of the intent's offerings has a subnet" };

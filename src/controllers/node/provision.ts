@@ -45,7 +45,7 @@ async function provision(context: OperatorContext, hooks: ProvisionHooks, runtim
   const all = jobsOf(context, runtime);
   const released = await releaseEnded(context, hooks, runtime, all);
   if (released !== undefined) return { retry: released };
-  if (!isConditionTrue(runtime.status?.conditions, 'Ready')) return done;
+  if (!isConditionTrue(runtime.status?.conditions, 'Ready') || context.classes.standing(runtime).kind !== 'allowed') return done;
   const input = observe(context, runtime, all);
   if (input === undefined) return { requeueAfterMs: 60_000 };
   const pause = context.launchFailures.pause(runtime.metadata.uid);

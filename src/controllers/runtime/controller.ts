@@ -1,6 +1,7 @@
 import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
+import { classDefaultFields } from '../../core/classes/builtin.ts';
 import { initScriptProblem } from '../../core/nodes/user-data.ts';
 import { unsupportedRuntimeFields } from '../../core/validation/unsupported.ts';
 import { createApplier } from '../../machinery/applier.ts';
@@ -10,6 +11,7 @@ import { ensureFinalizer } from '../../machinery/finalizers.ts';
 import { keyOf } from '../../machinery/keys.ts';
 import type { KubernetesResult } from '../../ports/kubernetes.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
+import type { Standing } from '../classes/resolved-runtimes.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
@@ -53,11 +55,15 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
     ? { ok: true as const, value: observed }
     : await ensureFinalizer(context.kubernetes, elasticRuntimes, observed, finalizers.runtime);
   if (!held.ok) return { retry: held.error.message };
-  const noted = deleting ? { ok: true as const, value: held.value } : await noteIntent(tools, held.value);
+  const standing = deleting ? undefined : context.classes.standing(observed);
+  const refused = standing === undefined || standing.kind === 'allowed' ? undefined : refusal(standing);
+  // Of a runtime that its class does not allow nothing is begun, so there is nothing to sweep.
+  const noted = deleting || refused !== undefined ? { ok: true as const, value: held.value } : await noteIntent(tools, held.value);
   if (!noted.ok) return { retry: noted.error.message };
-  const runtime = noted.value;
+  const runtime = stillResolved(observed, noted.value);
+  if (runtime === undefined) return { retry: 'the runtime was changed meanwhile' };
   const draft = draftStatus(runtime.status, runtime.metadata.generation, context.clock.now());
-  const verdict = deleting ? await tearDown(tools, runtime) : await bringUp(tools, runtime, draft);
+  const verdict = deleting ? await tearDown(tools, runtime) : (refused ?? (await bringUp(tools, runtime, draft)));
   if (deleting && 'go' in verdict) return done;
   summarize(context, runtime, draft, verdict, deleting);
   const written = await applyStatus(tools.applier, elasticRuntimes, runtime, draft.value());
@@ -66,6 +72,24 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
   if ('again' in verdict) return { retry: verdict.message };
   if ('stalled' in verdict) return { requeueAfterMs: stalledRetryMs };
   return done;
+}
+
+/** What a write answered has the author's fields only. */
+function stillResolved(observed: Stored<ElasticRuntime>, answered: Stored<ElasticRuntime>): Stored<ElasticRuntime> | undefined {
+  return answered.metadata.generation === observed.metadata.generation ? { ...answered, spec: observed.spec } : undefined;
+}
+
+function refusal(standing: Exclude<Standing, { readonly kind: 'allowed' }>): StepVerdict {
+  return standing.kind === 'pending'
+    ? { again: 'NamespaceUnknown', message: standing.message }
+    : { stalled: 'NotAllowedByClass', message: standing.message };
+}
+
+/** Class and defaults as they hold, for people. */
+function describeResolved(context: OperatorContext, runtime: Stored<ElasticRuntime>): Readonly<Record<string, unknown>> {
+  const fields = classDefaultFields.flatMap((field) => (runtime.spec[field] === undefined ? [] : [[field, runtime.spec[field]] as const]));
+  const name = context.classes.resolution(runtime)?.class?.metadata.name;
+  return { ...(name !== undefined && { runtimeClassName: name }), ...Object.fromEntries(fields) };
 }
 
 /** Each step says why it stops; the reason becomes the condition, the event and the log line. */
@@ -204,6 +228,7 @@ function denied(
 
 function summarize(context: OperatorContext, runtime: Stored<ElasticRuntime>, draft: Draft, verdict: StepVerdict, deleting: boolean): void {
   const { nodes, usdPerHour } = summarizeNodes(nodesOf(context, runtime));
+  if (!deleting) draft.set({ resolved: describeResolved(context, runtime) });
   draft.set({ nodes, cost: { ...runtime.status?.cost, usdPerHour } });
   const since = idleSince(context, runtime);
   if (since === undefined) draft.unset('idleSince');

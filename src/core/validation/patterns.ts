@@ -45,3 +45,7 @@ export const BUDGET_NODES = '^([0-9]{1,6}|(100|[0-9]{1,2})%)$';
 export const CRON = '^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|[0-9A-Za-z*/,?-]+( +[0-9A-Za-z*/,?-]+){4})$';
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions */
 export const TAG_TEXT = '^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$';
+
+/** What an ElasticRuntimeClass allows: letters of ARNs and URIs that mean nothing in a regular expression once dots, pluses and brackets are enclosed. */
+export const ARN_GLOB = '^([*]|arn:[A-Za-z0-9:/_+=,.@*-]+)$';
+export const URI_GLOB = `^([*]|s3://[a-z0-9*][a-z0-9.*-]*(/${segment('[A-Za-z0-9!_()=+@:,~*-]', '[.A-Za-z0-9!_()=+@:,~*-]')})*)$`;

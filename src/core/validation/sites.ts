@@ -1,4 +1,4 @@
-import type { ElasticKind, Schema } from '../../api/schema.ts';
+import { type ElasticKind, elasticKinds, type Schema } from '../../api/schema.ts';
 import { fieldSchema } from './defaults.ts';
 import { equal, type Rule } from './rule.ts';
 import { rules } from './rules/all.ts';
@@ -12,10 +12,7 @@ type RuleTree = { readonly rules: Rule[]; readonly steps: Map<string, RuleTree> 
 type Json = Readonly<Record<string, unknown>>;
 
 const trees: ReadonlyMap<ElasticKind, RuleTree> = new Map(
-  (['ElasticRuntime', 'ElasticJob', 'ElasticNode', 'ElasticAccessRequest'] as const).map((kind) => [
-    kind,
-    treeOf(rules.filter((rule) => rule.kind === kind)),
-  ]),
+  elasticKinds.map((kind) => [kind, treeOf(rules.filter((rule) => rule.kind === kind))]),
 );
 
 function treeOf(chosen: readonly Rule[]): RuleTree {

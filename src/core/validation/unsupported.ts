@@ -5,15 +5,9 @@ import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
  * wrote down must not be silently without effect.
  */
 export function unsupportedRuntimeFields(runtime: Pick<ElasticRuntime, 'spec'>): readonly string[] {
-  const { runtimeClassName, network } = runtime.spec;
-  return [
-    ...(runtimeClassName === undefined
-      ? []
-      : [`spec.runtimeClassName ${JSON.stringify(runtimeClassName)}: there are no runtime classes in this version; leave it out`]),
-    ...(network.securityGroupSelector === undefined
-      ? []
-      : ['spec.network.securityGroupSelector: not resolved in this version; name securityGroupIds']),
-  ];
+  return runtime.spec.network.securityGroupSelector === undefined
+    ? []
+    : ['spec.network.securityGroupSelector: not resolved in this version; name securityGroupIds'];
 }
 
 export function unsupportedJobFields(job: Pick<ElasticJob, 'spec'>): readonly string[] {

@@ -4,7 +4,7 @@ import { waitFor } from '../../controlplane/wait.ts';
 import { type Manifest, parseManifests, toYaml } from './manifests.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const crds = ['elasticruntimes', 'elasticjobs', 'elasticnodes', 'elasticaccessrequests'].map(
+const crds = ['elasticruntimes', 'elasticruntimeclasses', 'elasticjobs', 'elasticconnections', 'elasticnodes', 'elasticaccessrequests'].map(
   (plural) => `crd/${plural}.elasticruntime.dev`,
 );
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { ElasticRuntime } from '../../../src/api/generated/types.ts';
+import { apiVersion } from '../../../src/api/labels.ts';
 import { applyDefaults } from '../../../src/core/validation/defaults.ts';
 import { prune } from '../../../src/core/validation/prune.ts';
 import { validateObject } from '../../../src/core/validation/validate.ts';
@@ -25,16 +25,13 @@ test('a job that says little gets the defaults of a job, and is never suspended 
 });
 
 test('defaults inside defaults are filled in', () => {
-  const { masters: _masters, disruption: _disruption, machineImage: _image, ...spec } = runtime.spec;
-  const full = applyDefaults('ElasticRuntime', { ...runtime, spec }) as unknown as ElasticRuntime;
-  assert.deepEqual(full.spec.masters, { min: 0, max: 4, volumes: { type: 'gp3', initialGiB: 50, maxGiB: 1000, growAtPercent: 80 } });
-  assert.deepEqual(full.spec.disruption, {
-    consolidateAfter: '30s',
-    expireAfter: '720h',
-    terminationGracePeriod: '4h',
-    budgets: [{ nodes: '10%' }],
-  });
-  assert.deepEqual(full.spec.machineImage, { family: 'AL2023', version: 'latest' });
+  const bare = { apiVersion, kind: 'ElasticRuntimeClass', metadata: { name: 'standard' }, spec: {} };
+  assert.deepEqual(applyDefaults('ElasticRuntimeClass', bare).spec, { allowed: { defaultRoles: 'Never', x509: 'Never' } });
+});
+
+test('what a runtime class may give is not filled in by the API server', () => {
+  const { masters: _masters, disruption: _disruption, machineImage: _image, network: _network, ...spec } = runtime.spec;
+  assert.deepEqual(applyDefaults('ElasticRuntime', { ...runtime, spec }).spec, spec);
 });
 
 test('a null stays where the field may be null; elsewhere it is as if the field were left out', () => {

@@ -108,16 +108,16 @@ const places: readonly Rule[] = [
   ),
 ];
 
-type Bounds = { readonly min: number; readonly max: number };
+type Bounds = { readonly min?: number; readonly max?: number };
 type PoolName = string;
 type Labels = Readonly<Record<string, string>>;
 
 const scaling: readonly Rule[] = [
   rule<Bounds>(KIND, ['spec.masters', 'spec.workers'], {
-    cel: 'self.min <= self.max',
+    cel: '!has(self.min) || !has(self.max) || self.min <= self.max',
     message: 'min must not be above max',
     fieldPath: '.min',
-    check: (self) => self.min <= self.max,
+    check: (self) => self.min === undefined || self.max === undefined || self.min <= self.max,
   }),
   rule<Requirement>(KIND, REQUIREMENTS, {
     cel: "!(self.operator in ['In', 'NotIn']) || (has(self.values) && self.values.size() > 0)",
