@@ -56,6 +56,8 @@ export const tags = {
   runtime: 'elasticruntime.dev/runtime',
   runtimeUid: 'elasticruntime.dev/runtime-uid',
   nodeUid: 'elasticruntime.dev/node-uid',
+  /** Session tag (never a resource tag): the name of the job that a session is for. */
+  job: 'elasticruntime.dev/job',
   /** Session tag (never a resource tag): which of our own actors a session belongs to. */
   actor: 'elasticruntime.dev/actor',
 } as const;

@@ -100,6 +100,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   ...all('Invalid', [
     'PackedPolicyTooLarge',
     'MalformedPolicyDocument',
+    'PackedPolicyTooLarge',
+    'PackedPolicyTooLargeException',
     'ValidationError',
     'ValidationException',
     'VolumeInUse',

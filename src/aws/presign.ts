@@ -72,12 +72,13 @@ export function createPresign(parts: PresignParts) {
 
   /** As for a call: who cannot be recorded is given nothing. */
   async function record({ subject, grant }: Caller, request: ObjectLocation): Promise<void> {
-    const { identity, chain, sessionName } = grant;
+    const { identity, chain, sessionName, widened } = grant;
     const facts = {
       subject,
       identity,
       chain,
       sessionName,
+      widened,
       ...auditOf('s3.getObject', request as never),
       endedAt: clock.now(),
       durationMs: 0,

@@ -69,12 +69,23 @@ export function createSend(parts: {
     result: CallFacts['result'],
     requestId: string | undefined,
   ): Promise<Result<void, AwsError>> {
-    const { subject, identity, chain, sessionName } = call.actor;
+    const { grant, subject, identity, chain, sessionName } = call.actor;
     const durationMs = clock.monotonic() - startedAt;
     const shown = auditOf(call.method, call.request as never);
     try {
       await audit.record(
-        recordOf({ subject, identity, chain, sessionName, ...shown, endedAt: clock.now(), durationMs, result, requestId }),
+        recordOf({
+          subject,
+          identity,
+          chain,
+          sessionName,
+          widened: grant?.widened,
+          ...shown,
+          endedAt: clock.now(),
+          durationMs,
+          result,
+          requestId,
+        }),
       );
       return ok(undefined);
     } catch (thrown) {

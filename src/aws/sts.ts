@@ -11,11 +11,12 @@ import { actorOf, type Send } from './send.ts';
 import type { Vault } from './vault.ts';
 
 type GrantFacts = Omit<Grant, 'id' | 'expiresAt'>;
+type Assumed = { readonly Credentials?: Credentials | undefined; readonly PackedPolicySize?: number | undefined };
 
 export function createSts(parts: { readonly client: STSClient; readonly send: Send; readonly vault: Vault }): StsPort {
   const { client, send, vault } = parts;
 
-  async function sealed(facts: GrantFacts, credentials: Credentials | undefined): Promise<AwsResult<Grant>> {
+  async function sealed(facts: GrantFacts, { Credentials: credentials, PackedPolicySize: packed }: Assumed): Promise<AwsResult<Grant>> {
     if (!credentials?.AccessKeyId || !credentials.SecretAccessKey || !credentials.SessionToken || !credentials.Expiration) {
       return err({ kind: 'Other', code: 'IncompleteAnswer', message: 'STS answered without credentials' });
     }
@@ -24,7 +25,8 @@ export function createSts(parts: { readonly client: STSClient; readonly send: Se
       secretAccessKey: credentials.SecretAccessKey,
       sessionToken: credentials.SessionToken,
     };
-    return ok(await vault.seal({ ...facts, expiresAt: credentials.Expiration.getTime() }, material));
+    const expiresAt = credentials.Expiration.getTime();
+    return ok(await vault.seal({ ...facts, expiresAt, ...(packed !== undefined && { packedPolicySize: packed }) }, material));
   }
 
   return {
@@ -46,7 +48,7 @@ export function createSts(parts: { readonly client: STSClient; readonly send: Se
         },
         (abortSignal) => client.send(new AssumeRoleWithWebIdentityCommand(input), { abortSignal }),
       );
-      return answer.ok ? await sealed({ identity, chain: [roleArn], sessionName }, answer.value.Credentials) : answer;
+      return answer.ok ? await sealed({ identity, chain: [roleArn], sessionName, ...widenedOf(request) }, answer.value) : answer;
     },
 
     async assumeRole(caller, request) {
@@ -69,7 +71,7 @@ export function createSts(parts: { readonly client: STSClient; readonly send: Se
         (abortSignal) => client.send(new AssumeRoleCommand(input), { abortSignal }),
       );
       const chain = [...caller.grant.chain, roleArn];
-      return answer.ok ? await sealed({ identity, chain, sessionName }, answer.value.Credentials) : answer;
+      return answer.ok ? await sealed({ identity, chain, sessionName, ...widenedOf(request) }, answer.value) : answer;
     },
 
     async getCallerIdentity(caller) {
@@ -96,4 +98,8 @@ export function createSts(parts: { readonly client: STSClient; readonly send: Se
 
     release: (grant) => vault.release(grant),
   };
+}
+
+function widenedOf({ widened }: { readonly widened?: readonly string[] }): Pick<Grant, 'widened'> {
+  return widened === undefined || widened.length === 0 ? {} : { widened };
 }

@@ -6,7 +6,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import { type BrokerLookup, findCaller, type NodeCaller, type Refusal, reviewCaller } from './authorize.ts';
 import { jobPods } from './pods.ts';
 import { createRateLimiter, type RateLimit } from './rate-limit.ts';
-import { logFolder, nodeLogPolicy, type ObtainSession } from './session.ts';
+import { logFolder, nodeLogPolicies, type ObtainSession } from './session.ts';
 
 export type BrokerRequest = {
   /** The bearer token: a secret. */
@@ -62,8 +62,9 @@ export function createBrokerHandler(options: BrokerOptions): BrokerHandler {
     const name = elasticNode.metadata.name;
     const folder = logFolder(runtime);
     if (!folder.ok) return { status: 503, reason: folder.error };
-    const policy = nodeLogPolicy(runtime, folder.value, role, name);
-    const session = await options.obtain({ runtime, identity: role, caller: 'nodeAgent', node: name, policy });
+    const policies = nodeLogPolicies(runtime, folder.value, role, name);
+    if (!policies.ok) return { status: 503, reason: policies.error };
+    const session = await options.obtain({ runtime, identity: role, caller: 'nodeAgent', node: name, policies: policies.value });
     // No session, no renewal: a node whose operator has lost its rights in AWS ends itself in time.
     if (!session.ok) return { status: 503, reason: `no session as ${role}: ${session.error.code}: ${session.error.message}` };
     const terminateAfter = parseDurationMs(runtime.spec.orphanProtection.terminateAfter);

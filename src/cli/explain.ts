@@ -13,13 +13,20 @@ import { prune, unknownFields } from '../core/validation/prune.ts';
 import { refusedTemplateSecrets } from '../core/validation/secrets.ts';
 import { formatViolation, type Violation, validateObject } from '../core/validation/validate.ts';
 import { formatInputError, type InputError, type Manifest, type ManifestIo, namespaceOf, objectName, readManifests } from './manifests.ts';
+import { rowsWithSessions, wideningNotes } from './widening.ts';
 
 export type ExplainArguments = { readonly files: readonly string[]; readonly output: 'table' | 'json' };
 
 /** `stdout` and `stderr` take whole texts and end them with a line break. */
 export type ExplainIo = ManifestIo & { readonly stdout: (text: string) => void; readonly stderr: (text: string) => void };
 
-type Explained = { readonly job: ElasticJob; readonly plan: AccessPlan; readonly notes: readonly string[] };
+type Explained = {
+  readonly job: ElasticJob;
+  readonly plan: AccessPlan;
+  /** The plan's, with what the sessions for them are widened by. */
+  readonly rows: readonly AccessRow[];
+  readonly notes: readonly string[];
+};
 
 /** What the manifests hold, by `namespace/name`, with the defaults of the API. */
 type World = {
@@ -141,7 +148,7 @@ function explainJob(job: ElasticJob, world: World): Explained | readonly InputEr
   const refused = refusedTemplateSecrets(job, runtime, referenced);
   return refused.length > 0
     ? refused.map((violation) => ({ place: placeOf(name, world), message: said(violation) }))
-    : refusedRoles(resolution.class, job, result.plan, world);
+    : refusedRoles(resolution.class, { job, runtime, plan: result.plan }, world);
 }
 
 /** Without any class among the manifests the cluster's are not known: only what does not depend on them is judged. */
@@ -156,8 +163,7 @@ function ofRuntime(object: string, violation: ClassViolation, world: World): Inp
 
 function refusedRoles(
   ofClass: ElasticRuntimeClass | undefined,
-  job: ElasticJob,
-  plan: AccessPlan,
+  { job, runtime, plan }: { readonly job: ElasticJob; readonly runtime: ElasticRuntime; readonly plan: AccessPlan },
   world: World,
 ): Explained | readonly InputError[] {
   const object = `ElasticJob ${namespaceOf(job.metadata)}/${job.metadata.name}`;
@@ -168,7 +174,8 @@ function refusedRoles(
     world.classes.length > 0 || runtimeClassName === undefined
       ? []
       : [`ElasticRuntimeClass ${runtimeClassName} is not among the manifests: what it allows and gives as defaults is not in this plan`];
-  return { job, plan, notes: [...plan.notes, ...unknown] };
+  const rows = rowsWithSessions(job, runtime, plan);
+  return { job, plan, rows, notes: [...plan.notes, ...unknown, ...wideningNotes(rows)] };
 }
 
 function inputError({ object, field, value, message, remedy }: AccessError, world: World): InputError {
@@ -183,14 +190,14 @@ function isElasticKind(kind: string): kind is ElasticKind {
   return Object.hasOwn(schemas, kind);
 }
 
-function jsonOf({ job, plan, notes }: Explained): Readonly<Record<string, unknown>> {
+function jsonOf({ job, plan, rows, notes }: Explained): Readonly<Record<string, unknown>> {
   return {
     job: job.metadata.name,
     namespace: namespaceOf(job.metadata),
     runtime: job.spec.runtime,
     securityType: plan.securityType,
     securityRule: plan.securityRule,
-    access: plan.rows,
+    access: rows,
     notes,
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { logFolder, nodeLogPolicy } from '../../src/broker/session.ts';
+import { logFolder, nodeLogPolicies } from '../../src/broker/session.ts';
 import { type PolicyDocument, policyOf } from '../../src/core/policy/document.ts';
 import { evaluate } from '../../src/core/policy/evaluate.ts';
 import { maxSessionPolicyCharacters } from '../../src/core/policy/session-policy.ts';
@@ -9,7 +9,9 @@ import { runtimeOf } from './support/cluster.ts';
 const runtime = runtimeOf();
 const folder = logFolder(runtime);
 assert.ok(folder.ok);
-const text = nodeLogPolicy(runtime, folder.value, 'worker', 'analytics-workers-a');
+const policies = nodeLogPolicies(runtime, folder.value, 'worker', 'analytics-workers-a');
+assert.ok(policies.ok);
+const text = policies.value[0]?.policy ?? '';
 
 const everything: PolicyDocument = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
 const base = 'arn:aws:s3:::acme-logs/elastic/acme/finance/analytics/jobs';
@@ -72,5 +74,18 @@ void test('may use the key of the logs through S3 only, for its own objects', ()
 void test('fits what STS takes, with the longest names', () => {
   const long = 'n'.repeat(63);
   const prefix = { bucket: 'b'.repeat(63), key: Array.from({ length: 4 }, () => long).join('/') };
-  assert.ok(nodeLogPolicy(runtime, prefix, 'master', `${long}-workers-abcdefgh`).length <= maxSessionPolicyCharacters);
+  const made = nodeLogPolicies(runtime, prefix, 'master', `${long}-workers-abcdefgh`);
+  assert.ok(made.ok && made.value.every(({ policy }) => policy.length <= maxSessionPolicyCharacters));
+});
+
+void test('is widened by the encryption context alone, and refused where that is not enough', () => {
+  assert.deepEqual(
+    policies.value.map(({ widened }) => widened),
+    [[], ['encryption-context']],
+  );
+  const at = (length: number) => nodeLogPolicies(runtime, { bucket: 'logs', key: 'k'.repeat(length) }, 'worker', 'n');
+  const middle = at(520);
+  assert.deepEqual(middle.ok && middle.value.map(({ widened }) => widened), [['encryption-context']]);
+  const wide = at(1000);
+  assert.match(wide.ok ? '' : wide.error, /^the session policy of node n has \d+ characters, more than 2048, at its widest$/);
 });

@@ -12,6 +12,8 @@ export type Account = {
   readonly profiles: Map<string, string>;
   /** Secrets and parameters, by name and by ARN. */
   readonly secrets: Map<string, { readonly arn: string; readonly keyArn?: string }>;
+  /** Characters of session policy and tags that fit a token; more than the plain limits let through where left out. */
+  packedCharacters?: number;
   readonly credentials: Map<string, Credentials>;
 };
 

@@ -3,6 +3,7 @@ import { parsePolicy } from '../../src/core/policy/document.ts';
 import { denialMessage } from '../../src/core/policy/evaluate.ts';
 import { callerArn } from '../../src/core/policy/principal.ts';
 import { evaluateAssumeRole, evaluateAssumeRoleWithWebIdentity, type TrustEvaluation } from '../../src/core/policy/trust.ts';
+import { packedPercent, packedTooLarge } from '../../src/sim/aws/packed.ts';
 import { type Account, type Credentials, identityPolicies, issue } from './account.ts';
 import { isRefusal, type Refusal, xml } from './answers.ts';
 import type { WireAnswer } from './http.ts';
@@ -49,7 +50,7 @@ export async function assumeRoleWithWebIdentity(
     : answer(
         'AssumeRoleWithWebIdentity',
         made,
-        `<SubjectFromWebIdentityToken>${claims.sub}</SubjectFromWebIdentityToken><Audience>${claims.aud}</Audience>`,
+        `<SubjectFromWebIdentityToken>${claims.sub}</SubjectFromWebIdentityToken><Audience>${claims.aud}</Audience>${packedSize(account, asked, {})}`,
       );
 }
 
@@ -80,7 +81,7 @@ export function assumeRole(account: Account, caller: Credentials, parameters: Tr
   if (chained && asked.seconds > 3600)
     return validation('The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining');
   const made = start(account, asked, { chain: [...caller.chain, asked.roleArn], tags, maxSeconds: role.maxSeconds }, now);
-  return isRefusal(made) ? made : answer('AssumeRole', made, '');
+  return isRefusal(made) ? made : answer('AssumeRole', made, packedSize(account, asked, tags));
 }
 
 export function getCallerIdentity(account: Account, caller: Credentials): WireAnswer {
@@ -120,6 +121,8 @@ function start(
     return validation(
       "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to 2048",
     );
+  const packed = packedPercent(asked.policy, session.tags, account.packedCharacters);
+  if (packed > 100) return { status: 400, code: 'PackedPolicyTooLarge', message: packedTooLarge(packed) };
   const policy = asked.policy === undefined ? undefined : parsePolicy(asked.policy, 'identity', 'session policy');
   if (policy && !policy.ok) return { status: 400, code: 'MalformedPolicyDocument', message: policy.reason };
   return issue(account, {
@@ -137,6 +140,11 @@ function start(
     policies: [],
     ...(policy?.ok && { sessionPolicy: policy.value }),
   });
+}
+
+function packedSize(account: Account, asked: Asked, tags: Readonly<Record<string, string>>): string {
+  if (asked.policy === undefined) return '';
+  return `<PackedPolicySize>${packedPercent(asked.policy, tags, account.packedCharacters)}</PackedPolicySize>`;
 }
 
 function validation(message: string): Refusal {

@@ -805,6 +805,12 @@ export type AccessPlanRow = {
    */
   readonly chain: readonly string[];
   readonly rule: string;
+  /**
+   * Steps by which the operator's session is wider than this access, so that its policy fits.
+   *
+   * @maxItems 8
+   */
+  readonly widened?: readonly string[];
 };
 /**
  * Bookkeeping of the current attempt.

@@ -26,8 +26,11 @@ export function createGarbageCollector(context: OperatorContext): (key: string) 
     if (awsUsed !== true || verified === undefined || identitiesInUse(context, runtime) !== undefined)
       return { requeueAfterMs: context.settings.garbagePeriodMs };
     const owner = tagOwnerOf(runtime, context.settings.clusterName);
-    const found = await actAs(context, { runtime, identity: 'master' }, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
-      aws.ec2.describeInstances(caller, { tags: runtimeTags(owner) }),
+    const found = await actAs(
+      context,
+      { runtime, identity: 'master', resource: 'nodes' },
+      { action: 'ec2:DescribeInstances', resource: '*' },
+      (aws, caller) => aws.ec2.describeInstances(caller, { tags: runtimeTags(owner) }),
     );
     if (!found.ok) return { retry: describeFailure(found.error) };
     // From the server, not from the cache: what the cache has not seen yet is no orphan.
@@ -56,7 +59,7 @@ async function endOrphans(
     if (context.clock.now() - instance.launchTime < settleMs || tagMismatch(guard, instance.tags) !== undefined) continue;
     const ended = await actAs(
       context,
-      { runtime, identity: 'master' },
+      { runtime, identity: 'master', resource: 'nodes' },
       { action: 'ec2:TerminateInstances', resource: instance.instanceId },
       (aws, caller) => aws.ec2.terminateInstances(caller, { instanceIds: [instance.instanceId] }),
     );
@@ -82,7 +85,7 @@ async function deleteSuperseded(
   if (current.length === 0) return undefined;
   const needed = new Set([...current.map(({ id }) => id), ...own.map((node) => node.spec.launchTemplate?.id)]);
   const tags = runtimeTags(tagOwnerOf(runtime, context.settings.clusterName));
-  const request = { runtime, identity: 'operator' } as const;
+  const request = { runtime, identity: 'operator', resource: 'cluster-resources' } as const;
   const found = await actAs(context, request, { action: 'ec2:DescribeLaunchTemplates', resource: '*' }, (aws, caller) =>
     aws.ec2.describeLaunchTemplates(caller, { tags }),
   );

@@ -13,7 +13,7 @@ import { type ChainRequest, chainSteps, type SessionScope, type SessionStep } fr
 import type { Identity } from '../../core/access/vocabulary.ts';
 import { runtimeTags } from '../../core/nodes/tags.ts';
 import { sessionAccessOf } from '../../core/policy/session-access.ts';
-import { sessionPolicyFor } from '../../core/policy/session-policy.ts';
+import { type SessionPolicy, sessionPoliciesFor, sessionPolicyFor } from '../../core/policy/session-policy.ts';
 import { createSingleFlight } from '../../machinery/single-flight.ts';
 import type { Caller, Grant, IotCredentialsPort, StsPort, Subject } from '../../ports/aws/index.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -37,14 +37,16 @@ export type GrantRequest = {
   /** What the job's sessions are cut to. */
   readonly plan?: AccessPlan;
   readonly dependencies?: ElasticJob['spec']['dependencies'] | undefined;
-  /** The one resource of the plan that the session is for. */
+  /** The one resource of the plan that the session is for: all of the identity's where left out. */
   readonly resource?: string;
-  /** Inline session policy of the last hop; where left out, one is made for the access. */
-  readonly policy?: string;
+  /** Inline session policies of the last hop, from the narrowest to the widest; where left out, they are made for the access. */
+  readonly policies?: Iterable<SessionPolicy>;
   readonly node?: string;
 };
 
 export type GrantKeeper = {
+  /** By what the session for an access is wider than it: what 2,048 characters ask for, and what STS's packed limit has asked for since. */
+  widened(request: GrantRequest): readonly string[];
   obtain(request: GrantRequest): Promise<Result<Caller, AccessFailure>>;
   /** After AccessDenied or Expired: the next call starts from scratch. */
   drop(grant: Grant): void;
@@ -94,15 +96,25 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   const { clock } = options;
   const inputs = createInputWatch(options);
   const certificates = createCertificateSource({ ...options, inputs });
+  /** Policies that STS found too large when packed. */
+  const tooLarge = new Set<string>();
 
   return {
     async obtain(request) {
       const steps = stepsOf(request);
       const subject = subjectOf(request, options.clusterName);
-      const policy = request.policy !== undefined || steps.at(-1)?.kind === 'x509' ? ok(request.policy) : cut(request);
-      if (!policy.ok) return policy;
-      const grant = await chain(request, subject, steps, policy.value);
+      // A session by certificate takes no policy.
+      const byCertificate = steps.at(-1)?.kind === 'x509';
+      const policies = byCertificate ? ok([]) : request.policies === undefined ? cut(request) : ok(request.policies);
+      if (!policies.ok) return policies;
+      const grant = await (byCertificate ? chain(request, subject, steps, undefined) : narrowest(request, subject, steps, policies.value));
       return grant.ok ? ok({ grant: grant.value.grant, subject }) : grant;
+    },
+    widened(request) {
+      const policies = cut(request);
+      if (!policies.ok) return [];
+      for (const policy of notTooLarge(policies.value)) return policy.widened;
+      return [];
     },
     drop(grant) {
       for (const [key, entry] of held) if (entry.grant.id === grant.id) forget(key, entry);
@@ -121,10 +133,49 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     options.sts(entry.region).release(entry.grant);
   }
 
+  /** The session with the narrowest policy that STS takes: what it packs to is known from its answer only. */
+  async function narrowest(
+    request: GrantRequest,
+    subject: Subject,
+    steps: readonly SessionStep[],
+    policies: Iterable<SessionPolicy>,
+  ): Promise<Result<Held, AccessFailure>> {
+    let message = '';
+    for (const policy of notTooLarge(policies)) {
+      const grant = await chain(request, subject, steps, policy);
+      const own = !grant.ok && grant.error.resource === steps.at(-1)?.roleArn && grant.error.code.startsWith('PackedPolicyTooLarge');
+      if (!own) return grant;
+      message = grant.error.message;
+      if (tooLarge.size >= 1_000) tooLarge.clear();
+      tooLarge.add(policy.policy);
+    }
+    const { identity, resource } = request;
+    const at = {
+      identity,
+      chain: steps.map(({ roleArn }) => roleArn),
+      action: 'cut the session',
+      resource: resource ?? 'all of its accesses',
+    };
+    return err({ ...at, code: 'SessionTooWide', message: `${message} (at its widest): name fewer or shorter locations`, transient: false });
+  }
+
+  /** The widest is tried again each time: the tags may have become fewer. */
+  function* notTooLarge(policies: Iterable<SessionPolicy>): Generator<SessionPolicy, void> {
+    let before: SessionPolicy | undefined;
+    let any = false;
+    for (const policy of policies) {
+      before = policy;
+      if (tooLarge.has(policy.policy)) continue;
+      any = true;
+      yield policy;
+    }
+    if (!any && before !== undefined) yield before;
+  }
+
   function stepsOf(request: GrantRequest): readonly SessionStep[] {
     const { runtime } = request;
     return chainSteps({
-      scope: scopeOf(runtime, options.clusterName, request.job?.uid),
+      scope: scopeOf(runtime, options.clusterName, request.job),
       principals: principalsOf(runtime),
       identity: request.identity,
       caller: request.caller ?? 'operatorPod',
@@ -141,12 +192,12 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     request: GrantRequest,
     subject: Subject,
     steps: readonly SessionStep[],
-    policy: string | undefined,
+    policy: SessionPolicy | undefined,
   ): Promise<Result<Held, AccessFailure>> {
     const uid = request.runtime.metadata.uid;
     // It takes no session policy: one session serves all that the agent does, whatever for.
     const byCertificate = steps.at(-1)?.kind === 'x509';
-    const inHash = byCertificate ? request.runtime.spec.identities.agent : (policy ?? null);
+    const inHash = byCertificate ? request.runtime.spec.identities.agent : (policy?.policy ?? null);
     const key = createHash('sha256')
       .update(JSON.stringify([uid, steps, inHash]))
       .digest('base64url');
@@ -158,6 +209,8 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       const askedAt = clock.now();
       const made = await take(request, subject, steps, policy);
       if (!made.ok) return made;
+      if (policy !== undefined && policy.widened.length > 0)
+        options.telemetry.log('info', 'session policy widened to fit', { ...subject, identity: request.identity, steps: policy.widened });
       const old = held.get(key);
       sweep();
       const entry = {
@@ -195,7 +248,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   }
 
   /** No session without a policy: one that cannot be cut small enough is not handed out at all. */
-  function cut(request: GrantRequest): Result<string, AccessFailure> {
+  function cut(request: GrantRequest): Result<Iterable<SessionPolicy>, AccessFailure> {
     const { runtime, identity, job, plan, dependencies, resource } = request;
     const { namespace = '', name, uid } = runtime.metadata;
     const tags = runtimeTags({
@@ -205,22 +258,20 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       runtime: name,
       runtimeUid: uid,
     });
-    const made = sessionPolicyFor(sessionAccessOf({ runtime, identity, tags, job, plan, dependencies, resource }));
+    const access = sessionAccessOf({ runtime, identity, tags, job, plan, dependencies, resource });
+    const made = sessionPolicyFor(access);
     if (!made.ok) {
       const at = { identity, chain: [], action: 'cut the session', resource: resource ?? 'all of its accesses' };
       return err({ ...at, code: 'SessionTooWide', message: `${made.reason}: name fewer or shorter locations`, transient: false });
     }
-    const { policy, widened } = made.value;
-    if (widened.length > 0)
-      options.telemetry.log('info', 'session policy widened to fit', { session: `${namespace}/${name} ${identity}`, steps: widened });
-    return ok(policy);
+    return ok(sessionPoliciesFor(access));
   }
 
-  function hopPolicy(request: GrantRequest, next: SessionStep): string {
+  function hopPolicy(request: GrantRequest, next: SessionStep): SessionPolicy {
     const tagged = next.kind === 'assumeRole' && Object.keys(next.tags).length > 0;
     const made = sessionPolicyFor({ region: request.runtime.spec.region, assume: { roleArns: [next.roleArn], tagged } });
     if (!made.ok) throw new TypeError(`a policy for one hop does not fit: ${made.reason}`);
-    return made.value.policy;
+    return made.value;
   }
 
   /** What has ended is not kept: a new grant is the occasion to look. */
@@ -244,7 +295,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     request: GrantRequest,
     subject: Subject,
     steps: readonly SessionStep[],
-    policy: string | undefined,
+    policy: SessionPolicy | undefined,
   ): Promise<Result<Pick<Held, 'grant' | 'inputs'>, AccessFailure>> {
     const step = steps.at(-1);
     if (step === undefined) throw new TypeError(`${request.identity} is not reached by assuming a role`);
@@ -254,7 +305,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       identity: step.identity,
       roleArn: step.roleArn,
       durationSeconds: sessionSeconds,
-      ...(policy !== undefined && { policy }),
+      ...(policy !== undefined && { policy: policy.policy, widened: policy.widened }),
     };
     if (step.kind === 'webIdentity') {
       const resource = `ServiceAccount ${step.serviceAccount.namespace}/${step.serviceAccount.name}`;
@@ -319,13 +370,18 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   }
 }
 
-export function scopeOf(runtime: Stored<ElasticRuntime>, cluster: string, jobUid: string | undefined): SessionScope {
+function scopeOf(
+  runtime: Stored<ElasticRuntime>,
+  cluster: string,
+  job: { readonly name: string; readonly uid: string } | undefined,
+): SessionScope {
   return {
     cluster,
     organization: runtime.spec.organization,
     namespace: runtime.metadata.namespace ?? '',
     runtime: runtime.metadata.name,
     runtimeUid: runtime.metadata.uid,
-    jobUid,
+    jobUid: job?.uid,
+    job: job?.name,
   };
 }

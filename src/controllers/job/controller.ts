@@ -1,8 +1,9 @@
 import type { ElasticJob, ElasticJobStatus, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
-import { type AccessPlan, planAccess } from '../../core/access/plan.ts';
+import { planAccess } from '../../core/access/plan.ts';
 import { nextRevocation, revokedBefore } from '../../core/access/revocation.ts';
+import { isOfRuntime, withWidening } from '../../core/policy/session-plan.ts';
 import { refusedTemplateSecrets } from '../../core/validation/secrets.ts';
 import { unsupportedJobFields } from '../../core/validation/unsupported.ts';
 import { createApplier } from '../../machinery/applier.ts';
@@ -24,7 +25,7 @@ import { ownPods } from './own.ts';
 import { preflight } from './preflight.ts';
 import { deadline, watchAttempt } from './run.ts';
 import { stageDependencies } from './stage.ts';
-import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
+import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
 
 export function createJobReconciler(context: OperatorContext, expectations: Expectations): (key: string) => Promise<ReconcileResult> {
   const tools: JobTools = {
@@ -99,7 +100,7 @@ async function advance(
       draft,
       refused.map(({ field, value, message }) => `${field} ${JSON.stringify(value)}: ${message}`),
     );
-  publishPlan(draft, planned.plan);
+  publishPlan(tools, view);
   const { ending } = notesOf(view);
   if (ending !== undefined) {
     const finished = await finishAttempt(tools, view, ending);
@@ -220,8 +221,15 @@ function resume(tools: JobTools, view: JobView): void {
   view.draft.set({ phase: view.draft.value().attempt?.number === undefined ? 'Preparing' : 'Waiting' });
 }
 
-function publishPlan(draft: StatusDraft<ElasticJobStatus>, plan: AccessPlan): void {
-  draft.set({ securityType: plan.securityType, accessPlan: plan.rows });
+function publishPlan({ context }: JobTools, { draft, runtime, job, plan }: JobView): void {
+  const rows = withWidening(plan, (row) =>
+    context.grants.widened(
+      isOfRuntime(row)
+        ? { runtime, identity: row.identity, resource: row.resource }
+        : onBehalf({ runtime, job, plan }, row.identity, row.resource),
+    ),
+  );
+  draft.set({ securityType: plan.securityType, accessPlan: rows });
 }
 
 /** Nothing of it may run, and nothing was staged under a plan that does not stand. */

@@ -93,7 +93,11 @@ export function childrenOf(
 }
 
 /** Grants on behalf of this job. */
-export function onBehalf(view: JobView, identity: GrantRequest['identity'], resource?: string): GrantRequest {
+export function onBehalf(
+  view: Pick<JobView, 'runtime' | 'job' | 'plan'>,
+  identity: GrantRequest['identity'],
+  resource?: string,
+): GrantRequest {
   const { name, namespace = '', uid } = view.job.metadata;
   return {
     runtime: view.runtime,

@@ -33,7 +33,7 @@ export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerd
   draft.set({ phase: 'Launching' });
   const answer = await actAs(
     tools.context,
-    { runtime: view.runtime, identity: 'master', node: node.metadata.name },
+    { runtime: view.runtime, identity: 'master', resource: 'nodes', node: node.metadata.name },
     { action: 'ec2:CreateFleet', resource: node.metadata.name },
     (aws, caller) => aws.ec2.createFleet(caller, request),
   );
@@ -127,7 +127,7 @@ export async function findInstance(tools: NodeTools, view: NodeView) {
   const tags = nodeTags(tagOwnerOf(view.runtime, tools.context.settings.clusterName), view.node.metadata.uid);
   return actAs(
     tools.context,
-    { runtime: view.runtime, identity: 'master', node: view.node.metadata.name },
+    { runtime: view.runtime, identity: 'master', resource: 'nodes', node: view.node.metadata.name },
     { action: 'ec2:DescribeInstances', resource: '*' },
     (aws, caller) => aws.ec2.describeInstances(caller, { tags }),
   );

@@ -36,7 +36,7 @@ async function endInstances(tools: NodeTools, view: NodeView): Promise<NodeVerdi
   const instanceIds = alive.map(({ instanceId }) => instanceId);
   const ended = await actAs(
     tools.context,
-    { runtime: view.runtime, identity: 'master', node: view.node.metadata.name },
+    { runtime: view.runtime, identity: 'master', resource: 'nodes', node: view.node.metadata.name },
     { action: 'ec2:TerminateInstances', resource: instanceIds.join(',') },
     async (aws, caller) => {
       const answer = await aws.ec2.terminateInstances(caller, { instanceIds });
@@ -54,7 +54,7 @@ async function stillThere(tools: NodeTools, view: NodeView): Promise<NodeVerdict
   if (instanceId === undefined) return undefined;
   const found = await actAs(
     tools.context,
-    { runtime: view.runtime, identity: 'master', node: view.node.metadata.name },
+    { runtime: view.runtime, identity: 'master', resource: 'nodes', node: view.node.metadata.name },
     { action: 'ec2:DescribeInstances', resource: instanceId },
     async (aws, caller) => {
       const answer = await aws.ec2.describeInstances(caller, { instanceIds: [instanceId] });

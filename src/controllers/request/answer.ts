@@ -41,7 +41,7 @@ export async function answerRequest(context: OperatorContext, request: Stored<El
   const obtained = await context.grants.obtain({
     ...onBehalf(view.value, identity, resource),
     caller: target.value.caller,
-    policy: target.value.policy,
+    policies: [target.value.policy],
   });
   if (!obtained.ok) return obtained;
   const answer = await read(context.aws(view.value.runtime.spec.region), asPerson(obtained.value, request, target.value));

@@ -55,7 +55,7 @@ export async function ensureLaunchTemplates(
     }
     const made = await actAs(
       tools.context,
-      { runtime, identity: 'operator' },
+      { runtime, identity: 'operator', resource: 'cluster-resources' },
       { action: 'ec2:CreateLaunchTemplate', resource: request.name },
       (aws, caller) => createOrFind(aws, caller, request),
     );
@@ -146,7 +146,7 @@ async function resolveImage(
   if (known?.for === imageDigest(pool)) return ok(known.imageId);
   const value = await actAs(
     tools.context,
-    { runtime, identity: 'operator' },
+    { runtime, identity: 'operator', resource: 'cluster-resources' },
     { action: 'ssm:GetParameter', resource: parameter },
     (aws, caller) => aws.ssm.getParameter(caller, { name: parameter }),
   );
@@ -156,7 +156,7 @@ async function resolveImage(
 /** Deletes every template with this runtime's tags, known or not. */
 export async function deleteLaunchTemplates(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, AccessFailure>> {
   const tags = runtimeTags(tagOwnerOf(runtime, tools.context.settings.clusterName));
-  const request = { runtime, identity: 'operator' } as const;
+  const request = { runtime, identity: 'operator', resource: 'cluster-resources' } as const;
   const found = await actAs(tools.context, request, { action: 'ec2:DescribeLaunchTemplates', resource: '*' }, (aws, caller) =>
     aws.ec2.describeLaunchTemplates(caller, { tags }),
   );

@@ -15,7 +15,9 @@ export async function resolveSubnets(
   const { subnetIds, subnetSelector } = runtime.spec.network;
   const filter = subnetIds === undefined ? { tags: subnetSelector ?? {} } : { subnetIds };
   const at = { action: 'ec2:DescribeSubnets', resource: subnetIds?.join(',') ?? JSON.stringify(subnetSelector) };
-  const found = await actAs(tools.context, { runtime, identity: 'operator' }, at, (aws, caller) => aws.ec2.describeSubnets(caller, filter));
+  const found = await actAs(tools.context, { runtime, identity: 'operator', resource: 'cluster-resources' }, at, (aws, caller) =>
+    aws.ec2.describeSubnets(caller, filter),
+  );
   if (!found.ok) return found;
   if (found.value.length === 0) {
     const message = 'spec.network names no subnet that exists in this account and region: correct subnetIds or subnetSelector';

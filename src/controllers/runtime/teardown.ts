@@ -90,7 +90,7 @@ async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
   const account = await ensureAgentAccount(tools, runtime);
   if (!account.ok) return { again: 'AccountMissing', message: account.error.message };
   const tags = runtimeTags(tagOwnerOf(runtime, context.settings.clusterName));
-  const request = { runtime, identity: 'master' } as const;
+  const request = { runtime, identity: 'master', resource: 'nodes' } as const;
   const found = await actAs(context, request, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
     aws.ec2.describeInstances(caller, { tags }),
   );

@@ -26,8 +26,8 @@ export function folderOf(runtime: Stored<ElasticRuntime>, location: 'staging' | 
 export async function verifyAccess(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, readonly AccessFailure[]>> {
   const { context } = tools;
   const { defaultRoles } = principalsOf(runtime);
-  if (defaultRoles) return firstFailures([await context.grants.obtain({ runtime, identity: 'operator' })]);
-  const checks: Promise<Result<unknown, AccessFailure>>[] = [context.grants.obtain({ runtime, identity: 'master' })];
+  if (defaultRoles) return firstFailures([await context.grants.obtain({ runtime, identity: 'operator', resource: 'cluster-info' })]);
+  const checks: Promise<Result<unknown, AccessFailure>>[] = [context.grants.obtain({ runtime, identity: 'master', resource: 'nodes' })];
   for (const location of ['staging', 'logs'] as const) {
     const folder = folderOf(runtime, location);
     checks.push(

@@ -59,7 +59,7 @@ async function reconcileVolume(
   }
   const grown = await actAs(
     context,
-    { runtime, identity: 'worker', node: node.metadata.name },
+    { runtime, identity: 'worker', resource: 'volumes', node: node.metadata.name },
     { action: 'ec2:ModifyVolume', resource: volume.volumeId },
     (aws, caller) => aws.ec2.modifyVolume(caller, { volumeId: volume.volumeId, sizeGiB: verdict.growToGiB }),
   );
@@ -93,7 +93,7 @@ async function observeVolume(
   runtime: Stored<ElasticRuntime>,
   node: Stored<ElasticNode>,
 ): Promise<Result<{ readonly volume: VolumeFact; readonly modification: VolumeModification | undefined } | undefined, AccessFailure>> {
-  const request = { runtime, identity: 'worker', node: node.metadata.name } as const;
+  const request = { runtime, identity: 'worker', resource: 'volumes', node: node.metadata.name } as const;
   const owner = tagOwnerOf(runtime, context.settings.clusterName);
   const found = await actAs(context, request, { action: 'ec2:DescribeVolumes', resource: '*' }, (aws, caller) =>
     aws.ec2.describeVolumes(caller, { tags: runtimeTags(owner) }),

@@ -12,6 +12,8 @@ export type SessionScope = {
   readonly runtime: string;
   readonly runtimeUid: string;
   readonly jobUid?: string | undefined;
+  /** Name of the job, for its session tag. */
+  readonly job?: string | undefined;
 };
 
 /** Where the external ID of a hop is found: the operator role's, or that of a connection's own role. */
@@ -58,7 +60,14 @@ export function sessionName(runtimeUid: string, jobUid: string | undefined, iden
 }
 
 /** Every session tag that our hops carry: what generated trust policies may name in `aws:TagKeys`. */
-export const sessionTagKeys: readonly string[] = [tagKeys.cluster, tagKeys.organization, tagKeys.namespace, tagKeys.runtime, tagKeys.actor];
+export const sessionTagKeys: readonly string[] = [
+  tagKeys.cluster,
+  tagKeys.organization,
+  tagKeys.namespace,
+  tagKeys.runtime,
+  tagKeys.job,
+  tagKeys.actor,
+];
 
 /** The agent's own ServiceAccount, in the namespace where no tenant has a right. Its name is unambiguous: a namespace holds no dot. */
 export function agentServiceAccount(scope: Pick<SessionScope, 'namespace' | 'runtime'>): ServiceAccountKey {
@@ -93,6 +102,7 @@ function sessionTags(request: ChainRequest, hop: Identity): Readonly<Record<stri
     [tagKeys.organization]: scope.organization,
     [tagKeys.namespace]: scope.namespace,
     [tagKeys.runtime]: scope.runtime,
+    ...(scope.job === undefined ? {} : { [tagKeys.job]: scope.job }),
     ...(hop === 'operator' ? {} : { [tagKeys.actor]: caller === 'nodeAgent' ? 'node-agent' : 'operator' }),
   };
 }

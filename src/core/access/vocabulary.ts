@@ -48,6 +48,8 @@ export type AccessRow = {
   readonly chain: readonly string[];
   /** `<stable id of the rule>: <why it decided so>` */
   readonly rule: string;
+  /** Steps by which the operator's session for it is wider than the access itself, so that its policy fits; absent = not at all. */
+  readonly widened?: readonly string[];
 };
 
 export type SecurityType = 'Credential' | 'Role' | 'Indirect';

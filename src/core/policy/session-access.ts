@@ -3,6 +3,7 @@
  * it to the runtime or the job, below the organization's prefix.
  */
 import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
+import { tags as tagKeys } from '../../api/labels.ts';
 import type { Connection } from '../access/connections.ts';
 import { jobPrefix, organizationPrefix, parseS3ObjectUri, parseS3Uri, runtimePrefix } from '../access/locations.ts';
 import type { AccessPlan } from '../access/plan.ts';
@@ -32,32 +33,38 @@ export function sessionAccessOf(session: SessionFor): SessionAccess {
 
 type Cut = Omit<SessionAccess, 'region' | 'partition'>;
 
-function forRuntime({ runtime, identity, tags }: SessionFor): Cut {
-  const staging = ownFolder(runtime, 'staging');
-  const logs = ownFolder(runtime, 'logs');
+/** Of `resource` alone: `staging`, `log`, `init-script`, `cluster-info`, `cluster-resources`, `nodes`, `volumes`. */
+function forRuntime({ runtime, identity, tags, resource }: SessionFor): Cut {
+  const wanted = (one: string): boolean => resource === undefined || resource === one;
   const all = ['read', 'write', 'list', 'delete'] as const;
+  const folder = (location: 'staging' | 'logs', actions: readonly ObjectAction[] = all): ObjectAccess => ({
+    ...ownFolder(runtime, location),
+    actions,
+  });
+  const ec2 = (actions: NonNullable<SessionAccess['ec2']>['actions']): Cut => ({ ec2: { actions, ...ofRuntime(tags) } });
   switch (identity) {
     case 'operator':
       return {
-        objects: [{ ...staging, actions: all }],
-        ec2: { actions: ['launchTemplates', 'describe'], tags },
-        parameters: [`arn:${partitionOf(runtime)}:ssm:${runtime.spec.region}::parameter/aws/service/*`],
+        ...(wanted('cluster-info') && { objects: [folder('staging')] }),
+        ...(wanted('cluster-resources') && {
+          ...ec2(['launchTemplates', 'describe']),
+          parameters: [`arn:${partitionOf(runtime)}:ssm:${runtime.spec.region}::parameter/aws/service/*`],
+        }),
       };
     case 'master':
       return {
-        ...initScriptAccess(runtime),
-        ec2: { actions: ['launch', 'terminate', 'describe'], tags, nodeRoleArn: `arn:${partitionOf(runtime)}:iam::*:role/*` },
+        ...(wanted('init-script') && initScriptAccess(runtime)),
+        ...(wanted('nodes') && {
+          ec2: { actions: ['launch', 'terminate', 'describe'], ...ofRuntime(tags), nodeRoleArn: rolesOfAccount(runtime) },
+        }),
       };
     case 'worker':
       return {
-        objects: [
-          { ...staging, actions: all },
-          { ...logs, actions: all },
-        ],
-        ec2: { actions: ['growVolumes', 'describe'], tags },
+        objects: [...(wanted('staging') ? [folder('staging')] : []), ...(wanted('log') ? [folder('logs')] : [])],
+        ...(wanted('volumes') && ec2(['growVolumes', 'describe'])),
       };
     default:
-      return { objects: [{ ...logs, actions: ['write', 'read', 'list'] }] };
+      return { objects: [folder('logs', ['write', 'read', 'list'])] };
   }
 }
 
@@ -70,8 +77,12 @@ function forJob(
   const logs = ownFolder(runtime, 'logs', job);
   const objects: ObjectAccess[] = [];
   if (identity === 'operator') objects.push({ ...staging, actions: ['write', 'list', 'delete'] });
-  if (identity === 'agent') objects.push({ ...logs, actions: ['write', 'read', 'list'] });
   const wanted = (one: string): boolean => resource === undefined || resource === one;
+  const onLogs: readonly ObjectAction[] = [
+    ...(wanted('log:agent') ? (['write'] as const) : []),
+    ...(wanted('log') ? (['read', 'list'] as const) : []),
+  ];
+  if (identity === 'agent' && onLogs.length > 0) objects.push({ ...logs, actions: onLogs });
   if (plan.staging.identity === identity && wanted('staging')) objects.push({ ...staging, actions: ['read', 'write', 'list', 'delete'] });
   for (const row of plan.rows) {
     if (row.phase !== 'Run' || row.identity !== identity || !wanted(row.resource)) continue;
@@ -83,6 +94,18 @@ function forJob(
     if (source !== undefined) objects.push(source);
   }
   return { objects, ...(identity === 'worker' && storedSecrets(runtime, plan, wanted)) };
+}
+
+function ofRuntime(tags: SessionFor['tags']): Pick<NonNullable<SessionAccess['ec2']>, 'tags' | 'widestTags'> {
+  const widest = Object.entries(tags).filter(([key]) => key === tagKeys.organization || key === tagKeys.runtimeUid);
+  return { tags, ...(widest.length === 2 && { widestTags: Object.fromEntries(widest) }) };
+}
+
+/** Of the instance profile's account: the role behind a profile is in the account, and the master role's own policy names it. */
+function rolesOfAccount(runtime: ElasticRuntime): string {
+  const { master, operator, node } = runtime.spec.identities;
+  const account = (node?.instanceProfileArn ?? master?.roleArn ?? operator.roleArn).split(':')[4] ?? '*';
+  return `arn:${partitionOf(runtime)}:iam::${account}:role/*`;
 }
 
 function ownFolder(

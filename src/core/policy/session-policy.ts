@@ -5,13 +5,18 @@ import { literal, type ObjectAction, tagsEqual } from './statements.ts';
 /** Objects that a session is for. Keys have no slash at the end. */
 export type ObjectAccess = {
   readonly bucket: string;
-  /** From the folder (or, with `object`, the one key) asked for to the widest allowed: the organization's. Each holds the one before. */
+  /**
+   * From the folder (or, with `object`, the one key) asked for to the widest allowed; each holds the one before. The last of several is the organization's,
+   * the one before it the runtime's, then the job's. One alone is never widened.
+   */
   readonly folders: readonly [string, ...string[]];
   /** The first of `folders` is the key of one object. */
   readonly object?: boolean;
   readonly actions: readonly ObjectAction[];
   readonly kmsKeyArn?: string;
 };
+
+type Ec2Action = 'launch' | 'terminate' | 'growVolumes' | 'launchTemplates' | 'describe';
 
 export type SessionAccess = {
   readonly partition?: string;
@@ -20,9 +25,12 @@ export type SessionAccess = {
   /** Roles that the session goes on to; `tagged`: with session tags. */
   readonly assume?: { readonly roleArns: readonly string[]; readonly tagged: boolean };
   readonly ec2?: {
-    readonly actions: readonly ('launch' | 'terminate' | 'growVolumes' | 'launchTemplates' | 'describe')[];
+    /** describe: what the other actions look at. */
+    readonly actions: readonly Ec2Action[];
     /** On everything launched, ended or changed: the stable set, or more. */
     readonly tags: Readonly<Record<string, string>>;
+    /** Some of `tags`, the organization's and the runtime's uid among them: what remains where all would not fit. */
+    readonly widestTags?: Readonly<Record<string, string>>;
     readonly nodeRoleArn?: string;
   };
   /** ARNs */
@@ -40,9 +48,11 @@ export type SessionPolicy = {
 /**
  * - encryption-context: the KMS keys may be used (through S3) for any object, not only for the folders'
  * - actions: every object action asked for anywhere is allowed on all folders
- * - folders: each folder is replaced by the next wider one, until the organization's
+ * - tags: what is launched, ended or changed in EC2 is told by the organization and the runtime's uid alone
+ * - job-folder, runtime-folder, organization-folder: each folder narrower than that is replaced by it
  */
-type WideningStep = 'encryption-context' | 'actions' | `folders:${number}`;
+export const wideningSteps = ['encryption-context', 'actions', 'tags', 'job-folder', 'runtime-folder', 'organization-folder'] as const;
+export type WideningStep = (typeof wideningSteps)[number];
 
 /** https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: Policy */
 export const maxSessionPolicyCharacters = 2048;
@@ -54,15 +64,25 @@ export const maxSessionPolicyCharacters = 2048;
 export function sessionPolicyFor(access: SessionAccess, maxCharacters = maxSessionPolicyCharacters): Parsed<SessionPolicy> {
   const wrong = (access.objects ?? []).map(wrongFolders).find((reason) => reason !== undefined);
   if (wrong !== undefined) return malformed(wrong);
+  for (const policy of sessionPoliciesFor(access, maxCharacters)) return parsed(policy);
+  const lengths = [...sessionPoliciesFor(access, Number.POSITIVE_INFINITY)].map(({ policy }) => policy.length);
+  return malformed(`the session policy has ${lengths.at(-1)} characters, more than ${maxCharacters}, at its widest`);
+}
+
+/**
+ * All that fit, from the narrowest to the widest, each made when it is asked for: STS also limits the packed size of policy and tags together, which only
+ * its answer tells (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_know). Each is shorter than the one before. The
+ * access is one that `sessionPolicyFor` has a policy for.
+ */
+export function* sessionPoliciesFor(access: SessionAccess, maxCharacters = maxSessionPolicyCharacters): Generator<SessionPolicy, void> {
   const widened: WideningStep[] = [];
-  const steps = stepsOf(access);
-  for (;;) {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (const step of [undefined, ...stepsOf(access)]) {
+    if (step !== undefined) widened.push(step);
     const policy = JSON.stringify({ Version: '2012-10-17', Statement: statementsOf(access, widened) });
-    if (policy.length <= maxCharacters) return parsed({ policy, widened });
-    const step = steps.shift();
-    if (step === undefined)
-      return malformed(`the session policy has ${policy.length} characters, more than ${maxCharacters}, at its widest`);
-    widened.push(step);
+    if (policy.length >= shortest) continue;
+    shortest = policy.length;
+    if (policy.length <= maxCharacters) yield { policy, widened: [...widened] };
   }
 }
 
@@ -77,14 +97,27 @@ function wrongFolders({ bucket, folders }: ObjectAccess): string | undefined {
   return undefined;
 }
 
-function stepsOf({ objects = [] }: SessionAccess): WideningStep[] {
-  if (objects.length === 0) return [];
-  const deepest = Math.max(...objects.map(({ folders }) => folders.length));
-  return ['encryption-context', 'actions', ...Array.from({ length: deepest - 1 }, (_, index): WideningStep => `folders:${index + 1}`)];
+/** From the end of `folders`. */
+const folderSteps = ['organization-folder', 'runtime-folder', 'job-folder'] as const;
+
+function stepsOf({ objects = [], ec2 }: SessionAccess): readonly WideningStep[] {
+  const wider = folderSteps.filter((_, fromEnd) => objects.some(({ folders }) => folders.length > fromEnd + 1));
+  const steps = new Set<WideningStep>([
+    ...(objects.length > 0 ? (['encryption-context', 'actions'] as const) : []),
+    ...(ec2?.widestTags === undefined ? [] : (['tags'] as const)),
+    ...wider,
+  ]);
+  return wideningSteps.filter((step) => steps.has(step));
+}
+
+/** Which of `folders` is allowed after the steps taken. */
+function levelOf({ folders }: ObjectAccess, widened: readonly WideningStep[]): number {
+  const reached = folderSteps.findIndex((step) => widened.includes(step));
+  return reached < 0 ? 0 : Math.max(0, folders.length - 1 - reached);
 }
 
 function statementsOf(access: SessionAccess, widened: readonly WideningStep[]): readonly PolicyStatement[] {
-  const statements = [...objectStatements(access, widened), ...ec2Statements(access), ...otherStatements(access)];
+  const statements = [...objectStatements(access, widened), ...ec2Statements(access, widened.includes('tags')), ...otherStatements(access)];
   // A policy needs a statement; who may do nothing may ask who it is, which needs no permission anyway.
   return statements.length > 0 ? statements : [{ Effect: 'Allow', Action: 'sts:GetCallerIdentity', Resource: '*' }];
 }
@@ -101,10 +134,9 @@ const names = { read: 's3:GetObject', write: 's3:PutObject', delete: 's3:DeleteO
 
 function objectStatements(access: SessionAccess, widened: readonly WideningStep[]): readonly PolicyStatement[] {
   const { partition = 'aws', region, objects = [] } = access;
-  const level = widened.filter((step) => step.startsWith('folders:')).length;
   const all = [...new Set(objects.flatMap(({ actions }) => actions))].sort();
   const cuts = objects.map((item): Cut => {
-    const index = Math.min(level, item.folders.length - 1);
+    const index = levelOf(item, widened);
     return {
       bucket: `arn:${partition}:s3:::${item.bucket}`,
       folder: literal(item.folders[index] ?? ''),
@@ -146,29 +178,65 @@ function keyStatements(cuts: readonly Cut[], region: string, withContext: boolea
   );
 }
 
-function ec2Statements({ ec2 }: SessionAccess): readonly PolicyStatement[] {
+const launching = ['ec2:CreateFleet', 'ec2:RunInstances'];
+/** By name: DescribeInstanceAttribute and the like would show user data. */
+const describing: { readonly [action in Ec2Action]?: readonly string[] } = {
+  launch: ['Instances', 'InstanceStatus', 'Volumes'],
+  terminate: ['Instances', 'InstanceStatus', 'Volumes'],
+  growVolumes: ['Volumes', 'VolumesModifications'],
+  launchTemplates: ['LaunchTemplates', 'Subnets', 'SecurityGroups', 'Images'],
+};
+
+/** The role's own policy says which images and networks; a session adds whose things are made, ended and changed. */
+function ec2Statements({ ec2, partition = 'aws' }: SessionAccess, fewTags: boolean): readonly PolicyStatement[] {
   if (ec2 === undefined) return [];
-  const has = (action: (typeof ec2.actions)[number]): boolean => ec2.actions.includes(action);
-  const onTagged = tagsEqual('aws:ResourceTag', ec2.tags);
-  const requested = tagsEqual('aws:RequestTag', ec2.tags);
+  const has = (action: Ec2Action): boolean => ec2.actions.includes(action);
+  const kinds = (...names: readonly string[]): readonly string[] => names.map((kind) => `arn:${partition}:ec2:*:*:${kind}/*`);
+  const tags = fewTags ? (ec2.widestTags ?? ec2.tags) : ec2.tags;
+  const created = kinds('fleet', 'instance', 'volume', 'network-interface');
+  const templates = kinds('launch-template');
   const statements: PolicyStatement[] = [];
-  // The role's own policy says which templates, networks and images; these name what a session policy adds to that.
+  // CreateTags is asked for only with the call that creates (and so under the tags demanded of that): it changes no tag of what exists.
+  const tagging = (...calls: readonly string[]): PolicyStatement => ({
+    Effect: 'Allow',
+    Action: 'ec2:CreateTags',
+    Resource: '*',
+    Condition: { StringEquals: { 'ec2:CreateAction': calls } },
+  });
   if (has('launch')) {
-    statements.push({ Effect: 'Allow', Action: ['ec2:CreateFleet', 'ec2:RunInstances'], Resource: '*' });
-    if (ec2.nodeRoleArn !== undefined) statements.push({ Effect: 'Allow', Action: 'iam:PassRole', Resource: ec2.nodeRoleArn });
+    statements.push(
+      { Effect: 'Allow', Action: launching, NotResource: [...created, ...templates] },
+      { Effect: 'Allow', Action: launching, Resource: created, Condition: tagsEqual('aws:RequestTag', tags) },
+      tagging('CreateFleet', 'RunInstances'),
+    );
+    if (ec2.nodeRoleArn !== undefined) {
+      const toEc2 = { StringLike: { 'iam:PassedToService': 'ec2.amazonaws.com*' } };
+      statements.push({ Effect: 'Allow', Action: 'iam:PassRole', Resource: ec2.nodeRoleArn, Condition: toEc2 });
+    }
   }
-  const creating = [
-    ...(has('launch') ? ['ec2:CreateTags'] : []),
-    ...(has('launchTemplates') ? ['ec2:CreateLaunchTemplate', 'ec2:CreateTags'] : []),
-  ];
-  if (creating.length > 0) statements.push({ Effect: 'Allow', Action: unique(creating), Resource: '*', Condition: requested });
-  const changing = [
+  if (has('launchTemplates')) {
+    statements.push(
+      { Effect: 'Allow', Action: 'ec2:CreateLaunchTemplate', Resource: templates, Condition: tagsEqual('aws:RequestTag', tags) },
+      tagging('CreateLaunchTemplate'),
+    );
+  }
+  const onTagged = [
+    ...(has('launch') ? launching : []),
     ...(has('terminate') ? ['ec2:TerminateInstances', 'ec2:DeleteVolume'] : []),
     ...(has('growVolumes') ? ['ec2:ModifyVolume'] : []),
     ...(has('launchTemplates') ? ['ec2:DeleteLaunchTemplate'] : []),
   ];
-  if (changing.length > 0) statements.push({ Effect: 'Allow', Action: changing, Resource: '*', Condition: onTagged });
-  if (has('describe')) statements.push({ Effect: 'Allow', Action: 'ec2:Describe*', Resource: '*' });
+  const existing = [
+    ...(has('launch') || has('launchTemplates') ? templates : []),
+    ...(has('terminate') ? kinds('instance') : []),
+    ...(has('terminate') || has('growVolumes') ? kinds('volume') : []),
+  ];
+  if (onTagged.length > 0)
+    statements.push({ Effect: 'Allow', Action: onTagged, Resource: existing, Condition: tagsEqual('aws:ResourceTag', tags) });
+  if (has('describe')) {
+    const described = unique(ec2.actions.flatMap((action) => describing[action] ?? [])).map((what) => `ec2:Describe${what}`);
+    statements.push({ Effect: 'Allow', Action: described, Resource: '*' });
+  }
   return statements;
 }
 

@@ -14,7 +14,7 @@ export type RequestTarget = {
   readonly folder: S3Folder;
   readonly expectedBucketOwner?: string;
   /** Read and list below the folder: what the session is cut to. */
-  readonly policy: string;
+  readonly policy: SessionPolicy;
 };
 
 /** Objects of a location whose key is not named may be encrypted with any: only through S3, and only for these objects. */
@@ -45,7 +45,7 @@ function logs({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, job, plan
   if (attempt > last) return malformed(`the job has had ${last} attempt(s), not ${attempt}`);
   const folder = logPrefix(jobPrefix(root.value, { name: job.metadata.name, uid: job.metadata.uid }), attempt, spec.log ?? 'master');
   const cut = readOnly(runtime, folder, kmsKeyArn);
-  return cut.ok ? parsed({ row, caller: 'operatorPod', folder, policy: cut.value.policy }) : malformed(cut.reason);
+  return cut.ok ? parsed({ row, caller: 'operatorPod', folder, policy: cut.value }) : malformed(cut.reason);
 }
 
 function preview({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, plan }: Parameters<typeof targetOf>[1]): Parsed<RequestTarget> {
@@ -69,7 +69,7 @@ function preview({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, plan }
     row,
     caller: 'designer',
     folder: folder.value,
-    policy: cut.value.policy,
+    policy: cut.value,
     ...(expectedBucketOwner !== undefined && { expectedBucketOwner }),
   });
 }

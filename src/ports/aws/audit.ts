@@ -25,6 +25,8 @@ export type AuditRecord = {
   readonly identity: string;
   readonly chain: readonly string[];
   readonly sessionName: string;
+  /** Steps by which the session's policy is wider than the access it was made for; absent = not at all. */
+  readonly widened?: readonly string[];
   /** IAM action, e.g. s3:PutObject */
   readonly action: string;
   /** ARN where there is one, else the id or `*` */

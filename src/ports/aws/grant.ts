@@ -15,6 +15,10 @@ export type Grant = {
   readonly sessionName: string;
   /** Milliseconds since the epoch; Infinity for static credentials. */
   readonly expiresAt: number;
+  /** Steps by which its session policy is wider than the access it was made for; absent = not at all. */
+  readonly widened?: readonly string[];
+  /** Percent of STS's limit that session policy and tags take when packed, where STS said so. */
+  readonly packedPolicySize?: number;
 };
 
 /** On whose behalf a call is made: goes into the audit record. */

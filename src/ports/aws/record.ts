@@ -6,6 +6,7 @@ export type CallFacts = {
   readonly identity: string;
   readonly chain: readonly string[];
   readonly sessionName: string;
+  readonly widened?: readonly string[] | undefined;
   readonly action: string;
   readonly resource: string;
   /** Milliseconds since the epoch, when the answer came or was given up */
@@ -33,6 +34,7 @@ export function recordOf(facts: CallFacts): AuditRecord {
     identity: facts.identity,
     chain: facts.chain,
     sessionName: facts.sessionName,
+    ...(facts.widened !== undefined && { widened: facts.widened }),
     action: facts.action,
     resource: facts.resource,
     outcome: result.ok ? 'ok' : result.unanswered ? 'no-answer' : result.code,

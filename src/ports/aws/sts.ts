@@ -13,8 +13,14 @@ type AssumeCommon = {
   readonly durationSeconds: number;
   /** Inline session policy, a JSON document of at most 2,048 characters. */
   readonly policy?: string;
+  /** Steps by which `policy` is wider than the access that the session is for. Sent to nobody: it goes into the grant, and from there into the audit. */
+  readonly widened?: readonly string[];
 };
 
+/**
+ * A session policy and tags whose packed size is over STS's limit are answered with an Invalid error of code `PackedPolicyTooLarge`
+ * (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html); a wider, shorter policy may fit.
+ */
 export type StsPort = {
   /** `token` is a secret: the ServiceAccount's web identity token. Unsigned call: there is no caller's grant yet. */
   assumeRoleWithWebIdentity(subject: Subject, request: AssumeCommon & { readonly token: string }): Promise<AwsResult<Grant>>;

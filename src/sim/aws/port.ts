@@ -34,7 +34,13 @@ const writes: ReadonlySet<AwsMethod> = new Set<AwsMethod>([
   'ec2.deleteVolume',
 ]);
 
-type Actor = { readonly identity: string; readonly chain: readonly string[]; readonly sessionName: string; readonly subject: Subject };
+type Actor = {
+  readonly identity: string;
+  readonly chain: readonly string[];
+  readonly sessionName: string;
+  readonly subject: Subject;
+  readonly widened?: readonly string[] | undefined;
+};
 
 const grantEnded: AwsError = {
   kind: 'Expired',
@@ -63,7 +69,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
       { lost: () => undefined, busy: () => note(refuseBusy<M, T>(state, incoming, actor.sessionName)) },
     );
     for (const requestId of sent) state.inFlight.delete(requestId);
-    const { subject, identity, chain, sessionName } = actor;
+    const { subject, identity, chain, sessionName, widened } = actor;
     const result =
       answer === undefined
         ? ({ ok: false, code: noAnswer.code, unanswered: true } as const)
@@ -76,6 +82,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
         identity,
         chain,
         sessionName,
+        widened,
         ...shown,
         result,
         endedAt: process.clock.now(),
@@ -97,14 +104,19 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
     const credentials = vault.open(caller.grant);
     if (credentials === undefined) return err(grantEnded);
     const incoming = { method, request, process: process.name, credentials };
-    const { identity, chain, sessionName } = caller.grant;
-    return await send(incoming, { identity, chain, sessionName, subject: caller.subject }, () => perform(state, incoming, run));
+    const { identity, chain, sessionName, widened } = caller.grant;
+    return await send(incoming, { identity, chain, sessionName, widened, subject: caller.subject }, () => perform(state, incoming, run));
   }
 
   function grantOf(answer: AwsResult<Session>, facts: Omit<Grant, 'id' | 'expiresAt'>): AwsResult<Grant> {
     if (!answer.ok) return answer;
-    const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = answer.value;
-    return ok(vault.put({ ...facts, expiresAt }, { accessKeyId, secretAccessKey, sessionToken }));
+    const { accessKeyId, secretAccessKey, sessionToken, expiresAt, packedPolicySize } = answer.value;
+    return ok(
+      vault.put(
+        { ...facts, expiresAt, ...(packedPolicySize === undefined ? {} : { packedPolicySize }) },
+        { accessKeyId, secretAccessKey, sessionToken },
+      ),
+    );
   }
 
   /** An operation on the account with its caller and region filled in. */
@@ -128,12 +140,12 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
           const who = { caller: state.verifyToken(request.token)?.sub ?? 'unauthenticated', sessionName };
           return performUnsigned(state, incoming, who, () => assumeRoleWithWebIdentity(state, request));
         });
-        return grantOf(answer, { identity, chain: [roleArn], sessionName });
+        return grantOf(answer, { identity, chain: [roleArn], sessionName, ...widenedOf(request) });
       },
       async assumeRole(caller, request) {
         const { identity, roleArn, sessionName } = request;
         const answer = await call('sts.assumeRole', caller, request, (authenticated) => assumeRole(state, authenticated, request));
-        return grantOf(answer, { identity, chain: [...caller.grant.chain, roleArn], sessionName });
+        return grantOf(answer, { identity, chain: [...caller.grant.chain, roleArn], sessionName, ...widenedOf(request) });
       },
       getCallerIdentity: (caller) =>
         call('sts.getCallerIdentity', caller, {}, ({ principal }) =>
@@ -187,8 +199,16 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
       async presignGetObject(caller, request) {
         const credentials = vault.open(caller.grant);
         if (credentials === undefined) return err(grantEnded);
-        const { identity, chain, sessionName } = caller.grant;
-        const facts = { subject: caller.subject, identity, chain, sessionName, ...auditOf('s3.getObject', request), durationMs: 0 };
+        const { identity, chain, sessionName, widened } = caller.grant;
+        const facts = {
+          subject: caller.subject,
+          identity,
+          chain,
+          sessionName,
+          widened,
+          ...auditOf('s3.getObject', request),
+          durationMs: 0,
+        };
         await audit.record({ ...recordOf({ ...facts, result: { ok: true }, endedAt: process.clock.now() }), outcome: 'presigned' });
         return ok({ url: presigned(credentials, request, process.clock.now(), region) });
       },
@@ -211,4 +231,8 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
     ssm: { getParameter: on('ssm.getParameter', getParameter) },
     secretsManager: { getSecretValue: on('secretsManager.getSecretValue', getSecretValue) },
   };
+}
+
+function widenedOf({ widened }: { readonly widened?: readonly string[] }): Pick<Grant, 'widened'> {
+  return widened === undefined || widened.length === 0 ? {} : { widened };
 }

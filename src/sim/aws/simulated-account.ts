@@ -34,7 +34,7 @@ import type {
  *       subnets: [{ id, zone, freeAddresses: 4000, tags: {} }]
  *       parameters: [{ name, value, kmsKeyArn }]
  *       secrets: [{ arn, name, value, kmsKeyArn, versions: { AWSPREVIOUS: … } }]
- *       quotas: { onDemandVcpus: 5000, spotVcpus: 5000 }
+ *       quotas: { onDemandVcpus: 5000, spotVcpus: 5000, packedSessionCharacters: 16384 }
  *       capacity: [{ instanceType, zone, capacityType, instances }]      # at most so many at once; without zone or capacityType: over all of them
  *       interruptions: [{ at: 10m, instanceType, zone, count }]          # spot instances that AWS takes back so long after the start
  */
@@ -187,10 +187,15 @@ function readSecret(item: Fields, at: string): SecretSpec {
 }
 
 function readQuotas(item: Fields): Partial<Quotas> {
-  only(item, ['onDemandVcpus', 'spotVcpus'], 'spec.quotas');
+  only(item, ['onDemandVcpus', 'spotVcpus', 'packedSessionCharacters'], 'spec.quotas');
   const onDemandVcpus = optionalNumber(item['onDemandVcpus'], 'spec.quotas.onDemandVcpus');
   const spotVcpus = optionalNumber(item['spotVcpus'], 'spec.quotas.spotVcpus');
-  return { ...(onDemandVcpus === undefined ? {} : { onDemandVcpus }), ...(spotVcpus === undefined ? {} : { spotVcpus }) };
+  const packedSessionCharacters = optionalNumber(item['packedSessionCharacters'], 'spec.quotas.packedSessionCharacters');
+  return {
+    ...(onDemandVcpus === undefined ? {} : { onDemandVcpus }),
+    ...(spotVcpus === undefined ? {} : { spotVcpus }),
+    ...(packedSessionCharacters === undefined ? {} : { packedSessionCharacters }),
+  };
 }
 
 function readCapacity(item: Fields, at: string): CapacitySpec {

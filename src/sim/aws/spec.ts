@@ -92,7 +92,12 @@ export type IotSpec = {
 export type CertificateSpec = { readonly pem: string; readonly things: readonly string[]; readonly policies: readonly string[] };
 
 /** Running vCPUs per account and region. */
-export type Quotas = { readonly onDemandVcpus: number; readonly spotVcpus: number };
+export type Quotas = {
+  readonly onDemandVcpus: number;
+  readonly spotVcpus: number;
+  /** Characters of session policy and tags that STS packs into a session token; left out = more than the plain limits let through. */
+  readonly packedSessionCharacters?: number;
+};
 
 /** At most so many instances at once; what no entry names is without limit. An entry without zone or capacity type counts over all of them. */
 export type CapacitySpec = {

@@ -31,6 +31,8 @@ export type Session = {
   readonly sessionToken: string;
   readonly principal: Extract<Principal, { kind: 'role' }>;
   readonly sessionPolicies?: readonly Policy[];
+  /** Percent, of a session with a policy. */
+  readonly packedPolicySize?: number;
   readonly expiresAt: number;
 };
 

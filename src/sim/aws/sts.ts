@@ -4,6 +4,7 @@ import { evaluateAssumeRole, evaluateAssumeRoleWithWebIdentity } from '../../cor
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { Authenticated } from './authorize.ts';
 import { denied, type Failure, failure, invalid } from './failures.ts';
+import { packedPercent, packedTooLarge } from './packed.ts';
 import type { AccountState, Session } from './state.ts';
 
 export type AssumeRequest = {
@@ -82,11 +83,13 @@ function refusal(caller: Authenticated, action: string, roleArn: string): Failur
 
 export function openSession(
   state: AccountState,
-  request: AssumeRequest,
+  request: AssumeRequest & { readonly tags?: SessionTags },
   extra: { readonly tags?: SessionTags; readonly federatedProvider?: string },
 ): Result<Session, Failure> {
   const policies = sessionPolicies(request.policy);
   if (!policies.ok) return policies;
+  const packed = packedPercent(request.policy, request.tags, state.spec.quotas.packedSessionCharacters);
+  if (packed > 100) return err(invalid('PackedPolicyTooLarge', packedTooLarge(packed)));
   const now = state.world.now();
   const id = state.random.uuid().replaceAll('-', '').toUpperCase();
   const session: Session = {
@@ -95,7 +98,7 @@ export function openSession(
     secretAccessKey: `simulated-secret-key.${state.random.uuid()}`,
     sessionToken: `simulated-session-token.${state.random.uuid()}`,
     principal: { kind: 'role', roleArn: request.roleArn, sessionName: request.sessionName, issuedAt: now, ...extra },
-    ...(policies.value === undefined ? {} : { sessionPolicies: policies.value }),
+    ...(policies.value === undefined ? {} : { sessionPolicies: policies.value, packedPolicySize: packed }),
     // Whole seconds, as in the answer of STS.
     expiresAt: (Math.floor(now / 1000) + request.durationSeconds) * 1000,
   };

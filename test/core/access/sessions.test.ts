@@ -9,7 +9,15 @@ import type { Identity } from '../../../src/core/access/vocabulary.ts';
 const SEED = { seed: 23, numRuns: 1000 } as const;
 const RUNTIME = '1a2b3c4d-0000-4000-8000-000000000000';
 const JOB = '9f8e7d6c-0000-4000-8000-000000000000';
-const scope = { cluster: 'hub', organization: 'acme', namespace: 'finance', runtime: 'analytics', runtimeUid: RUNTIME, jobUid: JOB };
+const scope = {
+  cluster: 'hub',
+  organization: 'acme',
+  namespace: 'finance',
+  runtime: 'analytics',
+  runtimeUid: RUNTIME,
+  jobUid: JOB,
+  job: 'nightly',
+};
 const principals: Principals = {
   roles: { agent: 'arn:agent', operator: 'arn:operator', master: 'arn:master', worker: 'arn:worker' },
   defaultRoles: false,
@@ -27,6 +35,7 @@ const runtimeTags = {
   'elasticruntime.dev/organization': 'acme',
   'elasticruntime.dev/namespace': 'finance',
   'elasticruntime.dev/runtime': 'analytics',
+  'elasticruntime.dev/job': 'nightly',
 };
 const agentStep = {
   kind: 'webIdentity',

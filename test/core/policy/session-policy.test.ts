@@ -2,17 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { authorizationsOf } from '../../../src/core/policy/actions.ts';
+import { awsMethods } from '../../../src/core/policy/audit.ts';
 import type { AwsCalls, AwsMethod } from '../../../src/core/policy/calls.ts';
 import { parsePolicy } from '../../../src/core/policy/document.ts';
 import { evaluate } from '../../../src/core/policy/evaluate.ts';
-import { type ObjectAccess, type SessionAccess, sessionPolicyFor } from '../../../src/core/policy/session-policy.ts';
+import { type ObjectAccess, type SessionAccess, sessionPoliciesFor, sessionPolicyFor } from '../../../src/core/policy/session-policy.ts';
 import { facts } from './facts.ts';
 import { allowAll, policy, session } from './helpers.ts';
 
 const kmsKeyArn = 'arn:aws:kms:us-east-1:111122223333:key/1';
 const organization = 'elastic/acme';
-const job = `${organization}/finance/analytics/jobs/nightly-11111111`;
+const runtime = `${organization}/finance/analytics`;
+const job = `${runtime}/jobs/nightly-11111111`;
 const logs: ObjectAccess = { bucket: 'logs', folders: [`${job}/1/worker`, job, organization], actions: ['write'], kmsKeyArn };
+
+/** A launch template carries the tags that its session must show. */
+const account = { ...facts, tagsOf: (id: string) => (id === 'lt-1' ? { env: 'prod' } : facts.tagsOf(id)) };
 
 function made(access: Omit<SessionAccess, 'region'>, limit?: number) {
   const answer = sessionPolicyFor({ region: 'us-east-1', ...access }, limit);
@@ -24,7 +29,7 @@ function allows<M extends AwsMethod>(text: string, method: M, request: AwsCalls[
   const cut = parsePolicy(text, 'identity');
   assert.ok(cut.ok);
   const held = { principal: session, identityPolicies: [policy(allowAll)], sessionPolicies: [cut.value] };
-  return authorizationsOf(method, request, facts).every((item) => evaluate({ ...held, ...item }).decision === 'Allow');
+  return authorizationsOf(method, request, account).every((item) => evaluate({ ...held, ...item }).decision === 'Allow');
 }
 
 test('a session for writing the logs of one attempt can do that and nothing else', () => {
@@ -70,7 +75,7 @@ test('EC2 sessions are cut to the action and the tags', () => {
   assert.equal(allows(grow, 'ec2.terminateInstances', { instanceIds: ['vol-1'] }), false);
 });
 
-test('a launch goes through whole', () => {
+test('a launch goes through whole, from our templates and with our tags only', () => {
   const tags = { env: 'prod' };
   const { policy: text } = made({ ec2: { actions: ['launch'], tags, nodeRoleArn: 'arn:aws:iam::111122223333:role/node' } });
   const fleet = {
@@ -80,6 +85,41 @@ test('a launch goes through whole', () => {
   };
   assert.equal(allows(text, 'ec2.createFleet', fleet), true);
   assert.equal(allows(text, 'ec2.createFleet', { ...fleet, tags: { env: 'dev' } }), false);
+  assert.equal(allows(text, 'ec2.createFleet', { ...fleet, launchTemplate: { id: 'lt-2' } }), false);
+  assert.equal(allows(text, 'ec2.terminateInstances', { instanceIds: ['i-1'] }), false);
+});
+
+test('tags of what exists cannot be rewritten, and a role can be passed to EC2 only', () => {
+  const { policy: text } = made({
+    ec2: { actions: ['launch', 'launchTemplates'], tags: { env: 'prod' }, nodeRoleArn: 'arn:aws:iam::111122223333:role/node' },
+  });
+  const cut = parsePolicy(text, 'identity');
+  assert.ok(cut.ok);
+  const judge = (action: string, resource: string, context: Readonly<Record<string, string>>) =>
+    evaluate({ principal: session, action, resource, context, identityPolicies: [policy(allowAll)], sessionPolicies: [cut.value] })
+      .decision;
+  const instance = 'arn:aws:ec2:us-east-1:111122223333:instance/i-1';
+  assert.equal(judge('ec2:CreateTags', instance, { 'aws:RequestTag/env': 'prod' }), 'ImplicitDeny');
+  assert.equal(judge('ec2:CreateTags', instance, { 'aws:RequestTag/env': 'prod', 'ec2:CreateAction': 'RunInstances' }), 'Allow');
+  assert.equal(judge('ec2:DeleteTags', instance, { 'aws:ResourceTag/env': 'prod' }), 'ImplicitDeny');
+  const role = 'arn:aws:iam::111122223333:role/node';
+  assert.equal(judge('iam:PassRole', role, { 'iam:PassedToService': 'ec2.amazonaws.com' }), 'Allow');
+  assert.equal(judge('iam:PassRole', role, { 'iam:PassedToService': 'lambda.amazonaws.com' }), 'ImplicitDeny');
+});
+
+test('tags are widened to those of the organization and the runtime, where all would not fit', () => {
+  const long = Object.fromEntries(['a', 'b', 'c'].map((key) => [`example.com/${key}`, key.repeat(200)]));
+  const widestTags = { organization: 'acme', uid: 'u1' };
+  const ec2 = { actions: ['launch', 'terminate'] as const, tags: { ...long, ...widestTags }, widestTags };
+  const { policy: text, widened } = made({ ec2 });
+  assert.deepEqual(widened, ['tags']);
+  assert.match(text, /"aws:RequestTag\/organization":"acme","aws:RequestTag\/uid":"u1"/);
+  assert.doesNotMatch(text, /example\.com/);
+});
+
+test('every Describe call of the port is among those that a session may make', () => {
+  const { policy: text } = made({ ec2: { actions: ['launch', 'growVolumes', 'launchTemplates', 'describe'], tags: {} } });
+  for (const method of awsMethods.filter((name) => name.startsWith('ec2.describe'))) assert.ok(allows(text, method, {}), method);
 });
 
 test('roles, parameters and secrets', () => {
@@ -101,19 +141,25 @@ test('what does not fit is widened step by step, each step recorded, never past 
     { length: 30 },
     (_, index): ObjectAccess => ({
       bucket: 'staging',
-      folders: [deps(index), job, organization],
+      folders: [deps(index), job, runtime, organization],
       actions: index % 2 === 0 ? ['read'] : ['write'],
       kmsKeyArn,
     }),
   );
   const { policy: text, widened } = made({ objects: many });
-  assert.deepEqual(widened, ['encryption-context', 'actions', 'folders:1']);
+  assert.deepEqual(widened, ['encryption-context', 'actions', 'job-folder']);
   assert.ok(text.length <= 2048);
   const puts = (key: string): boolean => allows(text, 's3.putObject', { bucket: 'staging', key, kmsKeyArn });
   assert.equal(puts(`${deps(0)}/a`), true);
   assert.equal(puts(`${organization}/other`), false);
-  const { policy: widest, widened: all } = made({ objects: many }, text.length - 1);
-  assert.deepEqual(all, ['encryption-context', 'actions', 'folders:1', 'folders:2']);
+  const steps = [...sessionPoliciesFor({ region: 'us-east-1', objects: many })];
+  assert.deepEqual(
+    steps.map((step) => step.widened.at(-1)),
+    ['job-folder', 'runtime-folder', 'organization-folder'],
+  );
+  assert.ok(steps.every((step, index) => index === 0 || step.policy.length < (steps[index - 1]?.policy.length ?? 0)));
+  const { policy: widest, widened: all } = made({ objects: many }, (steps[1]?.policy.length ?? 0) - 1);
+  assert.deepEqual(all, ['encryption-context', 'actions', 'job-folder', 'runtime-folder', 'organization-folder']);
   assert.equal(allows(widest, 's3.putObject', { bucket: 'staging', key: `${organization}/other`, kmsKeyArn }), true);
   assert.equal(allows(widest, 's3.putObject', { bucket: 'staging', key: `${organization}2/x`, kmsKeyArn }), false);
 });

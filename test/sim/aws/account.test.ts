@@ -168,7 +168,7 @@ const refused: readonly (readonly [document: unknown, reason: string])[] = [
     says({ interruptions: [{ at: '10 minutes' }] }),
     'spec.interruptions[0].at: "10 minutes" has the unknown unit " minutes": use h, m, s, ms, us or ns',
   ],
-  [says({ quotas: { vcpus: 1 } }), 'spec.quotas.vcpus is no field; there are onDemandVcpus, spotVcpus'],
+  [says({ quotas: { vcpus: 1 } }), 'spec.quotas.vcpus is no field; there are onDemandVcpus, spotVcpus, packedSessionCharacters'],
 ];
 for (const [document, reason] of refused) {
   test(`refused: ${reason}`, () => {
