@@ -53,11 +53,18 @@ async function bench(): Promise<Bench> {
     now: () => process.clock.now() + skew.wall,
     monotonic: () => process.clock.monotonic() + skew.monotonic,
   };
-  const { kubernetes, telemetry, settings } = operator.context;
+  const { kubernetes, telemetry, settings, aws } = operator.context;
   const own = operator.context.stores.runtimes.list()[0];
   assert.ok(own);
   const made: Bench = {
-    keeper: createGrantKeeper({ sts: () => sts, kubernetes, telemetry, clock, clusterName: settings.clusterName }),
+    keeper: createGrantKeeper({
+      sts: () => sts,
+      iotCredentials: (region) => aws(region).iotCredentials,
+      kubernetes,
+      telemetry,
+      clock,
+      clusterName: settings.clusterName,
+    }),
     runtime: own,
     assumed,
     skew,
