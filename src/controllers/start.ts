@@ -139,6 +139,17 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
     (machine) => intentsOf(machine).flatMap((node) => jobKeysOf(runtimeKey(node.spec.runtimeRef))),
     { when: machineMoved },
   );
+  // What one runtime gives back of its namespace's limits, another may have waited for.
+  const neighbours = storeSource(
+    stores.elasticNodes,
+    ({ spec }) =>
+      stores.runtimes
+        .list()
+        .filter((runtime) => runtime.metadata.namespace === spec.runtimeRef.namespace)
+        .filter((runtime) => context.classes.resolution(runtime)?.class?.spec.limitsPerNamespace !== undefined)
+        .map((runtime) => runtimeKey({ namespace: spec.runtimeRef.namespace, name: runtime.metadata.name })),
+    { when: ({ current }) => current === undefined },
+  );
   const everything = {
     synced: async () =>
       void (await Promise.all(
@@ -202,7 +213,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
         expectations: ofRuntime.provision,
         explained: (keys) => keys.forEach((key) => queueOf('job').add(key)),
       }),
-      sources: [runtimes, runtimesOfJobs, runtimesOfNodes, runtimesOfPods, everything],
+      sources: [runtimes, runtimesOfJobs, runtimesOfNodes, runtimesOfPods, neighbours, everything],
       expectations: ofRuntime.provision,
     },
     {

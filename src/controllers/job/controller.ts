@@ -3,6 +3,9 @@ import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
 import { planAccess } from '../../core/access/plan.ts';
 import { nextRevocation, revokedBefore } from '../../core/access/revocation.ts';
+import type { AccessError } from '../../core/access/vocabulary.ts';
+import { refusedConnectionRoles } from '../../core/classes/connections.ts';
+import { formatClassViolation } from '../../core/classes/violations.ts';
 import { isOfRuntime, withWidening } from '../../core/policy/session-plan.ts';
 import { refusedTemplateSecrets } from '../../core/validation/secrets.ts';
 import { unsupportedJobFields } from '../../core/validation/unsupported.ts';
@@ -23,6 +26,7 @@ import { afterwards, cleanUp, deleteChildren, release } from './cleanup.ts';
 import { beginEnding, finishAttempt } from './finish.ts';
 import { ownPods } from './own.ts';
 import { preflight } from './preflight.ts';
+import { pinReferences, type References, resolveReferences } from './references.ts';
 import { deadline, watchAttempt } from './run.ts';
 import { stageDependencies } from './stage.ts';
 import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
@@ -47,11 +51,14 @@ async function reconcileJob(tools: JobTools, observed: Stored<ElasticJob>): Prom
     ? { ok: true as const, value: observed }
     : await ensureFinalizer(context.kubernetes, elasticJobs, observed, finalizers.job);
   if (!held.ok) return { retry: held.error.message };
-  const job = held.value;
-  const draft = draftStatus(job.status, job.metadata.generation, context.clock.now());
+  const draft = draftStatus(held.value.status, held.value.metadata.generation, context.clock.now());
+  const references = resolveReferences(tools, held.value, draft);
+  const { job } = references;
   const runtimeKey = `${job.metadata.namespace}/${job.spec.runtime}`;
   const runtime = context.stores.runtimes.get(runtimeKey);
-  const verdict = deleting ? await tearDown(tools, job, runtime, draft, runtimeKey) : await advance(tools, job, runtime, draft);
+  const verdict = deleting
+    ? await tearDown(tools, references, runtime, draft, runtimeKey)
+    : await advance(tools, references, held.value, runtime, draft);
   if (deleting && 'go' in verdict) return done;
   return report(tools, job, draft, verdict);
 }
@@ -59,34 +66,22 @@ async function reconcileJob(tools: JobTools, observed: Stored<ElasticJob>): Prom
 /** One step towards the end of the job; what it says is carried to status by `report`. */
 async function advance(
   tools: JobTools,
-  job: Stored<ElasticJob>,
+  references: References,
+  written: Stored<ElasticJob>,
   runtime: Stored<ElasticRuntime> | undefined,
   draft: StatusDraft<ElasticJobStatus>,
 ): Promise<JobVerdict> {
+  const { job } = references;
   if (runtime === undefined) {
-    if (hasEnded(job)) return go;
-    const over = withoutRuntime(tools, job, draft);
-    if (over !== undefined) return over;
-    draft.set({ phase: 'Pending' });
-    return {
-      wait: 'RuntimeNotFound',
-      message: `no ElasticRuntime ${job.spec.runtime} in namespace ${job.metadata.namespace}: create it or correct spec.runtime`,
-      afterMs: 60_000,
-    };
+    const message = `no ElasticRuntime ${job.spec.runtime} in namespace ${job.metadata.namespace}: create it or correct spec.runtime`;
+    return hasEnded(job) ? go : notBegun(tools, job, draft, { wait: 'RuntimeNotFound', message, afterMs: 60_000 });
   }
-  const planned = planAccess({ runtime, job });
-  if (!planned.ok)
-    return hasEnded(job)
-      ? go
-      : invalid(
-          tools,
-          job,
-          draft,
-          planned.errors.map(
-            ({ object, field, value, message, remedy }) => `${object}: ${field} ${JSON.stringify(value)} ${message}: ${remedy}`,
-          ),
-        );
-  const view: JobView = { job, runtime, plan: planned.plan, draft };
+  // From what the author wrote, so that a mistake is said of the object that has it.
+  const planned = planAccess({ runtime, job: written, connections: new Map(Object.entries(references.found)) });
+  const elsewhere = planned.ok || hasEnded(job) ? undefined : wrongReference(planned.errors);
+  if (elsewhere !== undefined) return notBegun(tools, job, draft, elsewhere);
+  if (!planned.ok) return hasEnded(job) ? go : invalid(tools, job, draft, planned.errors.map(describeError));
+  const view: JobView = { job, runtime, plan: planned.plan, references, draft };
   if (hasEnded(job)) return afterwards(tools, view);
   // Judged before the attempt is let go: what runs is not ended because a list was shortened.
   const released = childrenOf(tools, view).master?.spec.suspend === false;
@@ -115,6 +110,28 @@ async function advance(
     return { wait: 'Ending', message: verdict.end.message, afterMs: 1_000 };
   }
   return verdict;
+}
+
+function describeError({ object, field, value, message, remedy }: AccessError): string {
+  return `${object}: ${field} ${JSON.stringify(value)} ${message}: ${remedy}`;
+}
+
+/** What is wrong in an ElasticConnection, or that there is none, somebody else can mend: the job waits. */
+function wrongReference(errors: readonly AccessError[]): Waiting | undefined {
+  const isMissing = ({ field }: AccessError): boolean => field.endsWith('connectionRef.name');
+  if (!errors.every((error) => isMissing(error) || error.object.startsWith('ElasticConnection '))) return undefined;
+  const reason = errors.some(isMissing) ? 'ConnectionNotFound' : 'ConnectionInvalid';
+  return { wait: reason, message: errors.map(describeError).join('; '), stalled: true };
+}
+
+type Waiting = Extract<JobVerdict, { readonly wait: string }>;
+
+/** What has never begun still obeys its author and its deadline while it waits for somebody. */
+function notBegun(tools: JobTools, job: Stored<ElasticJob>, draft: StatusDraft<ElasticJobStatus>, waiting: Waiting): JobVerdict {
+  const over = withoutRuntime(tools, job, draft);
+  if (over !== undefined) return over;
+  draft.set({ phase: 'Pending' });
+  return waiting;
 }
 
 /** A job whose runtime never came still obeys its author and its deadline. */
@@ -174,6 +191,8 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
   if (pause !== undefined) return pause;
   const running = childrenOf(tools, view).master?.spec.suspend === false;
   if (!running) {
+    const refused = refusedByClass(tools, view);
+    if (refused !== undefined) return refused;
     if (!isConditionTrue(runtime.status?.conditions, 'Ready')) {
       draft.set({ phase: 'Pending' });
       return {
@@ -187,11 +206,23 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
     }
   }
   if (draft.value().phase === undefined || draft.value().phase === 'Pending') draft.set({ phase: 'Preparing' });
-  for (const step of [preflight, stageDependencies, admit, startWhenReserved, watchAttempt]) {
+  for (const step of [preflight, stageDependencies, pinReferences, admit, startWhenReserved, watchAttempt]) {
     const verdict = await step(tools, view);
     if (!('go' in verdict)) return verdict;
   }
   return go;
+}
+
+/** The class of the runtime, as it is now: what it no longer allows does not begin, and neither does the next attempt. */
+function refusedByClass(tools: JobTools, { job, runtime, plan, draft }: JobView): JobVerdict | undefined {
+  const { classes } = tools.context;
+  const standing = classes.standing(runtime);
+  const roles = refusedConnectionRoles(classes.resolution(runtime)?.class, plan.connections).map(formatClassViolation);
+  if (standing.kind === 'allowed' && roles.length === 0) return undefined;
+  if (draft.value().startTime === undefined) draft.set({ phase: 'Pending' });
+  return standing.kind === 'allowed'
+    ? { wait: 'NotAllowedByClass', message: roles.join('; '), stalled: true }
+    : { wait: 'RuntimeNotReady', message: `runtime ${runtime.metadata.name} of job ${job.metadata.name}: ${standing.message}` };
 }
 
 /** From here on the attempt's slots are demand. */
@@ -251,7 +282,7 @@ async function invalid(
 /** The job is deleted: its attempt ends without waiting for logs, its staged data goes, then its finalizer. */
 async function tearDown(
   tools: JobTools,
-  job: Stored<ElasticJob>,
+  { job, found }: References,
   runtime: Stored<ElasticRuntime> | undefined,
   draft: StatusDraft<ElasticJobStatus>,
   runtimeKey: string,
@@ -262,7 +293,7 @@ async function tearDown(
   if (pods.length > 0) return { wait: 'ChildrenEnding', message: `${pods.length} pod(s) still end`, afterMs: 5_000 };
   const planned = runtime === undefined ? undefined : planAccess({ runtime, job });
   if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true) {
-    const cleaned = await cleanUp(tools, { job, runtime, plan: planned.plan, draft });
+    const cleaned = await cleanUp(tools, { job, runtime, plan: planned.plan, references: { found }, draft });
     if (!('go' in cleaned)) return cleaned;
   }
   return release(tools, job, runtimeKey);
@@ -278,6 +309,8 @@ async function report(
   const phase = draft.value().phase ?? 'Pending';
   describeWaiting(context, draft, phase, verdict);
   summarize(draft, phase, verdict);
+  if ('wait' in verdict && verdict.stalled === true && job.status?.waiting?.reason !== verdict.wait)
+    context.events.record(elasticJobs, job, 'Warning', verdict.wait, verdict.message);
   if (phase !== job.status?.phase)
     context.events.record(elasticJobs, job, phase === 'Failed' ? 'Warning' : 'Normal', phase, phaseMessage(draft, verdict));
   const written = await applyStatus(tools.applier, elasticJobs, job, draft.value());
@@ -331,6 +364,8 @@ function summarize(draft: StatusDraft<ElasticJobStatus>, phase: string, verdict:
     draft.summary({ state: 'Reconciling', reason: 'Starting', message: why });
   } else if (phase === 'Succeeded' || phase === 'Terminated' || phase === 'Running') {
     draft.summary({ state: 'Ready', reason: phase, message: `the job is ${phase.toLowerCase()}` });
+  } else if ('wait' in verdict && verdict.stalled === true) {
+    draft.summary({ state: 'Stalled', reason: verdict.wait, message: verdict.message });
   } else {
     draft.summary({ state: 'Reconciling', reason: phase, message: phaseMessage(draft, verdict) });
   }

@@ -43,7 +43,7 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
 function digestOf(view: JobView): string {
   const { spec } = view.runtime;
   return createHash('sha256')
-    .update(JSON.stringify([view.plan.rows, spec.staging, spec.logs, view.job.metadata.uid]))
+    .update(JSON.stringify([view.plan.rows, spec.staging, spec.logs, view.job.metadata.uid, ...Object.entries(view.references.found)]))
     .digest('base64url')
     .slice(0, 22);
 }

@@ -2,6 +2,7 @@ import type { ElasticJob, ElasticJobStatus, ElasticRuntime, Failure } from '../.
 import type { Job, Pod, Stored } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
 import type { AccessPlan } from '../../core/access/plan.ts';
+import type { ConnectionSpecs } from '../../core/access/references.ts';
 import { attemptNames } from '../../core/jobs/names.ts';
 import type { Applier } from '../../machinery/applier.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
@@ -9,6 +10,7 @@ import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
 import type { GrantRequest } from '../identity/grants.ts';
 import { isOwnJob, ownPods } from './own.ts';
+import type { References } from './references.ts';
 
 export type JobTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
 
@@ -17,6 +19,7 @@ export type JobView = {
   readonly job: Stored<ElasticJob>;
   readonly runtime: Stored<ElasticRuntime>;
   readonly plan: AccessPlan;
+  readonly references: Pick<References, 'found'>;
   readonly draft: StatusDraft<ElasticJobStatus>;
 };
 
@@ -48,12 +51,21 @@ export type JobNotes = {
   readonly suspendedSince?: string;
   readonly suspendedMs?: number;
   readonly cleaned?: boolean;
+  /** What the connectionRefs named when the job was verified. */
+  readonly connections?: ConnectionSpecs;
 };
 
 export type JobVerdict =
   | { readonly go: true }
   /** Comes back by an event, or after this long. */
-  | { readonly wait: string; readonly message: string; readonly afterMs?: number; readonly expectedAt?: number }
+  | {
+      readonly wait: string;
+      readonly message: string;
+      readonly afterMs?: number;
+      readonly expectedAt?: number;
+      /** Nothing will change without somebody's change. */
+      readonly stalled?: true;
+    }
   | { readonly again: string; readonly message: string }
   | { readonly end: Omit<Ending, 'since' | 'pods'> };
 
@@ -76,8 +88,8 @@ export function attemptOf(view: Pick<JobView, 'draft'>): number {
 
 /** Children of one attempt as the caches have them. */
 export function childrenOf(
-  tools: JobTools,
-  view: JobView,
+  tools: Pick<JobTools, 'context'>,
+  view: Pick<JobView, 'job' | 'draft'>,
 ): { readonly master: Stored<Job> | undefined; readonly worker: Stored<Job> | undefined; readonly pods: readonly Stored<Pod>[] } {
   const { job } = view;
   const attempt = attemptOf(view);

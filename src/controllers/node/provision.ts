@@ -22,6 +22,7 @@ import { dataDevice } from '../runtime/launch-templates.ts';
 import { knownSubnets } from '../runtime/network.ts';
 import { capacityScope } from './capacity-memory.ts';
 import type { Explanation } from './explanations.ts';
+import { createNamespaceLimits, type NamespaceLimits } from './namespace-limits.ts';
 
 export type ProvisionHooks = {
   readonly expectations: Expectations;
@@ -29,24 +30,27 @@ export type ProvisionHooks = {
   readonly explained: (jobKeys: readonly string[]) => void;
 };
 
+type PlanHooks = ProvisionHooks & { readonly limits: NamespaceLimits };
+
 /** Phases in which a job holds or wants capacity. An attempt that uploads keeps its nodes until its logs are out. */
 const holding: ReadonlySet<string> = new Set(['Waiting', 'Running', 'Uploading']);
 const wanting: ReadonlySet<string> = new Set(['Waiting', 'Running']);
 
 export function createProvisioner(context: OperatorContext, hooks: ProvisionHooks): (key: string) => Promise<ReconcileResult> {
+  const limits = createNamespaceLimits(context);
   return async (key) => {
     const runtime = context.stores.runtimes.get(key);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
-    return provision(context, hooks, runtime);
+    return limits.inTurn(runtime, () => provision(context, { ...hooks, limits }, runtime));
   };
 }
 
-async function provision(context: OperatorContext, hooks: ProvisionHooks, runtime: Stored<ElasticRuntime>): Promise<ReconcileResult> {
+async function provision(context: OperatorContext, hooks: PlanHooks, runtime: Stored<ElasticRuntime>): Promise<ReconcileResult> {
   const all = jobsOf(context, runtime);
   const released = await releaseEnded(context, hooks, runtime, all);
   if (released !== undefined) return { retry: released };
   if (!isConditionTrue(runtime.status?.conditions, 'Ready') || context.classes.standing(runtime).kind !== 'allowed') return done;
-  const input = observe(context, runtime, all);
+  const input = observe(context, hooks.limits, runtime, all);
   if (input === undefined) return { requeueAfterMs: 60_000 };
   const pause = context.launchFailures.pause(runtime.metadata.uid);
   if (pause !== undefined) return waitForLaunches(context, hooks, runtime, input, pause);
@@ -62,7 +66,12 @@ async function provision(context: OperatorContext, hooks: ProvisionHooks, runtim
   return capacityReturns === undefined ? done : { requeueAfterMs: capacityReturns + 1000 };
 }
 
-function observe(context: OperatorContext, runtime: Stored<ElasticRuntime>, all: readonly Stored<ElasticJob>[]): DemandInput | undefined {
+function observe(
+  context: OperatorContext,
+  limits: NamespaceLimits,
+  runtime: Stored<ElasticRuntime>,
+  all: readonly Stored<ElasticJob>[],
+): DemandInput | undefined {
   const { stores, settings } = context;
   const zones = [...new Set(knownSubnets(runtime).map(({ zone }) => zone))];
   const catalog = settings.catalog(runtime.spec.region, zones);
@@ -87,6 +96,7 @@ function observe(context: OperatorContext, runtime: Stored<ElasticRuntime>, all:
     daemonSets: stores.daemonSets.list(),
     catalog,
     unavailable: context.capacity.unavailable(capacityScope(runtime)),
+    limits: limits.left(runtime, catalog),
   };
 }
 
@@ -153,7 +163,7 @@ async function patchLedger(
 
 async function writePlan(
   context: OperatorContext,
-  hooks: ProvisionHooks,
+  hooks: PlanHooks,
   runtime: Stored<ElasticRuntime>,
   input: DemandInput,
   plan: PackingPlan,
@@ -174,6 +184,7 @@ async function writePlan(
     if (desired === undefined) continue;
     const created = await context.kubernetes.create(elasticNodes, desired);
     if (!created.ok) return `ElasticNode ${desired.metadata.name}: ${created.error.message}`;
+    hooks.limits.wrote(created.value);
     hooks.expectations.wrote(runtimeKey(runtime.metadata), context.stores.elasticNodes, created.value);
   }
   return undefined;

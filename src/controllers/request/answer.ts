@@ -11,6 +11,7 @@ import type { OperatorContext } from '../context.ts';
 import { draftStatus } from '../draft.ts';
 import { type AccessFailure, awsFailure } from '../identity/failure.ts';
 import { withKeys } from '../job/credentials.ts';
+import { resolveReferences } from '../job/references.ts';
 import { type JobView, onBehalf } from '../job/tools.ts';
 
 /** The status holds a sealed URL for each: a few thousand characters. */
@@ -57,14 +58,18 @@ function asPerson(caller: Caller, { spec }: ElasticAccessRequest, { row }: Reque
 
 function viewOf(context: OperatorContext, { metadata, spec }: Stored<ElasticAccessRequest>): Result<JobView, string> {
   const { namespace = '' } = metadata;
-  const job = context.stores.jobs.get(`${namespace}/${spec.job}`);
-  if (job === undefined) return err(`there is no ElasticJob ${namespace}/${spec.job}`);
+  const written = context.stores.jobs.get(`${namespace}/${spec.job}`);
+  if (written === undefined) return err(`there is no ElasticJob ${namespace}/${spec.job}`);
+  const draft = draftStatus(written.status, undefined, context.clock.now());
+  const { job, found, missing } = resolveReferences({ context }, written, draft);
+  if (missing.length > 0)
+    return err(`ElasticJob ${namespace}/${spec.job} names ElasticConnections that are not there: ${missing.join(', ')}`);
   const runtime = context.stores.runtimes.get(`${namespace}/${job.spec.runtime}`);
   if (runtime === undefined) return err(`ElasticJob ${namespace}/${spec.job} is on no ElasticRuntime ${job.spec.runtime}: there is none`);
   const planned = planAccess({ runtime, job });
   if (!planned.ok)
     return err(`ElasticJob ${namespace}/${spec.job} has no access plan: ${planned.errors.map(({ message }) => message).join('; ')}`);
-  return ok({ job, runtime, plan: planned.plan, draft: draftStatus(job.status, undefined, context.clock.now()) });
+  return ok({ job, runtime, plan: planned.plan, references: { found }, draft });
 }
 
 function refused(message: string): Answer {

@@ -2,6 +2,7 @@
 import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
 import type { DaemonSet, Node, Pod } from '../../api/kubernetes.ts';
 import { labels, taints } from '../../api/labels.ts';
+import type { Allowance, Usage } from '../classes/limits.ts';
 import { gangId, type SlotRole, slotKey, slotName } from '../jobs/slots.ts';
 import type { Catalog } from '../packing/catalog.ts';
 import type { PackingNode, PackingPod, PackingPool, PackingProblem, PodSpec, Toleration, UnavailableOffering } from '../packing/problem.ts';
@@ -24,6 +25,8 @@ export type DemandInput = {
   readonly daemonSets: readonly DaemonSet[];
   readonly catalog: Catalog;
   readonly unavailable: readonly UnavailableOffering[];
+  /** What the runtime class leaves to this runtime. */
+  readonly limits?: Allowance | undefined;
 };
 
 /** Growth beyond a gang's minimum never stands before another gang. */
@@ -65,6 +68,21 @@ export function buildProblem(input: DemandInput): PackingProblem {
     pools: input.pools.map((pool) => packingPool(input, pool)),
     daemons: input.daemonSets.map(daemonPod),
     unavailable: input.unavailable,
+    ...(input.limits !== undefined && { limits: input.limits }),
+  };
+}
+
+/** What the nodes of a runtime take of the limits of its namespace. */
+export function usageOf(nodes: readonly ElasticNode[], catalog: Catalog): Usage {
+  const counted = nodes.filter((node) => isUsable(node) || node.status?.instanceId !== undefined);
+  const offerings = counted.map((node) => node.status?.offering ?? node.spec.offerings[0]);
+  const vcpus = offerings.map((offering) =>
+    Number(catalog.types.find(({ name }) => name === offering?.instanceType)?.capacity['cpu'] ?? 0),
+  );
+  return {
+    nodes: counted.length,
+    vcpus: vcpus.reduce((sum, each) => sum + each, 0),
+    usdPerHour: offerings.reduce((sum, offering) => sum + (offering?.usdPerHour ?? 0), 0),
   };
 }
 

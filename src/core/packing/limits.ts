@@ -5,7 +5,7 @@ import { parseResources } from './requests.ts';
 import { nodeFacts } from './running.ts';
 
 type Tally = { nodes: number; vcpus: number; usdPerHour: number };
-type Caps = { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number };
+type Caps = { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number; readonly whose?: string };
 type Share = { spotVcpus: number; vcpus: number; initialSpotVcpus: number; initialVcpus: number; readonly percent: number };
 
 /** What pools and the whole problem may still launch, and which capacity type keeps a pool's spot share. */
@@ -78,7 +78,7 @@ export function countLaunch(limits: LaunchLimits, candidate: Candidate, sign: nu
 export function brokenLimit(limits: LaunchLimits, candidate: Candidate): string | undefined {
   const { pool } = candidate.shape;
   return (
-    brokenCap(limits.all, limits.caps, candidate, 'the limit') ??
+    brokenCap(limits.all, limits.caps, candidate, limits.caps?.whose ?? 'the limit') ??
     brokenCap(limits.byPool.get(pool.name) as Tally, pool.limits, candidate, `the limit of pool ${pool.name}`)
   );
 }

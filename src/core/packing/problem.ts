@@ -186,8 +186,8 @@ export type PackingProblem = {
   /** One pod per DaemonSet, as it would run on a node that it fits: subtracted from new and launching nodes. */
   readonly daemons?: readonly PackingPod[];
   readonly gangs?: readonly PackingGang[];
-  /** Over all pools; nodes that exist count. */
-  readonly limits?: { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number };
+  /** Over all pools; nodes that exist count. `whose` is said where it keeps a pod waiting. */
+  readonly limits?: { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number; readonly whose?: string };
   readonly unavailable?: readonly UnavailableOffering[];
   /** Labels of namespaces, for the namespaceSelector of affinity terms. */
   readonly namespaces?: Readonly<Record<string, Labels>>;
