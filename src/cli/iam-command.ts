@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ExplainIo } from './explain.ts';
 import { runIam } from './iam.ts';
+import { type DiffIo, runIamDiff } from './iam-diff.ts';
 import type { IamArguments } from './iam-input.ts';
 
 type Flags = {
@@ -12,8 +12,8 @@ type Flags = {
   readonly attachUser: readonly string[];
 };
 
-/** `iam`. */
-export function addIamCommand(program: Command, io: ExplainIo, end: (exitCode: number) => void): void {
+/** `iam` and `iam diff`. */
+export function addIamCommand(program: Command, io: DiffIo, end: (exitCode: number) => void): void {
   const iam = inputFlags(
     program.command('iam').description('The IAM that runtimes and their jobs need: one CloudFormation template, or its documents.'),
   )
@@ -23,7 +23,14 @@ export function addIamCommand(program: Command, io: ExplainIo, end: (exitCode: n
       const format = flags.format ?? (flags.output === 'json' ? 'json' : 'cloudformation');
       end(await runIam({ ...argumentsOf(flags), format, output: flags.output }, io));
     });
+  // What stands after `diff` is its own.
   iam.enablePositionalOptions();
+  inputFlags(iam.command('diff').description('How an account differs from what iam generates; with your own AWS credentials.'))
+    .option('-o, --output <form>', 'table or json', oneOf('table', 'json'), 'table')
+    .action(async (flags: Flags & { readonly output: 'table' | 'json' }) => {
+      end(await runIamDiff({ ...argumentsOf(flags), output: flags.output }, io));
+    })
+    .exitOverride();
 }
 
 function inputFlags(command: Command): Command {

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { createAccountReader } from '../aws/account-reader.ts';
 import { createOpener } from '../aws/seal.ts';
 import { connectKubernetes } from '../kube/connect.ts';
 import type { ClusterFlags, ClusterIo } from './cluster.ts';
@@ -172,7 +173,7 @@ clusterCommand('revoke <runtime>', 'Ends all access that a runtime and its jobs 
     exitCode = await runRevoke({ ...options, runtime }, clusterIo);
   });
 
-addIamCommand(program, io, (code) => {
+addIamCommand(program, { ...io, readAccount: createAccountReader }, (code) => {
   exitCode = code;
 });
 clusterCommand('logs <job>', "The stored log of a job's agent, master or workers.")
