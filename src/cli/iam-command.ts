@@ -23,7 +23,8 @@ export function addIamCommand(program: Command, io: DiffIo, end: (exitCode: numb
       const format = flags.format ?? (flags.output === 'json' ? 'json' : 'cloudformation');
       end(await runIam({ ...argumentsOf(flags), format, output: flags.output }, io));
     });
-  // What stands after `diff` is its own.
+  // What stands after `diff` is its own: each command above it must stop there.
+  program.enablePositionalOptions();
   iam.enablePositionalOptions();
   inputFlags(iam.command('diff').description('How an account differs from what iam generates; with your own AWS credentials.'))
     .option('-o, --output <form>', 'table or json', oneOf('table', 'json'), 'table')

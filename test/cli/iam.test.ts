@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Command } from 'commander';
 import { parse } from 'yaml';
+import { addIamCommand } from '../../src/cli/iam-command.ts';
 import { type PolicyDocument, parsePolicy } from '../../src/core/policy/document.ts';
 import { iam, manyConnections, variants } from './support/iam-variants.ts';
 
@@ -178,4 +180,64 @@ void test('what is not given is said, and stands as something that matches nothi
   assert.equal(code, 0);
   assert.match(err.join('\n'), /--cluster-name is not given.*\n.*--oidc-provider-arn is not given/);
   assert.match(out, /# Note: --oidc-provider-arn is not given/);
+});
+
+/** The command line as main.ts has it, over files in memory and an account in which nothing stands. */
+async function commandLine(
+  ...words: readonly string[]
+): Promise<{ readonly code: number | undefined; readonly out: string; readonly err: string }> {
+  const out: string[] = [];
+  const err: string[] = [];
+  let code: number | undefined;
+  const nothing = () => Promise.resolve({ ok: true, value: undefined } as const);
+  const program = new Command('kubectl-elastic').exitOverride();
+  addIamCommand(
+    program,
+    {
+      readFile: (path) => Promise.resolve(finance[path] ?? ''),
+      readDir: () => Promise.resolve(undefined),
+      stdin: () => Promise.resolve(''),
+      stdout: (text) => out.push(text),
+      stderr: (text) => err.push(text),
+      readAccount: () => ({
+        account: () => Promise.resolve({ ok: true, value: '111122223333' }),
+        role: nothing,
+        instanceProfile: nothing,
+        managedPolicy: nothing,
+        bucketPolicy: () =>
+          Promise.resolve({ ok: false, error: { kind: 'AccessDenied', code: 'AccessDenied', message: 'no', requestId: 'r1' } }),
+        key: nothing,
+        roleAlias: nothing,
+        certificatePolicy: nothing,
+        close: () => undefined,
+      }),
+    },
+    (exitCode) => {
+      code = exitCode;
+    },
+  );
+  await program.parseAsync(['node', 'kubectl-elastic', ...words]);
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+void test('the command line: flags of iam and of iam diff are their own; an account that cannot be read is no verdict', async () => {
+  const made = await commandLine(
+    'iam',
+    '-f',
+    'finance.yaml',
+    '--cluster-name',
+    'c1',
+    '--environment',
+    'test',
+    '--format',
+    'cloudformation',
+    '-o',
+    'json',
+  );
+  assert.equal(made.code, 0);
+  assert.match(made.out, /"AliasName": "alias\/elastic-test-acme"/);
+  assert.match(made.out, /"aws:RequestTag\/elasticruntime\.dev\/cluster": "c1"/);
+  const refused = await commandLine('iam', 'diff', '-f', 'finance.yaml', '--cluster-name', 'c1');
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /bucket acme-logs cannot be read: AccessDenied: no \[request r1\]/);
 });
