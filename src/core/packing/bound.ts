@@ -2,10 +2,10 @@ import { admitsLaunch, admitsNode } from './admit.ts';
 import type { Variant } from './compile.ts';
 import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
-import type { Candidate } from './launch.ts';
+import type { Candidate, LaunchSpace } from './launch.ts';
 import { type Ledger, roomOf } from './ledger.ts';
 import { solveFluid } from './patterns/fluid.ts';
-import type { Item, Option, PatternProblem } from './patterns/items.ts';
+import { askedInAll, cappedRoom, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
 import { type ShareSlack, shareSlack } from './share.ts';
 
 /**
@@ -53,22 +53,34 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
   const hosts = new Map<number, number>();
   for (const { variant } of demand) for (const group of exclusive(variant)) if (!hosts.has(group)) hosts.set(group, hosts.size);
   const base = ledger.dims.names.length;
-  const options = [...cheapestByKind(ledger, slack)].map(([candidate, usdPerHour], id): Option => {
-    const own = roomOf(ledger, candidate);
-    const room = new Float64Array(base + hosts.size).fill(1);
-    room.set(own.map((amount) => Math.max(0, amount)));
-    return { id, candidates: candidatesLike(ledger, candidate), usdPerHour, room };
-  });
-  const drafts = new Map<string, { amounts: Float64Array; eligible: Uint8Array; count: number }>();
+  const width = base + hosts.size;
+  const wanted = demand.map(({ variant, count }) => ({ variant, count, amounts: amountsOf(variant, hosts, base) }));
+  const asked = askedInAll(wanted, width);
+  const all = [...cheapestByKind(ledger, slack)]
+    .sort(([, left], [, right]) => left - right)
+    .map(([candidate, usdPerHour], id): Option => {
+      const own = roomOf(ledger, candidate);
+      const room = new Float64Array(width).fill(1);
+      room.set(own.map((amount) => Math.max(0, amount)));
+      return { id, candidates: candidatesLike(ledger, candidate), usdPerHour, room: cappedRoom(room, asked) };
+    });
   const eligibility = new Map<number, Uint8Array>();
-  for (const { variant, count } of demand) {
-    const amounts = new Float64Array(base + hosts.size);
-    amounts.set(variant.requests);
-    for (const group of exclusive(variant)) amounts[base + (hosts.get(group) as number)] = 1;
-    const eligible =
-      eligibility.get(variant.filter.id) ??
-      Uint8Array.from(options, (option) => (option.candidates.some((one) => admitsLaunch(ledger, variant.filter, one)) ? 1 : 0));
-    eligibility.set(variant.filter.id, eligible);
+  for (const { variant } of demand) {
+    if (eligibility.has(variant.filter.id)) continue;
+    const may = (option: Option) => option.candidates.some((one) => admitsLaunch(ledger, variant.filter, one));
+    eligibility.set(
+      variant.filter.id,
+      Uint8Array.from(all, (option) => (may(option) ? 1 : 0)),
+    );
+  }
+  const options = undominated(
+    all.map((option) => ({ ...option, candidates: [] })),
+    [...eligibility.values()],
+  );
+  const drafts = new Map<string, { amounts: Float64Array; eligible: Uint8Array; count: number }>();
+  for (const { variant, count, amounts } of wanted) {
+    const open = eligibility.get(variant.filter.id) as Uint8Array;
+    const eligible = Uint8Array.from(options, (option) => open[option.id] as number);
     const key = `${eligible.join('')};${amounts.join()}`;
     const draft = drafts.get(key) ?? { amounts, eligible, count: 0 };
     draft.count += count;
@@ -80,9 +92,16 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
   });
   return {
     items: items.filter((item) => item.eligible.includes(1)).map((item, id) => ({ ...item, id })),
-    options,
-    width: base + hosts.size,
+    options: options.map((option, id) => ({ ...option, id })),
+    width,
   };
+}
+
+function amountsOf(variant: Variant, hosts: ReadonlyMap<number, number>, base: number): Float64Array {
+  const amounts = new Float64Array(base + hosts.size);
+  amounts.set(variant.requests);
+  for (const group of exclusive(variant)) amounts[base + (hosts.get(group) as number)] = 1;
+  return amounts;
 }
 
 /** Groups of which a host holds one pod at most: both owner and target of the same required anti-affinity. */
@@ -94,13 +113,10 @@ function exclusive(variant: Variant): readonly number[] {
 
 /** One candidate for each shape and capacity type: the cheapest zone. */
 function cheapestByKind(ledger: Ledger, slack: ShareSlack): ReadonlyMap<Candidate, number> {
-  const byKind = new Map<string, Candidate>();
   const prices = new Map<Candidate, number>();
-  for (const candidate of ledger.space.candidates) {
-    const kind = kindOf(candidate);
-    if (byKind.has(kind)) continue;
-    byKind.set(kind, candidate);
-    prices.set(candidate, Math.max(1e-9, candidate.usdPerHour + slack.surcharge(candidate)));
+  for (const group of candidatesByKind(ledger.space).values()) {
+    const cheapest = group[0] as Candidate;
+    prices.set(cheapest, Math.max(1e-9, cheapest.usdPerHour + slack.surcharge(cheapest)));
   }
   return prices;
 }
@@ -109,9 +125,20 @@ function kindOf(candidate: Candidate): string {
   return `${candidate.shape.id} ${candidate.capacityType}`;
 }
 
+const kinds = new WeakMap<LaunchSpace, ReadonlyMap<string, readonly Candidate[]>>();
+
+/** Candidates of each shape and capacity type, cheapest first. */
+function candidatesByKind(space: LaunchSpace): ReadonlyMap<string, readonly Candidate[]> {
+  let groups = kinds.get(space);
+  if (groups === undefined) {
+    groups = Map.groupBy(space.candidates, kindOf);
+    kinds.set(space, groups);
+  }
+  return groups;
+}
+
 function candidatesLike(ledger: Ledger, like: Candidate): readonly Candidate[] {
-  const groups = (ledger.byKind ??= Map.groupBy(ledger.space.candidates, kindOf));
-  return groups.get(kindOf(like)) ?? [like];
+  return candidatesByKind(ledger.space).get(kindOf(like)) ?? [like];
 }
 
 /** Free room on nodes before this plan, over all that take new pods. */
@@ -130,10 +157,12 @@ function roomOnNodes(ledger: Ledger): Float64Array {
 function fitsSomeNode(ledger: Ledger, variant: Variant): boolean {
   const width = ledger.dims.names.length;
   return ledger.nodes.some((node) => {
-    if (node.existing === undefined || !admitsNode(ledger, variant.filter, node.index)) return false;
+    if (node.existing === undefined) return false;
     const used = node.placed.size > 0 ? usedOn(ledger, node.index) : undefined;
-    return variant.requests.every(
-      (asked, dim) => asked <= (ledger.free[node.index * width + dim] as number) + (used?.[dim] ?? 0) || asked === 0,
-    );
+    for (let dim = 0, at = node.index * width; dim < width; dim++, at++) {
+      const asked = variant.requests[dim] as number;
+      if (asked > (ledger.free[at] as number) + (used?.[dim] ?? 0) && asked !== 0) return false;
+    }
+    return admitsNode(ledger, variant.filter, node.index);
   });
 }

@@ -1,7 +1,7 @@
 import { admitsLaunch } from './admit.ts';
 import type { Variant } from './compile.ts';
 import { HOSTNAME, INSTANCE_TYPE, matchesPlacement } from './filters.ts';
-import { type Candidate, labelLookup } from './launch.ts';
+import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
 import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
 
 type Wanted = {
@@ -52,7 +52,22 @@ function exchangeable(ledger: Ledger, candidate: Candidate): readonly Candidate[
   return ledger.exchange[candidate.id] as readonly Candidate[];
 }
 
+type Groups = { readonly rules: string; readonly groups: readonly (readonly Candidate[])[] };
+const remembered = new WeakMap<LaunchSpace, Groups>();
+
+/** Remembered from the last plan if its rules looked at the same labels. */
 function groupExchangeable(ledger: Ledger): readonly (readonly Candidate[])[] {
+  const { tables, spread } = ledger.compiled.topology;
+  const placements = spread.filter(({ rule }) => rule.honorAffinity).map(({ filter }) => filter.placementSignature);
+  const rules = JSON.stringify([[...tables.keys()], placements]);
+  const known = remembered.get(ledger.space);
+  if (known?.rules === rules) return known.groups;
+  const groups = readGroups(ledger);
+  remembered.set(ledger.space, { rules, groups });
+  return groups;
+}
+
+function readGroups(ledger: Ledger): readonly (readonly Candidate[])[] {
   const groups = new Map<string, Candidate[]>();
   return ledger.space.candidates.map((candidate) => {
     const key = signature(ledger, candidate);

@@ -40,8 +40,6 @@ export type Ledger = {
   free: Float64Array;
   /** The most that any machine offers, found when first asked. */
   largest: Float64Array | undefined;
-  /** Candidates by shape and capacity type, grouped when first asked. */
-  byKind: ReadonlyMap<string, readonly Candidate[]> | undefined;
   /** By candidate: those that differ from it in size only, grouped when first asked. */
   exchange: readonly (readonly Candidate[])[] | undefined;
   /** Domains that spread counts because nodes could be launched there. */
@@ -78,13 +76,12 @@ export function openLedger(problem: PackingProblem, classified: Classified, dims
     largest: undefined,
     reachable: undefined,
     exchange: undefined,
-    byKind: undefined,
     phase: 'existing',
     onlyZone: undefined,
     log: [],
     admits: filters.map(() => []),
     admitsCandidate: filters.map(() => new Uint8Array(space.candidates.length)),
-    room: [],
+    room: roomsOf(space, dims, problem),
   };
   const joined = dims.names.join();
   for (const node of problem.nodes) addExisting(ledger, node, joined);
@@ -142,6 +139,19 @@ function countRunning(ledger: Ledger, classified: Classified): void {
       countPods(ledger.compiled.owner(classified.matchers.ofTerms(pod, [term]), term.topologyKey), node.index, 1);
     }
   }
+}
+
+type Rooms = { readonly names: string; readonly daemons: PackingProblem['daemons']; readonly room: (Float64Array | undefined)[] };
+const rooms = new WeakMap<LaunchSpace, Rooms>();
+
+/** Remembered from the last plan if it asked for the same resources under the same daemons. */
+function roomsOf(space: LaunchSpace, dims: Dimensions, { daemons }: PackingProblem): (Float64Array | undefined)[] {
+  const names = dims.names.join();
+  const known = rooms.get(space);
+  if (known?.names === names && known.daemons === daemons) return known.room;
+  const room: (Float64Array | undefined)[] = [];
+  rooms.set(space, { names, daemons, room });
+  return room;
 }
 
 /** What an empty node of the candidate offers: usable capacity less the daemons that would run on it. */

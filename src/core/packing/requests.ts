@@ -18,7 +18,22 @@ export function parseResources(list: ResourceList | undefined): Parsed<Amounts> 
   return parsed(amounts);
 }
 
+const readBefore = new Map<string, Parsed<number>>();
+// Clusters write the same few amounts over and over; a flood of others starts anew.
+const MOST_READ = 4096;
+
 function parseResource(name: string, text: string | number): Parsed<number> {
+  const key = `${name}=${typeof text === 'string' ? '' : typeof text} ${text}`;
+  let read = readBefore.get(key);
+  if (read === undefined) {
+    read = readResource(name, text);
+    if (readBefore.size >= MOST_READ) readBefore.clear();
+    readBefore.set(key, read);
+  }
+  return read;
+}
+
+function readResource(name: string, text: string | number): Parsed<number> {
   if (typeof text !== 'string' && typeof text !== 'number') return malformed('expected a quantity');
   if (name === 'cpu') return parseCpuMilli(text);
   if (name === 'memory' || name === 'ephemeral-storage' || name.startsWith('hugepages-')) return parseBytes(text);

@@ -62,7 +62,12 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean):
   const perZone =
     ledger.problem.gangs?.some((gang) => gang.singleZone) === true ||
     [...drafts.values()].some(({ filter, zone }) => zone !== undefined || readsZone(filter));
-  const options = optionsOf(ledger, caps, perZone);
+  const width = base + caps.length;
+  const asked = askedInAll(
+    [...drafts.values()].map(({ amounts, members: some }) => ({ amounts, count: some.reduce((sum, member) => sum + member.count, 0) })),
+    width,
+  );
+  const options = optionsOf(ledger, caps, perZone, asked);
   const merged = new Map<string, { amounts: Float64Array; eligible: Uint8Array; members: Member[] }>();
   for (const { amounts, filter, zone, members: some } of drafts.values()) {
     const admits = (one: Candidate) => (zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one);
@@ -87,7 +92,7 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean):
     eligible: Uint8Array.from(kept, (option) => eligible[option.id] as number),
     members: all,
   }));
-  return { items, options: kept.map((option, id) => ({ ...option, id })), width: base + caps.length };
+  return { items, options: kept.map((option, id) => ({ ...option, id })), width };
 }
 
 function readsZone(filter: Variant['filter']): boolean {
@@ -106,7 +111,7 @@ function hostGroups(variant: Variant, withSpread: boolean): readonly { readonly 
   ];
 }
 
-function optionsOf(ledger: Ledger, caps: readonly number[], perZone: boolean): readonly Option[] {
+function optionsOf(ledger: Ledger, caps: readonly number[], perZone: boolean, asked: Float64Array): readonly Option[] {
   const groups = new Map<string, Candidate[]>();
   for (const candidate of ledger.space.candidates) {
     if (candidate.shape.pool.requirements?.some((requirement) => requirement.minValues !== undefined)) continue;
@@ -121,7 +126,7 @@ function optionsOf(ledger: Ledger, caps: readonly number[], perZone: boolean): r
     const room = new Float64Array(own.length + caps.length);
     room.set(own);
     for (const [index, cap] of caps.entries()) room[own.length + index] = cap;
-    return { candidates, usdPerHour: sharedPrice(candidates), room };
+    return { candidates, usdPerHour: sharedPrice(candidates), room: cappedRoom(room, asked) };
   });
   return options.sort((left, right) => left.usdPerHour - right.usdPerHour).map((option, id) => ({ id, ...option }));
 }
@@ -143,18 +148,41 @@ function heaviest(options: readonly Option[], eligible: Uint8Array): Uint8Array 
   return eligible.map((may, id) => (may === 1 && weight(options[id] as Option) === most ? 1 : 0));
 }
 
-/** Drops an option where another costs no more, offers no less of anything and is open to every item that it is open to. */
-function undominated(options: readonly Option[], eligibility: readonly Uint8Array[]): readonly Option[] {
+/**
+ * Drops an option where another costs no more, offers no less of anything that is asked for, and is open to every item that it is open to.
+ * `options` come cheapest first.
+ */
+export function undominated(options: readonly Option[], eligibility: readonly Uint8Array[]): readonly Option[] {
+  const distinct = eligibility.filter((one, at) => !eligibility.slice(0, at).some((other) => sameBytes(one, other)));
   const kept: Option[] = [];
   for (const option of options) {
-    if (!eligibility.some((eligible) => eligible[option.id] === 1)) continue;
-    const beaten = kept.some(
-      (other) =>
-        other.room.every((amount, dim) => amount >= (option.room[dim] as number)) &&
-        other.candidates.length >= option.candidates.length &&
-        eligibility.every((eligible) => (eligible[other.id] as number) >= (eligible[option.id] as number)),
-    );
-    if (!beaten) kept.push(option);
+    if (!distinct.some((eligible) => eligible[option.id] === 1)) continue;
+    if (!kept.some((other) => beats(other, option, distinct))) kept.push(option);
   }
   return kept;
+}
+
+function beats(other: Option, option: Option, eligibility: readonly Uint8Array[]): boolean {
+  if (other.candidates.length < option.candidates.length) return false;
+  const { room } = option;
+  for (let dim = 0; dim < room.length; dim++) if ((other.room[dim] as number) < (room[dim] as number)) return false;
+  for (const eligible of eligibility) if ((eligible[other.id] as number) < (eligible[option.id] as number)) return false;
+  return true;
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
+}
+
+/** No machine gives more of anything than all pods together ask for: what it has beyond that is worth nothing. */
+export function cappedRoom(room: Float64Array, asked: Float64Array): Float64Array {
+  return room.map((amount, dim) => Math.min(amount, asked[dim] as number));
+}
+
+/** All that these pods ask for, by dimension. */
+export function askedInAll(wanted: readonly { readonly amounts: Float64Array; readonly count: number }[], width: number): Float64Array {
+  const asked = new Float64Array(width);
+  for (const { amounts, count } of wanted) for (let dim = 0; dim < width; dim++) asked[dim] = (asked[dim] as number) + count * (amounts[dim] as number);
+  return asked;
 }
