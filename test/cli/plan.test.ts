@@ -98,7 +98,7 @@ test('for people: a table with fill, price and reason, and a last line with the 
   assert.equal(code, 0);
   assert.match(out, /^TYPE +ZONE +CAPACITY +USD\/H +PODS +CPU +MEMORY +WHY$/m);
   assert.match(out, /^m6g\.large +us-east-1a +on-demand +0\.0770 +1 +50% +13% +next m5\.large 0\.0960$/m);
-  assert.match(out, /^1 nodes, 0\.0770 USD\/h; no plan for these pods costs less than 0\.0385 USD\/h/m);
+  assert.match(out, /^1 nodes, 0\.0770 USD\/h; no plan for these pods costs less than 0\.0770 USD\/h/m);
 });
 
 const WITHOUT_PRICE = CATALOG.replace('"onDemandUsdPerHour":0.096,', '');

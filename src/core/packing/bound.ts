@@ -20,7 +20,7 @@ export function lowerBound(ledger: Ledger, left: ReadonlyMap<number, number>): n
   }));
   const demand = placed.filter(({ count }) => count > 0);
   const hasNodes = ledger.problem.nodes.length > 0;
-  const all = boundFor(ledger, demand, hasNodes ? roomOnNodes(ledger) : undefined);
+  const all = boundFor(ledger, demand, hasNodes ? { room: roomOnNodes(ledger), hosts: ledger.problem.nodes.length } : undefined);
   if (!hasNodes) return all;
   return Math.max(
     all,
@@ -38,13 +38,23 @@ function laxest(variant: Variant): Variant {
 
 type Demand = { readonly variant: Variant; readonly count: number };
 
+/** What nodes that are there could take: amounts, and one pod each of those that want a host of their own. */
+type Absorbed = { readonly room: Float64Array; readonly hosts: number };
+
+function absorbedBy({ room, hosts }: Absorbed, width: number): Float64Array {
+  const absorbed = new Float64Array(width).fill(hosts);
+  absorbed.set(room);
+  return absorbed;
+}
+
 /** With a spot share, the best of a few prices of the share: each makes a valid bound (Lagrangian relaxation of the share). */
-function boundFor(ledger: Ledger, demand: readonly Demand[], absorbed: Float64Array | undefined): number {
+function boundFor(ledger: Ledger, demand: readonly Demand[], nodes: Absorbed | undefined): number {
   if (demand.length === 0) return 0;
   let best = 0;
   for (const slack of shareSlack(ledger)) {
     const problem = relaxation(ledger, demand, slack);
-    if (problem.options.length > 0) best = Math.max(best, solveFluid(problem, absorbed).usdPerHour - slack.allowance);
+    if (problem.options.length === 0) continue;
+    best = Math.max(best, solveFluid(problem, nodes && absorbedBy(nodes, problem.width)).usdPerHour - slack.allowance);
   }
   return best;
 }

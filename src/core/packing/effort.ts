@@ -14,5 +14,6 @@ export function effortOf(problem: PackingProblem): Effort {
     attempts: 2,
     zonedAttempts: 4,
     zonedRounds: 8,
+    completions: problem.effort === 0 ? 0 : 1500,
   };
 }

@@ -4,6 +4,7 @@ import { ZONE } from './filters.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, mark, openNode, place, resetLedger, rollBack } from './ledger.ts';
 import { brokenLimit, wantedCapacityType } from './limits.ts';
+import { searchSets } from './search-sets.ts';
 import { isWaiting, placeUnits, type Unit } from './units.ts';
 
 // Each attempt is a whole plan; what three orders do not place is rarely placed by a fourth.
@@ -63,7 +64,7 @@ function searchAll(ledger: Ledger, units: readonly Unit[]): boolean {
   resetLedger(ledger);
   ledger.phase = 'launch';
   const search = { left, pods, steps: SEARCH_STEPS, units, variants: ledger.compiled.strictest.map(laxest), seen: new Set<string>() };
-  return deepen(ledger, search);
+  return deepen(ledger, search) || searchSets(ledger, units, (placed) => gangsTogether(placed, units));
 }
 
 type Search = {

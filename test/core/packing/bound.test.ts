@@ -192,3 +192,22 @@ test('the bound is not above an independent LP where pods choose machines, and w
   }
   assert.ok(count > 100 && sum / count > 0.9, `mean ${sum / count} over ${count}`);
 });
+
+test('pods that want hosts of their own may find one on a node that is there', () => {
+  const separate = {
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'lonely' } } },
+        ],
+      },
+    },
+  };
+  const pods = [0, 1].map((index) => pod(`p${index}`, '1500m', '1Gi', separate, { labels: { app: 'lonely' } }));
+  const others = [0, 1].map((index) => pod(`g${index}`, '1500m', '1Gi', {}, { priority: 1 }));
+  const node = { name: 'n', labels: {}, allocatable: { cpu: 4, memory: '16Gi', pods: 10 }, pods: [] };
+  const types: readonly InstanceType[] = [{ name: 'm', capacity: { cpu: 4, memory: '16Gi', pods: 30 }, labels: {} }];
+  const plan = planPacking({ pods: [...pods, ...others], nodes: [node], types, offerings: offer('m', 0.1), pools: [{ name: 'workers' }] });
+  // One lonely pod and two others on the node cost one machine: more cannot be proven.
+  assert.ok(plan.lowerBoundUsdPerHour <= 0.1 + 1e-6, String(plan.lowerBoundUsdPerHour));
+});

@@ -5,7 +5,7 @@ import { planPacking } from '../../../src/core/packing/plan.ts';
 import type { PackingProblem } from '../../../src/core/packing/problem.ts';
 import { cheapestSet } from './brute-force.ts';
 import { violations } from './checker.ts';
-import { randomProblem } from './random-problem.ts';
+import { randomProblem, simpler } from './random-problem.ts';
 
 /** A problem is its seed; a failure prints it, and `randomProblem(seed, size)` is the problem again. */
 function forSeeds(numRuns: number, check: (seed: number) => void): void {
@@ -34,22 +34,10 @@ test('the same problem gives the same plan, whatever was planned before', () => 
   });
 });
 
-/** What brute force does not know: preferences, weights, spot shares, minValues. */
-function simpler(problem: PackingProblem): PackingProblem {
-  const pools = problem.pools.map(({ name, labels = {}, taints = [], limits = {}, requirements = [] }) => ({
-    name,
-    labels,
-    taints,
-    limits,
-    requirements: requirements.filter((one) => one.minValues === undefined),
-  }));
-  return { ...problem, preferences: 'Ignore', pools };
-}
-
 test('what brute force can place, the plan places; and no set of nodes is cheaper than the bound', () => {
   let compared = 0;
   let optimal = 0;
-  forSeeds(80, (seed) => {
+  forSeeds(250, (seed) => {
     const problem = simpler(randomProblem(seed, { pods: 4, types: 2, nodes: 2 }));
     const best = cheapestSet(problem, 3);
     if (best === undefined) return;
@@ -63,7 +51,7 @@ test('what brute force can place, the plan places; and no set of nodes is cheape
     if (plan.usdPerHour <= best.usdPerHour + 1e-6) optimal += 1;
   });
   // The rest is the price of spreading over zones without nodes, which brute force does not pay.
-  assert.ok(compared > 30 && optimal >= 0.75 * compared, `${optimal} of ${compared} at the optimum`);
+  assert.ok(compared > 100 && optimal >= 0.75 * compared, `${optimal} of ${compared} at the optimum`);
 });
 
 /** Pods with amounts only, so that nodes or types more cannot change what the rules between pods ask. */
@@ -84,22 +72,19 @@ function amountsOnly(problem: PackingProblem): PackingProblem {
   };
 }
 
-test('one more instance type makes a plan dearer by more than 1 % in at most one of 25 small problems, and then by little', () => {
+test('one more instance type never makes a plan dearer by more than 1 %: 2,000 small problems', () => {
   let compared = 0;
-  const dearer: string[] = [];
-  forSeeds(300, (seed) => {
+  forSeeds(2000, (seed) => {
     const all = amountsOnly(randomProblem(seed, { pods: 24, types: 6, nodes: 0 }));
     const last = all.types.at(-1)?.name;
     const fewer = planPacking({ ...all, offerings: all.offerings.filter((offering) => offering.instanceType !== last) });
     if (fewer.unschedulable.length > 0) return;
     const more = planPacking(all);
     assert.deepEqual(more.unschedulable, []);
-    assert.ok(more.usdPerHour <= fewer.usdPerHour * 1.2 + 1e-9, `${fewer.usdPerHour} became ${more.usdPerHour}`);
+    assert.ok(more.usdPerHour <= fewer.usdPerHour * 1.01 + 1e-9, `${fewer.usdPerHour} became ${more.usdPerHour}`);
     compared += 1;
-    if (more.usdPerHour > fewer.usdPerHour * 1.01 + 1e-9) dearer.push(`seed ${seed}: ${fewer.usdPerHour} became ${more.usdPerHour}`);
   });
-  // Rounding to a handful of whole nodes is a heuristic: the issue's 1 % holds for nearly all, not for every one.
-  assert.ok(dearer.length * 25 <= compared, `${dearer.length} of ${compared}: ${dearer.join('; ')}`);
+  assert.ok(compared > 1000, `only ${compared} compared`);
 });
 
 test('nodes that are there never make a plan dearer than packing the pods alone', () => {

@@ -247,3 +247,15 @@ function randomNode(roll: Dice, index: number, zones: readonly string[], templat
     ...(running.length === 0 && roll.chance(0.3) ? { launching: true } : {}),
   };
 }
+
+/** What brute force does not know: preferences, weights, spot shares, minValues. */
+export function simpler(problem: PackingProblem): PackingProblem {
+  const pools = problem.pools.map(({ name, labels = {}, taints = [], limits = {}, requirements = [] }) => ({
+    name,
+    labels,
+    taints,
+    limits,
+    requirements: requirements.filter((one) => one.minValues === undefined),
+  }));
+  return { ...problem, preferences: 'Ignore', pools };
+}

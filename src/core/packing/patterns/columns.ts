@@ -20,6 +20,8 @@ export type Effort = {
   readonly attempts: number;
   readonly zonedAttempts: number;
   readonly zonedRounds: number;
+  /** Steps of the search for better whole nodes where there are few pods. */
+  readonly completions: number;
 };
 
 /** The pattern LP: how often to buy each pattern, in parts. Patterns are found as they are needed (column generation, Gilmore and Gomory 1961). */

@@ -183,6 +183,7 @@ export function cappedRoom(room: Float64Array, asked: Float64Array): Float64Arra
 /** All that these pods ask for, by dimension. */
 export function askedInAll(wanted: readonly { readonly amounts: Float64Array; readonly count: number }[], width: number): Float64Array {
   const asked = new Float64Array(width);
-  for (const { amounts, count } of wanted) for (let dim = 0; dim < width; dim++) asked[dim] = (asked[dim] as number) + count * (amounts[dim] as number);
+  for (const { amounts, count } of wanted)
+    for (let dim = 0; dim < width; dim++) asked[dim] = (asked[dim] as number) + count * (amounts[dim] as number);
   return asked;
 }

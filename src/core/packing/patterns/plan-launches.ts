@@ -5,6 +5,7 @@ import { placePods } from '../place.ts';
 import { resizeNodes } from '../resize.ts';
 import { type Attempt, attemptsFor, choicesOf, doWithout, FIRST, holdsItem } from './attempts.ts';
 import type { Effort } from './columns.ts';
+import { completeNodes } from './complete.ts';
 import { dive } from './dive.ts';
 import { type Fluid, solveFluid } from './fluid.ts';
 import { type Item, type Member, type PatternProblem, patternProblem } from './items.ts';
@@ -21,6 +22,8 @@ type Best = {
   readonly types: readonly string[];
 };
 
+// Above so many pods the search seldom ends in its steps.
+const MOST_COMPLETED = 60;
 // A plan so near its bound is not worth another attempt.
 const CLOSE_ENOUGH = 1.002;
 
@@ -44,9 +47,9 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   const zonesMatter = zonesDiffer(ledger.space);
   let best: Best | undefined;
   const isClose = () => best !== undefined && best.missed === 0 && best.usdPerHour <= free.fluid.usdPerHour * CLOSE_ENOUGH;
-  const consider = (attempt: Attempt): boolean => {
+  const consider = (attempt: Attempt, nodes?: readonly Pattern[]): boolean => {
     rollBack(ledger, start);
-    const rest = run(attempt);
+    const rest = run(attempt, nodes);
     const missed = [...rest.values()].reduce((sum, count) => sum + count, 0);
     const usdPerHour = ledger.limits.all.usdPerHour - spent;
     const better = best === undefined || missed < best.missed || (missed === best.missed && usdPerHour < best.usdPerHour - 1e-9);
@@ -56,6 +59,11 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   for (const attempt of attemptsFor(effort, pods, free.problem, zonesMatter)) {
     consider(attempt);
     if (isClose()) break;
+  }
+  if (!isClose() && pods <= MOST_COMPLETED && best !== undefined) {
+    const { missed, usdPerHour } = best;
+    const nodes = completeNodes(free.problem, free.fluid, missed === 0 ? usdPerHour : Number.POSITIVE_INFINITY, effort.completions);
+    if (nodes !== undefined) consider(FIRST, nodes);
   }
   doWithout(
     free.problem,
@@ -72,17 +80,23 @@ function typesOpened(ledger: Ledger, from: number): readonly string[] {
   return [...new Set(ledger.nodes.slice(from).flatMap((node) => (node.candidate === undefined ? [] : [node.candidate.shape.type.name])))];
 }
 
-function attemptRunner(ledger: Ledger, members: readonly Member[], left: Left, free: Prepared, effort: Effort): (attempt: Attempt) => Left {
+function attemptRunner(
+  ledger: Ledger,
+  members: readonly Member[],
+  left: Left,
+  free: Prepared,
+  effort: Effort,
+): (attempt: Attempt, nodes?: readonly Pattern[]) => Left {
   const dives = new Map<string, readonly Pattern[]>();
-  return (attempt) => {
+  return (attempt, nodes) => {
     const { problem, others, fluid } = attempt.zoned ? (decided(ledger, members, free, attempt.shuffle) ?? free) : free;
     const key = attempt.zoned ? '' : `${attempt.podsPerNode} ${attempt.without.join()}`;
     const spent =
       attempt.zoned && !(attempt.shuffle === 0 && zonesDiffer(ledger.space))
         ? { ...effort, rounds: effort.zonedRounds, patience: 1 }
         : effort;
-    const patterns = dives.get(key) ?? dive(problem, fluid, spent, attempt.podsPerNode, choicesOf(problem, attempt.without));
-    if (key !== '') dives.set(key, patterns);
+    const patterns = nodes ?? dives.get(key) ?? dive(problem, fluid, spent, attempt.podsPerNode, choicesOf(problem, attempt.without));
+    if (key !== '' && nodes === undefined) dives.set(key, patterns);
     const rest = new Map(left);
     for (const { variant } of members) rest.set(variant.class.id, 0);
     for (const [id, count] of realise(ledger, problem, patterns, fluid, attempt.shuffle)) rest.set(id, count);

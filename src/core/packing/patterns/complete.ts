@@ -1,0 +1,198 @@
+import type { Fluid } from './fluid.ts';
+import type { Item, Option, PatternProblem } from './items.ts';
+import type { Pattern } from './knapsack.ts';
+
+// Full nodes that are considered for one pod, of each kind of node.
+const MOST_FILLINGS = 120;
+
+type Filling = { readonly option: Option; readonly counts: Int32Array; readonly waste: number };
+type Search = {
+  readonly problem: PatternProblem;
+  readonly values: Float64Array;
+  readonly order: readonly Item[];
+  /** The least that was paid to reach what was left: reached dearer, it is not looked at again. */
+  readonly reached: Map<string, number>;
+  best: number;
+  found: readonly Filling[] | undefined;
+  steps: number;
+};
+
+/**
+ * Whole nodes for few pods, at less than `below` USD per hour; undefined where no such set is found within `steps` (bin completion, Korf
+ * 2003): the dearest pod that is left gets its node next, filled so full that nothing that is left fits on it. What a node
+ * costs beyond what its pods are worth in the resource relaxation is waste; a branch ends where the waste so far makes it no cheaper than
+ * the best known.
+ */
+export function completeNodes(problem: PatternProblem, fluid: Fluid, below: number, steps: number): readonly Pattern[] | undefined {
+  const { values } = fluid;
+  const order = [...problem.items].sort((one, other) => (values[other.id] as number) - (values[one.id] as number) || one.id - other.id);
+  const search: Search = { problem, values, order, reached: new Map(), best: below, found: undefined, steps };
+  const left = Int32Array.from(problem.items, (item) => item.count);
+  let worth = 0;
+  for (const item of problem.items) worth += item.count * (values[item.id] as number);
+  if (!cheapestFirst(search, left, worth)) {
+    search.reached.clear();
+    search.steps = Math.floor(steps / 3);
+    deepen(search, left, 0, worth, []);
+  }
+  return search.found?.map(patternOf);
+}
+
+type State = {
+  readonly left: Int32Array;
+  readonly paid: number;
+  readonly worth: number;
+  readonly before: State | undefined;
+  readonly filling: Filling | undefined;
+};
+
+/**
+ * The state with the least waste so far goes next (A*): the first without pods left is the cheapest there is. False where the steps ran out
+ * before that, true where it is known that nothing is cheaper than the best.
+ */
+function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean {
+  const heap: State[] = [];
+  push(heap, { left, paid: 0, worth, before: undefined, filling: undefined });
+  for (let state = pop(heap); state !== undefined; state = pop(heap)) {
+    const key = state.left.join();
+    if ((search.reached.get(key) ?? Number.POSITIVE_INFINITY) < state.paid - 1e-12) continue;
+    const hardest = search.order.find((item) => (state.left[item.id] as number) > 0);
+    if (hardest === undefined) {
+      search.found = fillingsTo(state);
+      search.best = state.paid;
+      return true;
+    }
+    if (search.steps-- <= 0) return false;
+    for (const filling of fillingsWith(search, hardest, state.left)) {
+      if (state.paid + state.worth + filling.waste >= search.best - 1e-9) break;
+      const { usdPerHour } = filling.option;
+      const rest = state.left.map((count, item) => count - (filling.counts[item] as number));
+      const paid = state.paid + usdPerHour;
+      const restKey = rest.join();
+      if ((search.reached.get(restKey) ?? Number.POSITIVE_INFINITY) <= paid + 1e-12) continue;
+      search.reached.set(restKey, paid);
+      push(heap, { left: rest, paid, worth: state.worth - (usdPerHour - filling.waste), before: state, filling });
+    }
+  }
+  return true;
+}
+
+function fillingsTo(state: State): readonly Filling[] {
+  const fillings: Filling[] = [];
+  for (let at: State | undefined = state; at?.filling !== undefined; at = at.before) fillings.push(at.filling);
+  return fillings.reverse();
+}
+
+function isBefore(one: State, other: State): boolean {
+  return one.paid + one.worth < other.paid + other.worth;
+}
+
+function push(heap: State[], state: State): void {
+  let at = heap.length;
+  heap.push(state);
+  while (at > 0) {
+    const above = (at - 1) >> 1;
+    if (!isBefore(state, heap[above] as State)) break;
+    heap[at] = heap[above] as State;
+    at = above;
+  }
+  heap[at] = state;
+}
+
+function pop(heap: State[]): State | undefined {
+  const [top] = heap;
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return top;
+  let at = 0;
+  for (;;) {
+    let below = 2 * at + 1;
+    if (below >= heap.length) break;
+    if (below + 1 < heap.length && isBefore(heap[below + 1] as State, heap[below] as State)) below += 1;
+    if (!isBefore(heap[below] as State, last)) break;
+    heap[at] = heap[below] as State;
+    at = below;
+  }
+  heap[at] = last;
+  return top;
+}
+
+function patternOf({ option, counts }: Filling): Pattern {
+  const kept = [...counts.keys()].filter((item) => (counts[item] as number) > 0);
+  return { option, items: Int32Array.from(kept), counts: Int32Array.from(kept, (item) => counts[item] as number), value: 0 };
+}
+
+function deepen(search: Search, left: Int32Array, paid: number, worth: number, chosen: readonly Filling[]): void {
+  const hardest = search.order.find((item) => (left[item.id] as number) > 0);
+  if (hardest === undefined) {
+    search.best = paid;
+    search.found = chosen;
+    return;
+  }
+  if (search.steps-- <= 0) return;
+  const state = left.join();
+  if ((search.reached.get(state) ?? Number.POSITIVE_INFINITY) <= paid + 1e-9) return;
+  search.reached.set(state, paid);
+  for (const filling of fillingsWith(search, hardest, left)) {
+    if (paid + worth + filling.waste >= search.best - 1e-9) break;
+    const rest = left.map((count, item) => count - (filling.counts[item] as number));
+    const { usdPerHour } = filling.option;
+    deepen(search, rest, paid + usdPerHour, worth - (usdPerHour - filling.waste), [...chosen, filling]);
+    if (search.steps <= 0) return;
+  }
+}
+
+/** Full nodes that hold at least one of the item, the least wasteful first. */
+function fillingsWith(search: Search, item: Item, left: Int32Array): readonly Filling[] {
+  const found: Filling[] = [];
+  for (const option of search.problem.options) {
+    if (item.eligible[option.id] === 0) continue;
+    const free = Float64Array.from(option.room);
+    const counts = new Int32Array(left.length);
+    if (fitting(item, free, 1) === 0) continue;
+    const others = search.order.filter((one) => one.id === item.id || ((left[one.id] as number) > 0 && one.eligible[option.id] === 1));
+    enumerate(search, option, others, 0, left, free, counts, 0, { left: MOST_FILLINGS }, item.id, found);
+  }
+  return found.sort((one, other) => one.waste - other.waste || other.option.usdPerHour - one.option.usdPerHour);
+}
+
+function enumerate(
+  search: Search,
+  option: Option,
+  items: readonly Item[],
+  at: number,
+  left: Int32Array,
+  free: Float64Array,
+  counts: Int32Array,
+  value: number,
+  budget: { left: number },
+  first: number,
+  found: Filling[],
+): void {
+  if (budget.left <= 0) return;
+  const item = items[at];
+  if (item === undefined) {
+    budget.left -= 1;
+    if (items.every((one) => (counts[one.id] as number) >= (left[one.id] as number) || fitting(one, free, 1) === 0))
+      found.push({ option, counts: counts.slice(), waste: option.usdPerHour - value });
+    return;
+  }
+  const most = fitting(item, free, left[item.id] as number);
+  const least = item.id === first ? 1 : at === items.length - 1 ? most : 0;
+  for (let count = most; count >= least; count--) {
+    take(item, free, count);
+    counts[item.id] = count;
+    enumerate(search, option, items, at + 1, left, free, counts, value + count * (search.values[item.id] as number), budget, first, found);
+    take(item, free, -count);
+    counts[item.id] = 0;
+  }
+}
+
+function fitting({ taken, amounts }: Item, free: Float64Array, limit: number): number {
+  let most = limit;
+  for (const dim of taken) most = Math.min(most, Math.floor((free[dim] as number) / (amounts[dim] as number)));
+  return Math.max(0, most);
+}
+
+function take({ taken, amounts }: Item, free: Float64Array, pods: number): void {
+  for (const dim of taken) free[dim] = (free[dim] as number) - pods * (amounts[dim] as number);
+}
