@@ -1,4 +1,6 @@
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { EC2Client } from '@aws-sdk/client-ec2';
+import { IAMClient } from '@aws-sdk/client-iam';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -9,7 +11,9 @@ import { callContext, placeholderIdentity, sealedAuthSchemes } from './signer.ts
 import type { Vault } from './vault.ts';
 
 export type Clients = {
+  readonly cloudFormation: CloudFormationClient;
   readonly ec2: EC2Client;
+  readonly iam: IAMClient;
   readonly s3: S3Client;
   readonly secretsManager: SecretsManagerClient;
   readonly ssm: SSMClient;
@@ -45,7 +49,9 @@ export function createClients(options: {
     },
   } as const;
   const clients = {
+    cloudFormation: new CloudFormationClient(common),
     ec2: new EC2Client(common),
+    iam: new IAMClient(common),
     s3: new S3Client({
       ...common,
       forcePathStyle: endpoint !== undefined,
@@ -60,17 +66,13 @@ export function createClients(options: {
     ssm: new SSMClient(common),
     sts: new STSClient(common),
   } satisfies Clients;
-  noteSending(clients.ec2.middlewareStack);
-  noteSending(clients.s3.middlewareStack);
-  noteSending(clients.secretsManager.middlewareStack);
-  noteSending(clients.ssm.middlewareStack);
-  noteSending(clients.sts.middlewareStack);
+  for (const client of Object.values(clients)) noteSending(client.middlewareStack);
   return clients;
 }
 
 /** The last thing before the wire: from here on a call may have taken effect. */
 function noteSending(stack: unknown): void {
-  // The five clients' stacks differ only in their unions of inputs and outputs, which this step does not touch.
+  // The clients' stacks differ only in their unions of inputs and outputs, which this step does not touch.
   (stack as EC2Client['middlewareStack']).add(
     (next) => (args) => {
       const call = callContext.getStore();

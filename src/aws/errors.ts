@@ -86,7 +86,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     'EntityAlreadyExists',
     'ResourceExistsException',
   ]),
-  ...all('IdempotentMismatch', ['IdempotentParameterMismatch', 'IdempotentInstanceTerminated']),
+  ...all('IdempotentMismatch', ['IdempotentParameterMismatch', 'IdempotentInstanceTerminated', 'TokenAlreadyExistsException']),
   ...all('Unavailable', [
     'InternalError',
     'InternalFailure',

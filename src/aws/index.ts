@@ -1,10 +1,12 @@
 import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createClients } from './clients.ts';
+import { createCloudFormation } from './cloudformation.ts';
 import { createFleets } from './ec2/fleet.ts';
 import { createInstances } from './ec2/instances.ts';
 import { createLaunchTemplates } from './ec2/launch-templates.ts';
 import { createVolumes } from './ec2/volumes.ts';
+import { createIam } from './iam.ts';
 import { createIotCredentials, type IotAddress } from './iot-credentials.ts';
 import { createPresign } from './presign.ts';
 import { createS3 } from './s3.ts';
@@ -48,6 +50,8 @@ export function createAws(options: AwsOptions): Aws {
     ec2: { ...createLaunchTemplates(ec2), ...createFleets(ec2), ...createInstances(ec2), ...createVolumes(ec2) },
     ssm: createSsm({ client: clients.ssm, send }),
     secretsManager: createSecretsManager({ client: clients.secretsManager, send }),
+    iam: createIam({ client: clients.iam, send }),
+    cloudFormation: createCloudFormation({ client: clients.cloudFormation, send }),
     close: () => {
       for (const client of Object.values(clients)) {
         client.destroy();

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 
-export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager';
+export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
 
 /** How many calls of one service are under way at once, and how many may start in a second. */
 export type ServiceLimit = { readonly concurrency: number; readonly perSecond: number };
@@ -18,6 +18,9 @@ export const DEFAULT_LIMITS: Readonly<Record<Service, ServiceLimit>> = {
   ec2: { concurrency: 20, perSecond: 20 },
   ssm: { concurrency: 10, perSecond: 20 },
   secretsManager: { concurrency: 10, perSecond: 50 },
+  // Neither says its limits; both are known to be low, and nobody waits for them by the second.
+  iam: { concurrency: 5, perSecond: 5 },
+  cloudFormation: { concurrency: 5, perSecond: 5 },
 };
 
 /** Ending what costs money goes before starting it, and both before looking. */

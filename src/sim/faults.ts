@@ -24,6 +24,8 @@ type FaultRates = {
   readonly spotInterruption: number;
   /** An instance starts and its node never joins the cluster (drawn for each launch). */
   readonly neverRegisters: number;
+  /** CloudFormation fails at a resource of a stack, for no reason of the template's (drawn for each). */
+  readonly stackTrouble: number;
 };
 
 type FaultName = keyof FaultRates;
@@ -51,6 +53,7 @@ const never: FaultRates = {
   insufficientCapacity: 0,
   spotInterruption: 0,
   neverRegisters: 0,
+  stackTrouble: 0,
 };
 
 export const profiles = {
@@ -71,6 +74,7 @@ export const profiles = {
       insufficientCapacity: 0.2,
       spotInterruption: 0.15,
       neverRegisters: 0.08,
+      stackTrouble: 0.04,
     },
     clockJumpEveryMs: 15 * 60_000,
     endsAfterMs: 30 * 60_000,

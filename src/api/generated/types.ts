@@ -417,6 +417,25 @@ export type Cost = {
   readonly usdPerHour?: string;
   readonly lowerBoundUsdPerHour?: string;
 };
+export type ResolvedRole = {
+  readonly roleArn?: string;
+};
+export type ResolvedNode = {
+  readonly roleArn?: string;
+  readonly instanceProfileArn?: string;
+};
+/**
+ * Default roles as the stack made them; only where spec.identities gives neither master nor worker.
+ */
+export type ResolvedIdentities = {
+  /**
+   * ARN of the CloudFormation stack.
+   */
+  readonly stackId?: string;
+  readonly master?: ResolvedRole;
+  readonly worker?: ResolvedRole;
+  readonly node?: ResolvedNode;
+};
 export type LaunchTemplateStatus = {
   readonly name: string;
   readonly id?: string;
@@ -441,6 +460,7 @@ export type ElasticRuntimeStatus = {
   readonly resolved?: {
     readonly [k: string]: unknown;
   };
+  readonly identities?: ResolvedIdentities;
   /**
    * @maxItems 128
    */

@@ -1,6 +1,7 @@
 import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
+import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { classDefaultFields } from '../../core/classes/builtin.ts';
 import { initScriptProblem } from '../../core/nodes/user-data.ts';
 import { unsupportedRuntimeFields } from '../../core/validation/unsupported.ts';
@@ -18,6 +19,7 @@ import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { ensureAccounts } from './accounts.ts';
 import { idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
+import { ensureDefaultRoles } from './default-roles.ts';
 import { accessDigest, identitiesInUse } from './identities.ts';
 import { ensureLaunchTemplates } from './launch-templates.ts';
 import { resolveSubnets } from './network.ts';
@@ -39,6 +41,10 @@ export function createRuntimeReconciler(context: OperatorContext, expectations: 
     expectations,
     upkept: new Map(),
     scripts: new Map(),
+    roles: new Map(),
+    rolesMissing: new Map(),
+    rolesBlocked: new Map(),
+    issuer: { value: undefined },
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-runtime-controller' }),
   };
   return async (key) => {
@@ -69,9 +75,9 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
   const written = await applyStatus(tools.applier, elasticRuntimes, runtime, draft.value());
   if (!written.ok) return written.error.kind === 'NotFound' ? done : { retry: written.error.message };
   if (written.value.changed) tools.expectations.wrote(keyOf(runtime), context.stores.runtimes, written.value.object);
-  if ('again' in verdict) return { retry: verdict.message };
-  if ('stalled' in verdict) return { requeueAfterMs: stalledRetryMs };
-  return done;
+  if ('again' in verdict) return verdict.afterMs === undefined ? { retry: verdict.message } : { requeueAfterMs: verdict.afterMs };
+  if ('stalled' in verdict) return { requeueAfterMs: verdict.afterMs ?? stalledRetryMs };
+  return verdict.lookAgainMs === undefined ? done : { requeueAfterMs: verdict.lookAgainMs };
 }
 
 /** What a write answered has the author's fields only. */
@@ -102,6 +108,8 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (inUse !== undefined) return { stalled: 'IdentitiesInUse', message: inUse };
   const prepared = await upkeep(tools, runtime, draft);
   if (!('go' in prepared)) return prepared;
+  const roles = await ensureDefaultRoles(tools, runtime, draft);
+  if (!('go' in roles)) return roles;
   const verified = await verify(tools, runtime, draft);
   if (!('go' in verified)) return verified;
   const script = await pinnedInitScript(tools, runtime, draft);
@@ -112,7 +120,8 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (!templates.ok) return denied(draft, 'ClusterStored', 'LaunchTemplatesNotMade', templates.error);
   draft.set({ launchTemplates: templates.value.templates });
   note(draft, { images: templates.value.images, remade: templates.value.remade });
-  return storeInfo(tools, runtime, draft);
+  const stored = await storeInfo(tools, runtime, draft);
+  return 'go' in stored ? roles : stored;
 }
 
 /** Secrets and accounts: looked after when the runtime changes and every ten minutes, not at each event of its jobs and nodes. */
@@ -151,7 +160,9 @@ function note(draft: Draft, notes: RuntimeNotes): void {
 
 async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const digest = accessDigest(runtime);
-  const verified = 'every identity can be had; staging and logs can be written, read, listed and deleted as worker';
+  const verified = hasDefaultRoles(runtime)
+    ? 'every identity can be had; the default roles are made with what they need at staging and logs'
+    : 'every identity can be had; staging and logs can be written, read, listed and deleted as worker';
   if (notesOf(runtime).verified === digest) {
     draft.condition('AccessVerified', true, 'Verified', verified);
     return go;

@@ -1,5 +1,6 @@
 import type { ElasticRuntime, LaunchTemplateStatus, MachineImage } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
+import { defaultInstanceProfileArn, hasDefaultRoles } from '../../core/access/roles.ts';
 import { uid8 } from '../../core/jobs/names.ts';
 import { imageParameter } from '../../core/nodes/image.ts';
 import { nodeLabels, type ResolvedPool, resolvePools } from '../../core/nodes/pools.ts';
@@ -103,10 +104,11 @@ function templateRequest(
     initScript,
   });
   const { node } = runtime.spec.identities;
+  const profile = node?.instanceProfileArn ?? (hasDefaultRoles(runtime) ? defaultInstanceProfileArn(runtime) : undefined);
   const tags = { ...runtime.spec.tags, ...runtimeTags(tagOwnerOf(runtime, settings.clusterName)) };
   const content = {
     imageId,
-    ...(node !== undefined && { instanceProfileArn: node.instanceProfileArn }),
+    ...(profile !== undefined && { instanceProfileArn: profile }),
     securityGroupIds: runtime.spec.network.securityGroupIds ?? [],
     userData: Buffer.from(text).toString('base64'),
     volume: { deviceName: dataDevice(pool.image), type: pool.volume.type, sizeGiB: pool.volume.initialGiB },

@@ -1,5 +1,19 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 
+/** What is remembered of the stack of default roles; its presence says that there may be one. */
+export type RoleStackNotes = {
+  /** Digest of the template that is about to be made a stack of, or was just sent: written before the call. */
+  readonly creating?: string;
+  readonly updating?: string;
+  /** The last one seen. */
+  readonly stackId?: string;
+  /** Failures in a row, when the last one was, why, and at which generation. */
+  readonly failures?: number;
+  readonly failedAt?: string;
+  readonly reason?: string;
+  readonly generation?: number;
+};
+
 /** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */
 export type RuntimeNotes = {
   readonly awsUsed?: boolean;
@@ -14,6 +28,7 @@ export type RuntimeNotes = {
   readonly initScript?: string;
   /** Of a teardown: nothing of the runtime is left in AWS, so no identity is needed any more. */
   readonly swept?: boolean;
+  readonly roleStack?: RoleStackNotes;
   readonly verified?: string;
   readonly stored?: string;
   readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];

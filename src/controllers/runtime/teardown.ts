@@ -1,10 +1,13 @@
 import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { agentNamespace, finalizers } from '../../api/labels.ts';
+import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
 import { runtimeTags } from '../../core/nodes/tags.ts';
+import { logicalIds } from '../../core/policy/cloudformation/names.ts';
 import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { elasticNodes, elasticRuntimes, serviceAccounts } from '../../ports/resources.ts';
+import { ok } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { ownPods } from '../job/own.ts';
@@ -14,6 +17,8 @@ import { deleteClusterInfo } from './cluster-info.ts';
 import { identitiesInUse } from './identities.ts';
 import { deleteLaunchTemplates, tagOwnerOf } from './launch-templates.ts';
 import { notesOf } from './notes.ts';
+import { lookAtStack } from './role-stack.ts';
+import { deleteRoleStack } from './role-stack-removal.ts';
 import { releaseSecrets } from './secrets.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 
@@ -24,11 +29,18 @@ import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 export async function tearDown(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
   const inUse = identitiesInUse(tools.context, runtime);
   if (inUse !== undefined) return { stalled: 'CleanupBlocked', message: inUse };
-  for (const step of [endJobs, endNodes, clearJobs, sweepAws, letGo]) {
+  for (const step of [keepAgent, endJobs, endNodes, clearJobs, sweepAws, letGo]) {
     const verdict = await step(tools, runtime);
     if (!('go' in verdict)) return verdict;
   }
   return go;
+}
+
+/** Whatever became of the agent's account meanwhile: without it no node could be ended, and nothing cleaned up. */
+async function keepAgent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  if (notesOf(runtime).awsUsed !== true || notesOf(runtime).swept === true) return go;
+  const account = await ensureAgentAccount(tools, runtime);
+  return account.ok ? go : { again: 'AccountMissing', message: account.error.message };
 }
 
 /** The job controller ends the jobs of a runtime that is being deleted: first their attempts, so that nodes can go. */
@@ -86,9 +98,33 @@ async function endNodes(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
 async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
   if (notesOf(runtime).awsUsed !== true || notesOf(runtime).swept === true) return go;
   const { context } = tools;
-  // Whatever became of the agent's account meanwhile: without it nothing could be cleaned up.
-  const account = await ensureAgentAccount(tools, runtime);
-  if (!account.ok) return { again: 'AccountMissing', message: account.error.message };
+  const swept = await sweepInstances(tools, runtime);
+  if (!('go' in swept)) return swept;
+  const templates = await deleteLaunchTemplates(tools, runtime);
+  if (!templates.ok) return blocked(templates.error);
+  const info = await deleteClusterInfo(tools, runtime);
+  if (!info.ok) return blocked(info.error);
+  // Last: until here the master role was needed.
+  const roles = notesOf(runtime).roleStack === undefined ? go : await deleteRoleStack(tools, runtime);
+  if (!('go' in roles)) return roles;
+  // Written down before the identities go: a crash between the two must not ask AWS again without them.
+  const noted = await context.kubernetes.mergePatch(
+    elasticRuntimes,
+    { namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name },
+    { metadata: { resourceVersion: runtime.metadata.resourceVersion }, status: { internal: { swept: true } } },
+    'status',
+  );
+  return noted.ok ? go : { again: 'SweepNotNoted', message: noted.error.message };
+}
+
+async function sweepInstances(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+  const { context } = tools;
+  if (hasDefaultRoles(runtime)) {
+    // Without its roles nothing can have been launched; and they go only after this sweep found nothing.
+    const stack = notesOf(runtime).roleStack === undefined ? ok(undefined) : await lookAtStack(tools, runtime);
+    if (!stack.ok) return blocked(stack.error);
+    if (stack.value?.outputs[logicalIds.digest] === undefined || stack.value.status.startsWith('DELETE_')) return go;
+  }
   const tags = runtimeTags(tagOwnerOf(runtime, context.settings.clusterName));
   const request = { runtime, identity: 'master', resource: 'nodes' } as const;
   const found = await actAs(context, request, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
@@ -104,18 +140,7 @@ async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
       ? { again: 'InstancesEnding', message: `ending ${alive.length} instance(s) that no ElasticNode stands for` }
       : blocked(ended.error);
   }
-  const templates = await deleteLaunchTemplates(tools, runtime);
-  if (!templates.ok) return blocked(templates.error);
-  const info = await deleteClusterInfo(tools, runtime);
-  if (!info.ok) return blocked(info.error);
-  // Written down before the identities go: a crash between the two must not ask AWS again without them.
-  const noted = await context.kubernetes.mergePatch(
-    elasticRuntimes,
-    { namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name },
-    { metadata: { resourceVersion: runtime.metadata.resourceVersion }, status: { internal: { swept: true } } },
-    'status',
-  );
-  return noted.ok ? go : { again: 'SweepNotNoted', message: noted.error.message };
+  return go;
 }
 
 function blocked(failure: AccessFailure): StepVerdict {

@@ -7,18 +7,25 @@ export type RuntimeTools = {
   readonly context: OperatorContext;
   readonly applier: Applier;
   readonly expectations: Expectations;
-  /** By uid: when Secrets and accounts were last looked after. */
   /** Init scripts by runtime and spec. */
   readonly scripts: Map<string, string>;
+  /** By uid: when the default roles were last found as they should be. */
+  readonly roles: Map<string, { readonly generation: number | undefined; readonly at: number }>;
+  /** By uid: since when the stack of a runtime in teardown is not to be seen, and why its deletion failed. */
+  readonly rolesMissing: Map<string, number>;
+  readonly rolesBlocked: Map<string, string>;
+  /** Of the cluster's tokens, once it is known. */
+  readonly issuer: { value: string | undefined };
+  /** By uid: when Secrets and accounts were last looked after. */
   readonly upkept: Map<string, { readonly generation: number | undefined; readonly at: number }>;
 };
 
 /** Verdict of one step: go on with the next one, or stop here and say why. */
 export type StepVerdict =
-  | { readonly go: true }
+  | { readonly go: true; readonly lookAgainMs?: number }
   /** Nothing will change without somebody's change; looked at again now and then all the same. */
-  | { readonly stalled: string; readonly message: string }
-  /** Worth another try soon. */
-  | { readonly again: string; readonly message: string };
+  | { readonly stalled: string; readonly message: string; readonly afterMs?: number }
+  /** Worth another try soon; `afterMs`: nothing went wrong, something takes its time. */
+  | { readonly again: string; readonly message: string; readonly afterMs?: number };
 
 export const go = { go: true } satisfies StepVerdict;

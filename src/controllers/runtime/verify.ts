@@ -1,7 +1,7 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { type ObjectOwner, runtimePrefix, type S3Folder } from '../../core/access/locations.ts';
-import { principalsOf } from '../../core/access/roles.ts';
+import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
@@ -25,9 +25,11 @@ export function folderOf(runtime: Stored<ElasticRuntime>, location: 'staging' | 
  */
 export async function verifyAccess(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, readonly AccessFailure[]>> {
   const { context } = tools;
-  const { defaultRoles } = principalsOf(runtime);
-  if (defaultRoles) return firstFailures([await context.grants.obtain({ runtime, identity: 'operator', resource: 'cluster-info' })]);
   const checks: Promise<Result<unknown, AccessFailure>>[] = [context.grants.obtain({ runtime, identity: 'master', resource: 'nodes' })];
+  if (hasDefaultRoles(runtime)) {
+    checks.push(context.grants.obtain({ runtime, identity: 'worker', resource: 'volumes' }));
+    return firstFailures((await Promise.all(checks)).map(soonKnown));
+  }
   for (const location of ['staging', 'logs'] as const) {
     const folder = folderOf(runtime, location);
     checks.push(
@@ -44,6 +46,11 @@ export async function verifyAccess(tools: RuntimeTools, runtime: Stored<ElasticR
     );
   }
   return firstFailures(await Promise.all(checks));
+}
+
+/** A role that was just made is not known to STS at once: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
+function soonKnown<T>(outcome: Result<T, AccessFailure>): Result<T, AccessFailure> {
+  return outcome.ok || outcome.error.action !== 'sts:AssumeRole' ? outcome : err({ ...outcome.error, transient: true });
 }
 
 function firstFailures(outcomes: readonly Result<unknown, AccessFailure>[]): Result<void, readonly AccessFailure[]> {

@@ -47,9 +47,11 @@ export type Dependency = {
 };
 
 type Metadata = { readonly name?: Maybe<string>; readonly namespace?: Maybe<string> };
+/** `uid`: only of a runtime that was applied. */
+type RuntimeMetadata = Metadata & { readonly uid?: Maybe<string> };
 
 export type AccessRuntime = {
-  readonly metadata: Metadata;
+  readonly metadata: RuntimeMetadata;
   readonly spec: {
     readonly organization: string;
     readonly identities: {

@@ -114,7 +114,9 @@ function notesOf(connections: readonly Connection[], principals: Principals): re
       ? ['agent: a session by X.509 certificate carries neither a session policy nor a session name of ours; it is not cut to the job']
       : []),
     ...keys.map((name) => `connection ${name}: static keys carry no session policy; they reach whatever their IAM user may`),
-    ...(principals.defaultRoles ? ['master, worker: default roles; their names are fixed when the runtime creates them'] : []),
+    ...(principals.defaultRoles
+      ? ['master, worker: default roles; their names end in the uid that the runtime gets when it is applied']
+      : []),
   ];
 }
 

@@ -28,16 +28,50 @@ export function parseRoleArn(text: string): Parsed<RoleArn> {
   return parsed({ partition, account, name });
 }
 
+/** What the default-roles stack makes one of for a runtime. */
+export type DefaultRole = 'master' | 'worker' | 'node';
+
 /**
- * The role that the default-roles stack makes, in the account of the operator role (role names are unique in an account whatever their path is:
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html). A namespace holds no dot, so the name is unambiguous; a name that
- * is too long is cut and closed with a hash of the whole.
+ * The role that the default-roles stack makes, in the account of the operator role. Role names are unique in an account whatever their path is
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html), so the name ends in the runtime's uid: it is then unambiguous between
+ * clusters too, and the roles of a runtime are never those of an earlier one of its name. A name that is too long is cut and closed with a hash
+ * of the whole. A manifest that was never applied has no uid: its roles are named without.
  */
-export function defaultRoleArn(runtime: AccessRuntime, role: 'master' | 'worker' | 'node'): string {
+export function defaultRoleArn(runtime: AccessRuntime, role: DefaultRole): string {
+  return `${defaultRoleFolder(runtime, 'role')}${defaultRoleName(runtime, role)}`;
+}
+
+/** Of the same name as the node role. */
+export function defaultInstanceProfileArn(runtime: AccessRuntime): string {
+  return `${defaultRoleFolder(runtime, 'instance-profile')}${defaultRoleName(runtime, 'node')}`;
+}
+
+/** Every such role of the runtime, whatever its uid is: for policies that are written before the runtime exists. */
+export function defaultRolePattern(runtime: AccessRuntime, role: DefaultRole): string {
+  return `${defaultRoleFolder(runtime, 'role')}*.${role}`;
+}
+
+export function defaultRoleName(runtime: AccessRuntime, role: DefaultRole | 'boundary'): string {
+  const { namespace = 'default', name = '', uid } = runtime.metadata;
+  const end = `${/^[0-9a-f]{8}/.test(uid ?? '') ? `-${uid?.slice(0, 8)}` : ''}.${role}`;
+  return `${fitted(`${namespace}.${name}`, MAX_ROLE_NAME - end.length)}${end}`;
+}
+
+/** IAM path of all that the stack makes. A slash is in no name of ours, so no two runtimes share one. */
+export function defaultRolePath({ metadata: { namespace = 'default', name = '' } }: AccessRuntime): string {
+  return `/elastic-runtime/${namespace}/${name}/`;
+}
+
+/** ARNs of one kind below that path, up to the name. */
+export function defaultRoleFolder(runtime: AccessRuntime, kind: 'role' | 'instance-profile' | 'policy'): string {
   const operator = parseRoleArn(runtime.spec.identities.operator.roleArn);
   const { partition, account } = operator.ok ? operator.value : { partition: 'aws', account: '000000000000' };
-  const whole = `${runtime.metadata.namespace ?? 'default'}.${runtime.metadata.name ?? ''}`;
-  return `arn:${partition}:iam::${account}:role/elastic-runtime/${fitted(whole, MAX_ROLE_NAME - role.length - 1)}.${role}`;
+  return `arn:${partition}:iam::${account}:${kind}${defaultRolePath(runtime)}`;
+}
+
+/** Neither master nor worker role is given. */
+export function hasDefaultRoles({ spec: { identities } }: AccessRuntime): boolean {
+  return identities.master === undefined && identities.worker === undefined;
 }
 
 export function principalsOf(runtime: AccessRuntime): Principals {
@@ -49,7 +83,7 @@ export function principalsOf(runtime: AccessRuntime): Principals {
       master: master?.roleArn ?? defaultRoleArn(runtime, 'master'),
       worker: worker?.roleArn ?? defaultRoleArn(runtime, 'worker'),
     },
-    defaultRoles: master === undefined && worker === undefined,
+    defaultRoles: hasDefaultRoles(runtime),
     agentProof: agent.x509 === undefined ? 'webIdentity' : 'x509',
     operatorExternalId: operator.externalIdSecretRef !== undefined,
   };

@@ -34,6 +34,10 @@ export type AccountFacts = {
   keyOfBucket(bucket: string): string | undefined;
   /** KMS key of a SecureString parameter, by name, or of a secret, by ARN. */
   keyOfSecret(nameOrArn: string): string | undefined;
+  /** ARN of a role by its name, which is unique in the account whatever its path. */
+  roleArn?(roleName: string): string | undefined;
+  /** ARN and tags of a stack by its name or ARN. */
+  stack?(name: string): { readonly arn: string; readonly tags: Tags } | undefined;
   /** ARN of a secret by its name or ARN. */
   secretArn(secretId: string): string | undefined;
 };
@@ -97,7 +101,36 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
       ...viaKms('kms:Decrypt', facts.keyOfSecret(resource), 'secretsmanager', facts),
     ];
   },
+  'iam.listAttachedRolePolicies': onRole('iam:ListAttachedRolePolicies'),
+  'iam.listRolePolicies': onRole('iam:ListRolePolicies'),
+  'iam.getRolePolicy': onRole('iam:GetRolePolicy'),
+  'cloudFormation.createStack': onStack('cloudformation:CreateStack'),
+  'cloudFormation.describeStack': onStack('cloudformation:DescribeStacks'),
+  'cloudFormation.updateStack': onStack('cloudformation:UpdateStack'),
+  'cloudFormation.deleteStack': onStack('cloudformation:DeleteStack'),
+  'cloudFormation.describeStackEvents': onStack('cloudformation:DescribeStackEvents'),
 };
+
+function onRole(action: string): (request: { readonly roleName: string }, facts: AccountFacts) => readonly Authorization[] {
+  return ({ roleName }, facts) => {
+    const { partition = 'aws', accountId } = facts;
+    return [{ action, resource: facts.roleArn?.(roleName) ?? `arn:${partition}:iam::${accountId}:role/${roleName}`, context: {} }];
+  };
+}
+
+/** A stack that does not exist yet is judged by its name: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html */
+function onStack(
+  action: string,
+): (request: { readonly name: string; readonly tags?: Tags }, facts: AccountFacts) => readonly Authorization[] {
+  return ({ name, tags }, facts) => {
+    const { partition = 'aws', region, accountId } = facts;
+    const known = facts.stack?.(name);
+    const resource =
+      known?.arn ?? (name.startsWith('arn:') ? name : `arn:${partition}:cloudformation:${region}:${accountId}:stack/${name}/*`);
+    const tagged = Object.entries(known?.tags ?? {}).map(([key, value]) => [`aws:ResourceTag/${key}`, value]);
+    return [{ action, resource, context: { ...Object.fromEntries(tagged), ...tagContext(tags) } }];
+  };
+}
 
 function describing(action: string): () => readonly Authorization[] {
   // Describe actions of EC2 have no resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html

@@ -41,6 +41,14 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
   'ec2.describeSubnets': ['ec2:DescribeSubnets', everything],
   'ssm.getParameter': ['ssm:GetParameter', ({ name }) => name],
   'secretsManager.getSecretValue': ['secretsmanager:GetSecretValue', ({ secretId }) => secretId],
+  'iam.listAttachedRolePolicies': ['iam:ListAttachedRolePolicies', ({ roleName }) => roleName],
+  'iam.listRolePolicies': ['iam:ListRolePolicies', ({ roleName }) => roleName],
+  'iam.getRolePolicy': ['iam:GetRolePolicy', ({ roleName, policyName }) => `${roleName}/${policyName}`],
+  'cloudFormation.createStack': ['cloudformation:CreateStack', ({ name }) => name],
+  'cloudFormation.describeStack': ['cloudformation:DescribeStacks', ({ name }) => name],
+  'cloudFormation.updateStack': ['cloudformation:UpdateStack', ({ name }) => name],
+  'cloudFormation.deleteStack': ['cloudformation:DeleteStack', ({ name }) => name],
+  'cloudFormation.describeStackEvents': ['cloudformation:DescribeStackEvents', ({ name }) => name],
 };
 
 /**

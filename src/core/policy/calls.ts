@@ -39,6 +39,14 @@ export type AwsCalls = {
   'ec2.describeSubnets': object;
   'ssm.getParameter': { readonly name: string };
   'secretsManager.getSecretValue': { readonly secretId: string };
+  'iam.listAttachedRolePolicies': { readonly roleName: string };
+  'iam.listRolePolicies': { readonly roleName: string };
+  'iam.getRolePolicy': { readonly roleName: string; readonly policyName: string };
+  'cloudFormation.createStack': { readonly name: string; readonly tags: Tags };
+  'cloudFormation.describeStack': { readonly name: string };
+  'cloudFormation.updateStack': { readonly name: string; readonly tags: Tags };
+  'cloudFormation.deleteStack': { readonly name: string };
+  'cloudFormation.describeStackEvents': { readonly name: string };
 };
 
 export type AwsMethod = keyof AwsCalls;

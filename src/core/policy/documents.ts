@@ -1,6 +1,6 @@
 import { tags as tagKeys } from '../../api/labels.ts';
 import { parseS3Uri, runtimePrefix } from '../access/locations.ts';
-import { defaultRoleArn, parseRoleArn } from '../access/roles.ts';
+import { defaultInstanceProfileArn, defaultRoleArn, parseRoleArn } from '../access/roles.ts';
 import type { PolicyDocument, PolicyStatement } from './document.ts';
 import {
   agentStatements,
@@ -11,7 +11,7 @@ import {
   operatorStatements,
   workerStatements,
 } from './permissions.ts';
-import type { DocumentsInput, PolicyConnection, PolicyRuntime, RoleDocuments, RuntimeDocuments } from './runtime-input.ts';
+import type { DocumentsInput, PolicyConnection, RoleDocuments, RuntimeDocuments } from './runtime-input.ts';
 import type { Folder } from './statements.ts';
 import { agentTrust, connectionTrust, nodeTrust, operatorTrust, ownRoleTrust } from './trusts.ts';
 
@@ -99,8 +99,7 @@ function contextOf(input: DocumentsInput): DocumentContext {
     [tagKeys.namespace]: namespace,
     [tagKeys.runtime]: name,
   };
-  const instanceProfileArn =
-    spec.identities.node?.instanceProfileArn ?? defaultRole(runtime, 'node').replace(':role/', ':instance-profile/');
+  const instanceProfileArn = spec.identities.node?.instanceProfileArn ?? defaultInstanceProfileArn(runtime);
   return {
     input,
     namespace,
@@ -114,18 +113,14 @@ function contextOf(input: DocumentsInput): DocumentContext {
     roles: {
       agent: spec.identities.agent.roleArn,
       operator: spec.identities.operator.roleArn,
-      master: spec.identities.master?.roleArn ?? defaultRole(runtime, 'master'),
-      worker: spec.identities.worker?.roleArn ?? defaultRole(runtime, 'worker'),
+      master: spec.identities.master?.roleArn ?? defaultRoleArn(runtime, 'master'),
+      worker: spec.identities.worker?.roleArn ?? defaultRoleArn(runtime, 'worker'),
       node: roleOfInstanceProfile(instanceProfileArn),
     },
     staging: { folder: folderOf(runtimePrefix(spec.staging.uri, owner)), kmsKeyArn: spec.staging.kmsKeyArn },
     logs: { folder: folderOf(runtimePrefix(spec.logs.uri, owner)), kmsKeyArn: spec.logs.kmsKeyArn },
     connections: uniqueConnections(input),
   };
-}
-
-function defaultRole(runtime: PolicyRuntime, role: 'master' | 'worker' | 'node'): string {
-  return defaultRoleArn(runtime, role);
 }
 
 function folderOf(location: ReturnType<typeof parseS3Uri>): Folder {

@@ -1,5 +1,7 @@
 import { tags as tagKeys } from '../../api/labels.ts';
 import { parseS3Uri } from '../access/locations.ts';
+import { defaultRolePattern, hasDefaultRoles } from '../access/roles.ts';
+import { defaultRolesStatements } from './cloudformation/default-roles-access.ts';
 import type { ConditionBlock, PolicyStatement } from './document.ts';
 import type { DocumentsInput, PolicyConnection } from './runtime-input.ts';
 import {
@@ -43,7 +45,10 @@ export function agentStatements(context: DocumentContext): readonly PolicyStatem
   return [
     assume('BecomeOperator', [context.roles.operator], true),
     ...assumeConnectionRoles(context, 'ReachConnectionsAtDesignTime'),
-    ...directData(context, 'DesignTimeData', ['read', 'list']),
+    // Default roles: the worker has what is attached to the agent, so that must be enough for the jobs.
+    ...(hasDefaultRoles(context.input.runtime)
+      ? directData(context, 'DataOfDefaultWorker', everything)
+      : directData(context, 'DesignTimeData', ['read', 'list'])),
     ...folderObjects(context, 'UploadAgentLog', context.logs, ['write'], agentLogs),
     ...folderObjects(context, 'PollLogs', context.logs, ['read', 'list']),
     folderKey(context, 'LogsKey', context.logs, ['read', 'write'], { multipart: false }),
@@ -54,7 +59,7 @@ export function agentStatements(context: DocumentContext): readonly PolicyStatem
 export function operatorStatements(context: DocumentContext): readonly PolicyStatement[] {
   const session = tagsEqual('aws:PrincipalTag', { [tagKeys.namespace]: context.namespace, [tagKeys.runtime]: context.name });
   return [
-    { ...assume('BecomeMasterOrWorker', [context.roles.master, context.roles.worker], true), Condition: session },
+    { ...assume('BecomeMasterOrWorker', masterAndWorker(context), true), Condition: session },
     ...folder(context, 'ClusterInfoAndDependencies', context.staging, ['write', 'delete', 'list'], {
       condition: session,
       multipart: false,
@@ -62,7 +67,14 @@ export function operatorStatements(context: DocumentContext): readonly PolicySta
     ...launchTemplates(context, session),
     ...describe(['ec2:DescribeLaunchTemplates', 'ec2:DescribeSubnets'], session),
     images(context, session),
+    ...(hasDefaultRoles(context.input.runtime) ? defaultRolesStatements(context, session) : []),
   ];
+}
+
+/** Default roles have the runtime's uid in their names, which a policy that is written before it does not know. */
+function masterAndWorker({ roles, input: { runtime } }: DocumentContext): readonly string[] {
+  if (!hasDefaultRoles(runtime)) return [roles.master, roles.worker];
+  return [defaultRolePattern(runtime, 'master'), defaultRolePattern(runtime, 'worker')];
 }
 
 export function masterStatements(context: DocumentContext): readonly PolicyStatement[] {

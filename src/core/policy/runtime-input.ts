@@ -6,7 +6,7 @@ type SecretKey = { readonly name: string; readonly key: string };
 type Location = { readonly uri: string; readonly kmsKeyArn: string };
 
 export type PolicyRuntime = {
-  readonly metadata: { readonly name?: Maybe<string>; readonly namespace?: Maybe<string> };
+  readonly metadata: { readonly name?: Maybe<string>; readonly namespace?: Maybe<string>; readonly uid?: Maybe<string> };
   readonly spec: {
     readonly organization: string;
     readonly region: string;

@@ -1,4 +1,5 @@
 import { agentNamespace, tags as tagKeys } from '../../api/labels.ts';
+import { defaultRolePattern, hasDefaultRoles } from '../access/roles.ts';
 import { sessionTagKeys } from '../access/sessions.ts';
 import type { ConditionBlock, PolicyStatement } from './document.ts';
 import type { DocumentContext } from './permissions.ts';
@@ -80,14 +81,21 @@ export function nodeTrust(): readonly PolicyStatement[] {
 /** sts:AssumeRole and nothing else: towards connection roles we pass neither tags nor a source identity. */
 export function connectionTrust(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
   const secrets = connections.flatMap((connection) => connection.authentication?.externalIdSecretRef ?? []);
+  const asked = externalId(context, secrets);
+  const trusted = (sid: string, principal: readonly string[], more?: ConditionBlock): PolicyStatement => ({
+    Sid: sid,
+    Effect: 'Allow',
+    Principal: { AWS: principal },
+    Action: 'sts:AssumeRole',
+    ...withCondition(merge(asked, more)),
+  });
+  const { runtime } = context.input;
+  if (!hasDefaultRoles(runtime)) return [trusted('WorkerAtRunAgentAtDesign', [context.roles.worker, context.roles.agent])];
+  // IAM takes no principal that does not exist yet, and no wildcard in one: the account, and of it this runtime's worker alone.
+  const account = context.roles.worker.split(':role/')[0] ?? '';
   return [
-    {
-      Sid: 'WorkerAtRunAgentAtDesign',
-      Effect: 'Allow',
-      Principal: { AWS: [context.roles.worker, context.roles.agent] },
-      Action: 'sts:AssumeRole',
-      ...withCondition(externalId(context, secrets)),
-    },
+    trusted('AgentAtDesign', [context.roles.agent]),
+    trusted('DefaultWorkerAtRun', [`${account}:root`], { ArnLike: { 'aws:PrincipalArn': defaultRolePattern(runtime, 'worker') } }),
   ];
 }
 

@@ -1,13 +1,17 @@
+import type { CloudFormationPort } from './cloudformation.ts';
 import type { Ec2Port } from './ec2.ts';
+import type { IamPort } from './iam.ts';
 import type { IotCredentialsPort } from './iot-credentials.ts';
 import type { S3Port } from './s3.ts';
 import type { SecretsManagerPort, SsmPort } from './secrets.ts';
 import type { StsPort } from './sts.ts';
 
 export type { AuditPort, AuditRecord } from './audit.ts';
+export type { CloudFormationPort, StackEventView, StackRequest, StackView } from './cloudformation.ts';
 export type * from './ec2.ts';
 export type { AwsError, AwsResult } from './errors.ts';
 export type { Caller, Grant, Subject } from './grant.ts';
+export type { IamPort } from './iam.ts';
 export type { CertificateFacts, ClientCertificate, IotCredentialsPort } from './iot-credentials.ts';
 export type { ObjectLocation, S3Port } from './s3.ts';
 export type { SecretsManagerPort, SsmPort } from './secrets.ts';
@@ -24,4 +28,6 @@ export type AwsPort = {
   readonly ec2: Ec2Port;
   readonly ssm: SsmPort;
   readonly secretsManager: SecretsManagerPort;
+  readonly iam: IamPort;
+  readonly cloudFormation: CloudFormationPort;
 };

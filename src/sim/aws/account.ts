@@ -1,4 +1,5 @@
 import { parseS3Uri } from '../../core/access/locations.ts';
+import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { certificatePlan } from '../../core/policy/account/certificates.ts';
 import {
   type DocumentsInput,
@@ -55,7 +56,10 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
   const users = credentialUsers(connections, manifests.secrets, accountId);
   const guests = guestsOf(connections, users, (runtime) => {
     const documents = views.find((view) => view.runtime === runtime)?.documents;
-    return documents === undefined ? [] : [documents.agent.roleArn, documents.worker.roleArn];
+    if (documents === undefined) return [];
+    // No principal that is not there yet may be named.
+    const account = `${documents.worker.roleArn.split(':role/')[0]}:root`;
+    return [documents.agent.roleArn, hasDefaultRoles(runtime) ? account : documents.worker.roleArn];
   });
   const issuer = options.issuer.replace(/^https:\/\//, '');
   const generated: AccountSpec = {
@@ -73,7 +77,9 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
       { buckets: bucketsOf(manifests, connections, accountId, region, guests), keys: keysOf(manifests.runtimes, connections, guests) },
     ),
     subnets: subnetsOf(manifests.runtimes),
-    instanceProfiles: views.map(({ documents }) => ({ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn })),
+    instanceProfiles: views.flatMap(({ runtime, documents }) =>
+      hasDefaultRoles(runtime) ? [] : [{ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn }],
+    ),
     ...storedSecrets(connections),
     iot: iotOf(manifests),
     quotas: { onDemandVcpus: 5000, spotVcpus: 5000 },
@@ -164,11 +170,14 @@ type MergedRole = { readonly trusts: RoleDocuments['trust'][]; readonly policies
 function mergedRoles(views: readonly View[]): readonly RoleSpec[] {
   const merged = new Map<string, MergedRole>();
   for (const { runtime, documents } of views) {
-    for (const { roleArn, trust, permissions } of rolesIn(documents)) {
+    // What the stack of default roles is to make is not there at the start.
+    const later = hasDefaultRoles(runtime) ? [documents.master, documents.worker, documents.node] : [];
+    for (const { roleArn, trust, permissions } of rolesIn(documents).filter((role) => !later.includes(role))) {
       const entry: MergedRole = merged.get(roleArn) ?? { trusts: [], policies: new Map() };
       merged.set(roleArn, entry);
       entry.trusts.push(trust);
-      const name = `${roleArn.slice(roleArn.lastIndexOf('/') + 1)} for ${runtime.metadata.namespace ?? 'default'}/${runtime.metadata.name ?? ''}`;
+      const owner = `${runtime.metadata.namespace ?? 'default'}.${runtime.metadata.name ?? ''}`;
+      const name = `${roleArn.slice(roleArn.lastIndexOf('/') + 1)}-for-${owner}`;
       if (Array.isArray(permissions.Statement) && permissions.Statement.length === 0) continue;
       entry.policies.set(JSON.stringify(permissions), { name, document: permissions });
     }

@@ -4,7 +4,7 @@ import type { Policy } from '../../core/policy/document.ts';
 import { decidersOf, denialMessage, type Evaluation, type EvaluationRequest, evaluate } from '../../core/policy/evaluate.ts';
 import { accountOf, callerArn, type Principal } from '../../core/policy/principal.ts';
 import { badSignature, denied, expired, type Failure, type Service, unknownKey } from './failures.ts';
-import type { AccountState, Session, User } from './state.ts';
+import { type AccountState, roleNamed, type Session, standing, type User } from './state.ts';
 
 /** What a request is signed with. */
 export type Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
@@ -115,6 +115,11 @@ function factsOf(state: AccountState, region: string): AccountFacts {
       return { ...template, ...(template.volume.kmsKeyArn === undefined ? {} : { kmsKeyArn: template.volume.kmsKeyArn }) };
     },
     roleOfProfile: (arn) => state.profiles.get(arn),
+    roleArn: (name) => roleNamed(state, name)?.spec.arn,
+    stack: (name) => {
+      const found = standing(state, name) ?? state.stacks.get(name);
+      return found === undefined ? undefined : { arn: found.stackId, tags: found.tags };
+    },
     keyOfObject: (bucket, key) => state.buckets.get(bucket)?.objects.get(key)?.kmsKeyArn,
     usesBucketKey: (bucket, key) => state.buckets.get(bucket)?.objects.get(key)?.bucketKey !== false,
     keyOfBucket: (bucket) => state.buckets.get(bucket)?.spec.kmsKeyArn,

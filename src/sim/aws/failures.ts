@@ -11,7 +11,16 @@ export function invalid(code: string, message: string): Failure {
   return failure('Invalid', code, message);
 }
 
-export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager';
+export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
+
+/** Those of the query protocol that have no words of their own. */
+const queryWords = {
+  denied: ['AccessDenied', ''],
+  expired: ['ExpiredToken', 'The security token included in the request is expired'],
+  unknownKey: ['InvalidClientTokenId', 'The security token included in the request is invalid.'],
+  badSignature: ['SignatureDoesNotMatch', 'The request signature we calculated does not match the signature you provided.'],
+  throttled: ['Throttling', 'Rate exceeded'],
+} as const;
 
 /** Each service has its own words for the same thing. */
 const words: {
@@ -19,6 +28,8 @@ const words: {
     Record<'denied' | 'expired' | 'unknownKey' | 'badSignature' | 'throttled', readonly [string, string]>
   >;
 } = {
+  iam: queryWords,
+  cloudFormation: queryWords,
   sts: {
     denied: ['AccessDenied', ''],
     expired: ['ExpiredToken', 'The security token included in the request is expired'],

@@ -1,12 +1,13 @@
 import type { PolicyDocument } from '../../core/policy/document.ts';
 import type { AuditPort, AwsPort } from '../../ports/aws/index.ts';
 import type { SimulatedProcess, World } from '../world.ts';
+import { placeStack, type StackState } from './cloudformation.ts';
 import { interrupt } from './fleet.ts';
 import { endInstance, isLive, stateOf } from './instances.ts';
 import { type CertificateState, putCertificate } from './iot.ts';
 import { createPort } from './port.ts';
 import { fetchPresigned } from './presigned.ts';
-import type { CallRecord } from './record.ts';
+import type { CallRecord, Decision } from './record.ts';
 import type { AccountSpec, CapacitySpec, CertificateSpec, InterruptionSpec, RoleSpec } from './spec.ts';
 import {
   type AccountState,
@@ -47,6 +48,12 @@ export type AwsAccount = {
   volumeSize(volume: VolumeState): number;
   /** Launch templates that exist now. */
   templates(): readonly { readonly id: string; readonly name: string; readonly tags: Readonly<Record<string, string>> }[];
+  /** What CloudFormation did in IAM with its callers' rights, and by which statements: no calls of anybody's own. */
+  readonly forwarded: readonly Decision[];
+  /** Stacks that are not deleted. */
+  stacks(): readonly StackState[];
+  /** Roles that exist now. */
+  roles(): readonly RoleSpec[];
   objects(bucket: string): readonly StoredObject[];
   /** Puts an object there as nobody: what was there before, or what somebody else wrote. */
   placeObject(bucket: string, key: string, body: Uint8Array, kmsKeyArn?: string): void;
@@ -61,6 +68,8 @@ export type AwsAccount = {
   /** Replaces or adds a role: what somebody changes in the account while it runs. */
   putRole(role: RoleSpec): void;
   deleteRole(arn: string): void;
+  /** Somebody makes a stack without resources by hand. */
+  placeStack(name: string, tags: Readonly<Record<string, string>>): void;
   /** Somebody deletes a launch template by hand. */
   deleteTemplate(id: string): void;
   /** Adds the policy with which the console revokes sessions: everything is denied to those issued before now. */
@@ -103,6 +112,9 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
     volume: (id) => state.volumes.get(id),
     volumeSize: (volume) => sizeOf(volume, world.now()),
     templates: () => [...state.templates.values()],
+    forwarded: state.forwarded,
+    stacks: () => [...state.stacks.values()].filter(({ status }) => status !== 'DELETE_COMPLETE'),
+    roles: () => [...state.roles.values()].map(({ spec }) => spec),
     objects: (bucket) => [...(state.buckets.get(bucket)?.objects.values() ?? [])],
     placeObject(bucket, key, body, kmsKeyArn) {
       const object = { key, body, eTag: '"placed"', writtenAt: world.now(), ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }) };
@@ -121,8 +133,12 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
       const instance = state.instances.get(instanceId);
       if (instance !== undefined) interrupt(state, instance);
     },
-    putRole: (role) => void state.roles.set(role.arn, compileRole(role)),
+    putRole(role) {
+      state.roles.set(role.arn, compileRole(role));
+      for (const { name, arn, document } of role.policies) if (arn !== undefined) state.managedPolicies.set(arn, { name, arn, document });
+    },
     deleteRole: (arn) => void state.roles.delete(arn),
+    placeStack: (name, tags) => placeStack(state, name, tags),
     deleteTemplate: (id) => void state.templates.delete(id),
     revokeSessions(roleArn) {
       const role = state.roles.get(roleArn);

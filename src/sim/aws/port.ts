@@ -7,8 +7,10 @@ import { err, ok, type Result } from '../../ports/result.ts';
 import type { SimulatedProcess } from '../world.ts';
 import type { Authenticated } from './authorize.ts';
 import { certificateId, readCertificate } from './certificates.ts';
+import { createStack, deleteStack, describeStack, describeStackEvents, updateStack } from './cloudformation.ts';
 import { type Failure, noAnswer } from './failures.ts';
 import { createFleet } from './fleet.ts';
+import { getRolePolicy, listAttachedRolePolicies, listRolePolicies } from './iam.ts';
 import { describeInstances, terminateInstances } from './instances.ts';
 import { assumeRoleWithCertificate } from './iot.ts';
 import { type Answer, perform, performUnsigned, type Request, refuseBusy } from './perform.ts';
@@ -32,6 +34,9 @@ const writes: ReadonlySet<AwsMethod> = new Set<AwsMethod>([
   'ec2.terminateInstances',
   'ec2.modifyVolume',
   'ec2.deleteVolume',
+  'cloudFormation.createStack',
+  'cloudFormation.updateStack',
+  'cloudFormation.deleteStack',
 ]);
 
 type Actor = {
@@ -230,6 +235,18 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
     },
     ssm: { getParameter: on('ssm.getParameter', getParameter) },
     secretsManager: { getSecretValue: on('secretsManager.getSecretValue', getSecretValue) },
+    iam: {
+      listAttachedRolePolicies: on('iam.listAttachedRolePolicies', listAttachedRolePolicies),
+      listRolePolicies: on('iam.listRolePolicies', listRolePolicies),
+      getRolePolicy: on('iam.getRolePolicy', getRolePolicy),
+    },
+    cloudFormation: {
+      createStack: on('cloudFormation.createStack', createStack),
+      describeStack: on('cloudFormation.describeStack', describeStack),
+      updateStack: on('cloudFormation.updateStack', updateStack),
+      deleteStack: on('cloudFormation.deleteStack', deleteStack),
+      describeStackEvents: on('cloudFormation.describeStackEvents', describeStackEvents),
+    },
   };
 }
 

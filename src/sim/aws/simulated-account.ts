@@ -239,8 +239,10 @@ function list<T>(from: Fields, field: string, read: (item: Fields, at: string) =
 }
 
 function policies(value: unknown, at: string): readonly NamedDocument[] {
-  if (!Array.isArray(value)) return [{ name: at, document: policy(value, 'identity', at) }];
-  return value.map((item, index) => ({ name: `${at}[${index}]`, document: policy(item, 'identity', `${at}[${index}]`) }));
+  // As IAM would take the name of an inline policy.
+  const named = (name: string): string => name.replaceAll(/[^\w.]+/g, '-');
+  if (!Array.isArray(value)) return [{ name: named(at), document: policy(value, 'identity', at) }];
+  return value.map((item, index) => ({ name: named(`${at}[${index}]`), document: policy(item, 'identity', `${at}[${index}]`) }));
 }
 
 function policy(value: unknown, use: PolicyUse, at: string): PolicyDocument {

@@ -22,7 +22,8 @@ export type AccountSpec = {
   readonly types: readonly CatalogEntry[];
 };
 
-export type NamedDocument = { readonly name: string; readonly document: PolicyDocument };
+/** With an ARN: a managed policy, else an inline one. */
+export type NamedDocument = { readonly name: string; readonly arn?: string; readonly document: PolicyDocument };
 
 type OidcProvider = {
   readonly arn: string;
@@ -36,6 +37,7 @@ export type RoleSpec = {
   readonly trust: PolicyDocument;
   readonly policies: readonly NamedDocument[];
   readonly permissionBoundary?: PolicyDocument;
+  readonly boundaryArn?: string;
   readonly tags?: Readonly<Record<string, string>>;
   /** 3,600 to 43,200; default 3,600 */
   readonly maxSessionSeconds?: number;

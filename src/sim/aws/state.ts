@@ -5,9 +5,21 @@ import type { Random } from '../../ports/clock.ts';
 import { createRandom } from '../faults.ts';
 import type { World } from '../world.ts';
 import type { CatalogEntry } from './catalog.ts';
+import type { StackState } from './cloudformation.ts';
 import { createIotState, type IotState } from './iot.ts';
 import type { CallRecord, Decision } from './record.ts';
-import type { AccountSpec, BucketSpec, CapacitySpec, KeySpec, ParameterSpec, RoleSpec, SecretSpec, SubnetSpec, UserSpec } from './spec.ts';
+import type {
+  AccountSpec,
+  BucketSpec,
+  CapacitySpec,
+  KeySpec,
+  NamedDocument,
+  ParameterSpec,
+  RoleSpec,
+  SecretSpec,
+  SubnetSpec,
+  UserSpec,
+} from './spec.ts';
 
 /** What the token of a cluster says, once its signature is verified; times in seconds. */
 type TokenFacts = { readonly iss: string; readonly sub: string; readonly aud: readonly string[]; readonly exp: number };
@@ -41,6 +53,8 @@ export type Role = {
   readonly trust: Policy;
   readonly policies: readonly Policy[];
   readonly boundary?: Policy;
+  /** From when STS knows it; always where left out. */
+  readonly usableFrom?: number;
 };
 
 export type User = { readonly spec: UserSpec; readonly policies: readonly Policy[] };
@@ -139,6 +153,12 @@ export type AccountState = {
   readonly keys: Map<string, Key>;
   readonly subnets: Map<string, SubnetSpec & { used: number }>;
   readonly profiles: Map<string, string>;
+  /** By ARN. */
+  readonly managedPolicies: Map<string, NamedDocument & { readonly arn: string }>;
+  /** By stack id, deleted ones too. */
+  readonly stacks: Map<string, StackState>;
+  /** Client request tokens of CloudFormation, and what they were for. */
+  readonly stackTokens: Map<string, string>;
   readonly parameters: Map<string, ParameterSpec>;
   /** By ARN. */
   readonly secrets: Map<string, SecretSpec>;
@@ -155,6 +175,8 @@ export type AccountState = {
   readonly inFlight: Set<string>;
   /** What has been allowed of the call that is being carried out. */
   readonly deciding: Decision[];
+  /** What CloudFormation was allowed with its callers' rights. */
+  readonly forwarded: Decision[];
 };
 
 export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world' | 'verifyToken' | 'events'>): AccountState {
@@ -169,6 +191,13 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     keys: new Map(spec.keys.map((key) => [key.arn, { spec: key, policy: keyPolicy(key) }])),
     subnets: new Map(spec.subnets.map((subnet) => [subnet.id, { ...subnet, used: 0 }])),
     profiles: new Map(spec.instanceProfiles.map(({ arn, roleArn }) => [arn, roleArn])),
+    managedPolicies: new Map(
+      spec.roles
+        .flatMap((role) => role.policies)
+        .flatMap(({ name, arn, document }) => (arn === undefined ? [] : [[arn, { name, arn, document }]])),
+    ),
+    stacks: new Map(),
+    stackTokens: new Map(),
     parameters: new Map(spec.parameters.map((parameter) => [parameter.name, parameter])),
     secrets: new Map(spec.secrets.map((secret) => [secret.arn, secret])),
     iot: createIotState(spec),
@@ -181,6 +210,7 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     calls: [],
     inFlight: new Set(),
     deciding: [],
+    forwarded: [],
   };
   for (const bucket of spec.buckets) state.buckets.set(bucket.name, createBucket(bucket, parts.world.now()));
   return state;
@@ -233,4 +263,16 @@ function compile(document: unknown, use: PolicyUse, name: string): Policy {
 /** 17 hexadecimal digits, as in the ids of EC2. */
 export function hexId(state: AccountState, prefix: string): string {
   return `${prefix}-0${state.random.uuid().replaceAll('-', '').slice(0, 16)}`;
+}
+
+/** IAM names a role by its name alone, whatever its path is. */
+export function roleNamed({ roles }: Pick<AccountState, 'roles'>, name: string): Role | undefined {
+  return [...roles.values()].find(({ spec }) => spec.arn.slice(spec.arn.lastIndexOf('/') + 1) === name);
+}
+
+/** The stack of that name or id, unless it is deleted. */
+export function standing({ stacks }: Pick<AccountState, 'stacks'>, nameOrId: string): StackState | undefined {
+  return [...stacks.values()].find(
+    ({ name, stackId, status }) => (name === nameOrId || stackId === nameOrId) && status !== 'DELETE_COMPLETE',
+  );
 }

@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../../ports/result.ts';
 import type { Authenticated } from './authorize.ts';
 import { denied, type Failure, failure, invalid } from './failures.ts';
 import { packedPercent, packedTooLarge } from './packed.ts';
-import type { AccountState, Session } from './state.ts';
+import type { AccountState, Role, Session } from './state.ts';
 
 export type AssumeRequest = {
   readonly roleArn: string;
@@ -36,7 +36,7 @@ export function assumeRoleWithWebIdentity(
   const wrong = wrongRequest(state, request, false);
   if (wrong !== undefined) return err(wrong);
   const refused = err(denied('sts', 'Not authorized to perform sts:AssumeRoleWithWebIdentity'));
-  const role = state.roles.get(request.roleArn);
+  const role = usableRole(state, request.roleArn);
   // A role that does not exist is refused in the same words: nothing can be learned about it.
   if (role === undefined) return refused;
   const claims = { sub: facts.sub, aud };
@@ -60,7 +60,7 @@ export function assumeRole(
     wrongRequest(state, request, caller.principal.kind === 'role') ?? wrongTags(request.tags) ?? wrongExternalId(request.externalId);
   if (wrong !== undefined) return err(wrong);
   const { roleArn, sessionName, externalId, tags } = request;
-  const role = state.roles.get(roleArn);
+  const role = usableRole(state, roleArn);
   if (role === undefined) return err(refusal(caller, 'sts:AssumeRole', roleArn));
   const verdict = evaluateAssumeRole({
     roleArn,
@@ -74,6 +74,11 @@ export function assumeRole(
   if (verdict.decision !== 'Allow') return err(refusal(caller, verdict.action, roleArn));
   state.deciding.push(...verdict.allowed);
   return openSession(state, request, { tags: { ...role.spec.tags, ...tags } });
+}
+
+function usableRole(state: AccountState, roleArn: string): Role | undefined {
+  const role = state.roles.get(roleArn);
+  return role === undefined || (role.usableFrom ?? 0) > state.world.now() ? undefined : role;
 }
 
 /** STS gives no reason, so that nothing can be learned about the role. */

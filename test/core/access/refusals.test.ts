@@ -61,7 +61,7 @@ const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketc
   [
     'spec.connections[0].authentication.roleArn',
     /own master role/,
-    { ...one({ authentication: role('elastic-runtime/finance.analytics.master') }), defaultRoles: true },
+    { ...one({ authentication: role('elastic-runtime/finance/analytics/finance.analytics.master') }), defaultRoles: true },
   ],
   ['spec.connections[0].authentication.credentials', /says no source/, one({ authentication: { credentials: {} } })],
   [

@@ -330,7 +330,13 @@ test('what a plan cannot hold to is said', () => {
 
 test('the names of default roles: the account of the operator role, at most 64 characters, apart from each other', () => {
   const plan = planOf({ defaultRoles: true, identities: { operator: { roleArn: 'arn:aws-cn:iam::999988887777:role/team/operator' } } });
-  assert.equal(plan.principals.roles.worker, 'arn:aws-cn:iam::999988887777:role/elastic-runtime/finance.analytics.worker');
-  assert.equal(plan.principals.roles.master, 'arn:aws-cn:iam::999988887777:role/elastic-runtime/finance.analytics.master');
+  assert.equal(
+    plan.principals.roles.worker,
+    'arn:aws-cn:iam::999988887777:role/elastic-runtime/finance/analytics/finance.analytics.worker',
+  );
+  assert.equal(
+    plan.principals.roles.master,
+    'arn:aws-cn:iam::999988887777:role/elastic-runtime/finance/analytics/finance.analytics.master',
+  );
   assert.equal(planOf({}).principals.roles.worker, arn('worker'));
 });

@@ -6,6 +6,8 @@ import type { AwsCalls, AwsMethod } from '../../../src/core/policy/calls.ts';
 import { facts, tags } from './facts.ts';
 
 const ec2 = (resource: string): string => `arn:aws:ec2:us-east-1:111122223333:${resource}`;
+const stack = (name: string): string => `arn:aws:cloudformation:us-east-1:111122223333:stack/${name}`;
+const agent = 'arn:aws:iam::111122223333:role/team/agent';
 const offering = { instanceType: 'm7i.large', zone: 'us-east-1a', subnetId: 'subnet-1', capacityType: 'on-demand' } as const;
 const assume = { roleArn: 'arn:aws:iam::111122223333:role/r', sessionName: 's' };
 const fleet = { launchTemplate: { id: 'lt-1' }, offerings: [offering], tags };
@@ -89,6 +91,30 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
     'secretsmanager:GetSecretValue login',
     ['secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:111122223333:secret:login-AbCdEf'],
   ],
+  'iam.listAttachedRolePolicies': [{ roleName: 'agent' }, 'iam:ListAttachedRolePolicies agent', [`iam:ListAttachedRolePolicies ${agent}`]],
+  'iam.listRolePolicies': [{ roleName: 'agent' }, 'iam:ListRolePolicies agent', [`iam:ListRolePolicies ${agent}`]],
+  'iam.getRolePolicy': [{ roleName: 'agent', policyName: 'data' }, 'iam:GetRolePolicy agent/data', [`iam:GetRolePolicy ${agent}`]],
+  'cloudFormation.createStack': [{ name: 'new', tags }, 'cloudformation:CreateStack new', [`cloudformation:CreateStack ${stack('new/*')}`]],
+  'cloudFormation.describeStack': [
+    { name: 'roles' },
+    'cloudformation:DescribeStacks roles',
+    [`cloudformation:DescribeStacks ${stack('roles/1')}`],
+  ],
+  'cloudFormation.updateStack': [
+    { name: 'roles', tags },
+    'cloudformation:UpdateStack roles',
+    [`cloudformation:UpdateStack ${stack('roles/1')}`],
+  ],
+  'cloudFormation.deleteStack': [
+    { name: stack('roles/1') },
+    `cloudformation:DeleteStack ${stack('roles/1')}`,
+    [`cloudformation:DeleteStack ${stack('roles/1')}`],
+  ],
+  'cloudFormation.describeStackEvents': [
+    { name: 'roles' },
+    'cloudformation:DescribeStackEvents roles',
+    [`cloudformation:DescribeStackEvents ${stack('roles/1')}`],
+  ],
 };
 
 for (const method of awsMethods) {
@@ -120,6 +146,14 @@ test('launched resources carry the tags of the request, existing ones their own'
   assert.equal(contextOf('ec2.createFleet', fleet, 'ec2:CreateTags')['ec2:CreateAction'], 'CreateFleet');
   assert.equal(contextOf('ec2.terminateInstances', { instanceIds: ['i-1'] }, 'ec2:TerminateInstances')['aws:ResourceTag/owner'], 'i-1');
   assert.equal(contextOf('ec2.createFleet', fleet, 'iam:PassRole')['iam:PassedToService'], 'ec2.amazonaws.com');
+});
+
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+test('a stack that is changed is judged by its own tags and by those of the request', () => {
+  const changed = contextOf('cloudFormation.updateStack', { name: 'roles', tags }, 'cloudformation:UpdateStack');
+  assert.deepEqual([changed['aws:ResourceTag/owner'], changed['aws:RequestTag/env']], ['roles', 'prod']);
+  const ended = contextOf('cloudFormation.deleteStack', { name: 'roles' }, 'cloudformation:DeleteStack');
+  assert.deepEqual([ended['aws:ResourceTag/owner'], ended['aws:RequestTag/env']], ['roles', undefined]);
 });
 
 test('spot launches need a spot request as well', () => {

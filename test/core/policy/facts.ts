@@ -16,5 +16,8 @@ export const facts: AccountFacts = {
   keyOfObject: (_, key) => (key === 'plain' ? undefined : 'arn:aws:kms:us-east-1:111122223333:key/1'),
   keyOfBucket: () => 'arn:aws:kms:us-east-1:111122223333:key/default',
   keyOfSecret: (name) => (name.includes('encrypted') ? 'arn:aws:kms:us-east-1:111122223333:key/2' : undefined),
+  roleArn: (name) => `arn:aws:iam::111122223333:role/team/${name}`,
+  stack: (name) =>
+    name === 'new' ? undefined : { arn: 'arn:aws:cloudformation:us-east-1:111122223333:stack/roles/1', tags: { owner: 'roles' } },
   secretArn: (id) => (id === 'login' ? 'arn:aws:secretsmanager:us-east-1:111122223333:secret:login-AbCdEf' : undefined),
 };

@@ -41,18 +41,24 @@ export async function runSeed(seed: number, faults: 'none' | 'rough' = 'rough'):
     if (willSucceed.has(key) && job.status?.phase !== 'Succeeded')
       problems.push(`${key} is ${job.status?.phase}: ${job.status?.failure?.message ?? ''}`);
   }
-  problems.push(...leftovers(simulation));
+  problems.push(...leftovers(simulation), ...outOfStep(simulation));
   const { virtualSeconds } = simulation.result();
   return { digest: simulation.world.trace.digest(), problems, virtualSeconds, steps: simulation.world.steps() };
 }
 
 function perform(simulation: Simulation, action: Action): void {
-  const { server } = simulation.kubernetes;
+  const {
+    account,
+    kubernetes: { server },
+  } = simulation;
   const jobs = kindNamed('ElasticJob');
   if (action.kind === 'deleteRuntime') server.delete(kindNamed('ElasticRuntime'), `${action.namespace}/${action.name}`);
   else if (action.kind === 'deleteNamespace') server.delete(kindNamed('Namespace'), action.namespace);
   else if (action.kind === 'renewCertificate') renewCertificate(simulation, action.namespace);
-  else if (action.kind === 'shutDown') return;
+  else if (action.kind === 'widenAgent') {
+    const agent = account.roles().find(({ arn }) => arn.endsWith(`/${action.namespace}-agent`));
+    if (agent !== undefined) account.putRole({ ...agent, policies: [...agent.policies, extraPolicy] });
+  } else if (action.kind === 'shutDown') return;
   else {
     const key = `${action.namespace}/${action.job}`;
     if (action.kind === 'delete') server.delete(jobs, key);
@@ -72,6 +78,28 @@ function renewCertificate({ account, kubernetes: { server } }: Simulation, names
   const data = Object.fromEntries(Object.entries(renewed).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
   server.patch(kindNamed('Secret'), `${namespace}/${certificateSecret}`, undefined, 'kubectl', (current) => ({ ...current, data }));
   account.setCertificateStatus(old.id, 'REVOKED');
+}
+
+const extraPolicy = {
+  name: 'extra',
+  document: {
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::acme-extra/*' }],
+  },
+} as const;
+
+/** A default worker has what its agent has. */
+function outOfStep({ account, runtimes }: Simulation): readonly string[] {
+  return runtimes().flatMap(({ spec, metadata, status }) => {
+    if (spec.identities.worker !== undefined) return [];
+    const own = account
+      .roles()
+      .find(({ arn }) => arn === status?.identities?.worker?.roleArn)
+      ?.policies.map(({ document }) => JSON.stringify(document));
+    const agent = account.roles().find(({ arn }) => arn === spec.identities.agent.roleArn)?.policies ?? [];
+    const missing = agent.filter(({ document }) => own?.includes(JSON.stringify(document)) !== true).map(({ name }) => name);
+    return missing.length === 0 ? [] : [`worker of ${metadata.namespace}/${metadata.name} lacks ${missing.join(', ')} of the agent`];
+  });
 }
 
 /** A system at rest writes nothing. What was set in motion before the weather calmed (an interruption notice) may still play out. */
@@ -99,6 +127,10 @@ function leftovers(simulation: Simulation): readonly string[] {
     if (ownedByNone(instance.tags)) problems.push(`instance ${instance.instanceId} of a runtime that is gone`);
   for (const template of account.templates())
     if (ownedByNone(template.tags)) problems.push(`launch template ${template.name} of a runtime that is gone`);
+  for (const { name, tags, status } of account.stacks())
+    if (ownedByNone(tags)) problems.push(`stack ${name} (${status}) of a runtime that is gone`);
+  for (const { arn, tags } of account.roles())
+    if (tags?.['elasticruntime.dev/runtime-uid'] !== undefined && ownedByNone(tags)) problems.push(`role ${arn} of a runtime that is gone`);
   for (const kind of ['Namespace', 'ElasticRuntime', 'ElasticJob', 'ElasticNode', 'Secret', 'Pod'] as const) {
     for (const object of kubernetes.server.store.list(kindNamed(kind))) {
       if (object.metadata.deletionTimestamp !== undefined)

@@ -14,6 +14,8 @@ export type Action =
   | { readonly kind: 'deleteNamespace'; readonly namespace: string; readonly atMs: number }
   /** A certificate of the runtime's is replaced, and the old one revoked. */
   | { readonly kind: 'renewCertificate'; readonly namespace: string; readonly atMs: number }
+  /** A policy is attached to the agent role: default roles follow. */
+  | { readonly kind: 'widenAgent'; readonly namespace: string; readonly atMs: number }
   | { readonly kind: 'shutDown'; readonly atMs: number };
 
 export type Scenario = {
@@ -32,6 +34,8 @@ export function scenarioOf(seed: number): Scenario {
   // A stream of its own: the other draws stay what they were.
   const certificates = createRandom(seed, 'scenario/certificates');
 
+  // A stream of its own: what seeds without default roles do stays what it was.
+  const roles = createRandom(seed, 'default roles');
   const spaces = chance(0.4) ? ['finance', 'research'] : ['finance'];
   const manifests: SimulationManifest[] = [];
   const actions: Action[] = [];
@@ -47,8 +51,10 @@ export function scenarioOf(seed: number): Scenario {
         idleTimeout: pick('2m', '10m'),
         min: chance(0.15) ? 1 : 0,
         x509,
+        defaultRoles: roles.next() < 0.3,
       }),
     );
+    if (roles.next() < 0.3) actions.push({ kind: 'widenAgent', namespace, atMs: Math.round(roles.next() * 20 * 60_000) });
     const jobs = Array.from({ length: 1 + Math.floor(random.next() * 4) }, (_, index) => `job-${index}`);
     const doomed = chance(0.2);
     for (const job of jobs) {
@@ -91,6 +97,7 @@ type Base = {
   readonly idleTimeout: string;
   readonly min: number;
   readonly x509: boolean;
+  readonly defaultRoles: boolean;
 };
 
 export const certificateSecret = 'hub-cert';
@@ -101,7 +108,7 @@ export function certificateOf(namespace: string, serial: string): { readonly 'tl
   return { 'tls.crt': simulatedCertificate({ privateKey }, serial), 'tls.key': privateKey };
 }
 
-function base(namespace: string, { spotPercent, workerMax, idleTimeout, min, x509 }: Base): readonly SimulationManifest[] {
+function base(namespace: string, { spotPercent, workerMax, idleTimeout, min, x509, defaultRoles }: Base): readonly SimulationManifest[] {
   const role = (name: string) => ({ roleArn: `arn:aws:iam::111122223333:role/${namespace}-${name}` });
   const kmsKeyArn = 'arn:aws:kms:us-east-1:111122223333:key/0d9f7a10-4f2e-4c53-8f0a-3f7f5c6b1e01';
   const secret = (name: string, stringData: Readonly<Record<string, string>>) => ({
@@ -127,8 +134,7 @@ function base(namespace: string, { spotPercent, workerMax, idleTimeout, min, x50
         identities: {
           agent: { ...role('agent'), ...(x509 && { x509: certificateIdentity(namespace) }) },
           operator: { ...role('operator'), externalIdSecretRef: { name: 'external-id', key: 'externalId' } },
-          master: role('master'),
-          worker: role('worker'),
+          ...(!defaultRoles && { master: role('master'), worker: role('worker') }),
         },
         staging: { uri: 's3://acme-staging/elastic', kmsKeyArn },
         logs: { uri: 's3://acme-logs/elastic', kmsKeyArn },

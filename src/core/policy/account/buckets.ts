@@ -1,10 +1,11 @@
 import { parseS3Uri } from '../../access/locations.ts';
+import { defaultRolePattern } from '../../access/roles.ts';
 import type { PolicyStatement } from '../document.ts';
 import { literal, sidPart } from '../statements.ts';
 import { type OrganizationFolder, organizationFolders } from './folders.ts';
 import type { BucketPlan } from './plan.ts';
 import { rolesOf } from './roles.ts';
-import { accountOfRole, type RuntimeView } from './view.ts';
+import { accountOfRole, isDefault, type RuntimeView } from './view.ts';
 
 /**
  * What the buckets of staging and logs refuse whatever anybody's IAM policies allow: plain HTTP, objects of an organization under another key than its own,
@@ -64,8 +65,11 @@ function confinements(
 ): readonly PolicyStatement[] {
   const organizations = new Map<string, Set<string>>();
   for (const view of views) {
-    for (const [use, { roleArn }] of rolesOf(view)) {
-      if (use === 'node') continue;
+    const named = rolesOf(view).flatMap(([use, { roleArn }]) => (use === 'node' ? [] : [roleArn]));
+    // ArnEquals takes wildcards as ArnLike does: default roles have a uid in their names that nobody knows yet.
+    const { runtime } = view.input;
+    const later = isDefault(view.input) ? (['master', 'worker'] as const).map((role) => defaultRolePattern(runtime, role)) : [];
+    for (const roleArn of [...named, ...later]) {
       organizations.set(roleArn, (organizations.get(roleArn) ?? new Set()).add(view.input.runtime.spec.organization));
     }
   }

@@ -1,0 +1,45 @@
+import { err, ok, type Result } from '../../ports/result.ts';
+import { type Authenticated, authorize } from './authorize.ts';
+import { type Failure, failure } from './failures.ts';
+import { type AccountState, roleNamed } from './state.ts';
+
+type At = { readonly state: AccountState; readonly caller: Authenticated; readonly region: string };
+
+export function listAttachedRolePolicies(
+  { state, caller, region }: At,
+  request: { readonly roleName: string },
+): Result<readonly { readonly name: string; readonly arn: string }[], Failure> {
+  const refused = authorize(state, caller, 'iam.listAttachedRolePolicies', request, region);
+  if (refused !== undefined) return err(refused);
+  const role = roleNamed(state, request.roleName);
+  if (role === undefined) return err(noRole(request.roleName));
+  return ok(role.spec.policies.flatMap(({ name, arn }) => (arn === undefined ? [] : [{ name, arn }])));
+}
+
+export function listRolePolicies(
+  { state, caller, region }: At,
+  request: { readonly roleName: string },
+): Result<readonly string[], Failure> {
+  const refused = authorize(state, caller, 'iam.listRolePolicies', request, region);
+  if (refused !== undefined) return err(refused);
+  const role = roleNamed(state, request.roleName);
+  if (role === undefined) return err(noRole(request.roleName));
+  return ok(role.spec.policies.flatMap(({ name, arn }) => (arn === undefined ? [name] : [])));
+}
+
+export function getRolePolicy(
+  { state, caller, region }: At,
+  request: { readonly roleName: string; readonly policyName: string },
+): Result<{ readonly document: string }, Failure> {
+  const refused = authorize(state, caller, 'iam.getRolePolicy', request, region);
+  if (refused !== undefined) return err(refused);
+  const role = roleNamed(state, request.roleName);
+  if (role === undefined) return err(noRole(request.roleName));
+  const policy = role.spec.policies.find(({ name, arn }) => arn === undefined && name === request.policyName);
+  if (policy !== undefined) return ok({ document: JSON.stringify(policy.document) });
+  return err(failure('NotFound', 'NoSuchEntity', `The role policy with name ${request.policyName} cannot be found.`));
+}
+
+function noRole(name: string): Failure {
+  return failure('NotFound', 'NoSuchEntity', `The role with name ${name} cannot be found.`);
+}
