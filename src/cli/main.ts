@@ -167,10 +167,11 @@ clusterCommand('doctor', 'Whether the cluster is fit for the operator, and the o
   exitCode = await runDoctor(options, clusterIo);
 });
 
-clusterCommand('revoke <runtime>', 'Ends all access that a runtime and its jobs were given before a moment.')
+clusterCommand('revoke [runtime]', 'Ends all access that a runtime and its jobs, or the users of a connection, were given before a moment.')
+  .option('--connection <name>', 'an ElasticConnection, instead of a runtime')
   .option('--before <time>', 'RFC 3339; now where left out')
-  .action(async (runtime: string, options: ClusterOptions & { readonly before?: string }) => {
-    exitCode = await runRevoke({ ...options, runtime }, clusterIo);
+  .action(async (runtime: string | undefined, options: ClusterOptions & { readonly before?: string; readonly connection?: string }) => {
+    exitCode = await runRevoke({ ...options, ...(runtime !== undefined && { runtime }) }, clusterIo);
   });
 
 addIamCommand(program, { ...io, readAccount: createAccountReader }, (code) => {

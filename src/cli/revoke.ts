@@ -2,18 +2,22 @@ import type { ElasticRuntime } from '../api/generated/types.ts';
 import type { Stored } from '../api/kubernetes.ts';
 import { principalsOf } from '../core/access/roles.ts';
 import { longestPodSessionMs, longestSessionMs, type RevocationDeny, revocationDenies } from '../core/policy/revocation.ts';
-import { elasticRuntimes } from '../ports/resources.ts';
+import { elasticConnections, elasticRuntimes } from '../ports/resources.ts';
 import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
 
 export type RevokeArguments = ClusterFlags & {
-  readonly runtime: string;
+  /** One of the two: whose access. */
+  readonly runtime?: string;
+  /** An ElasticConnection. */
+  readonly connection?: string;
   /** RFC 3339; now where left out. */
   readonly before?: string;
   readonly output: 'table' | 'json';
 };
 
 type Revoked = {
-  readonly runtime: string;
+  /** `ElasticRuntime finance/analytics` */
+  readonly of: string;
   readonly before: string;
   /** RFC 3339: when the last session from before has ended by itself, whatever is attached. */
   readonly lastSessionEnds: string;
@@ -22,7 +26,7 @@ type Revoked = {
 };
 
 /**
- * `kubectl-elastic revoke RUNTIME`: sets `accessRevokedBefore`, on which the operator drops its grants and ends the pods from before, and prints the statements
+ * `kubectl-elastic revoke RUNTIME` or `--connection NAME`: sets `accessRevokedBefore`, on which the operator drops its grants and ends the pods from before, and prints the statements
  * that end at once what is out already. Answers the exit code: 0 revoked, 1 the API server refused, 2 wrong usage.
  */
 export async function runRevoke(given: RevokeArguments, io: ClusterIo): Promise<number> {
@@ -31,8 +35,15 @@ export async function runRevoke(given: RevokeArguments, io: ClusterIo): Promise<
     io.stderr(`--before ${JSON.stringify(given.before)} is no moment: write it as 2026-12-01T10:00:00Z`);
     return 2;
   }
+  const { runtime, connection } = given;
+  if ((runtime === undefined) === (connection === undefined)) {
+    io.stderr('name one: a runtime, or an ElasticConnection with --connection');
+    return 2;
+  }
   return withCluster(given, io, async (cluster) => {
-    const revoked = await revoke(cluster, given.runtime, before);
+    const revoked = await (runtime === undefined
+      ? revokeConnection(cluster, connection ?? '', before)
+      : revokeRuntime(cluster, runtime, before));
     if (typeof revoked === 'string') {
       io.stderr(revoked);
       return 1;
@@ -49,21 +60,33 @@ function momentOf(text: string | undefined, now: number): string | undefined {
   return Number.isNaN(at) ? undefined : `${new Date(Math.ceil(at / 1000) * 1000).toISOString().slice(0, 19)}Z`;
 }
 
-async function revoke(cluster: ClusterConnection, name: string, before: string): Promise<Revoked | string> {
+async function revokeRuntime(cluster: ClusterConnection, name: string, before: string): Promise<Revoked | string> {
   const { kubernetes, namespace } = cluster;
   const patched = await kubernetes.mergePatch(elasticRuntimes, { namespace, name }, { spec: { accessRevokedBefore: before } });
   if (!patched.ok) return `ElasticRuntime ${namespace}/${name}: spec.accessRevokedBefore: ${patched.error.kind}: ${patched.error.message}`;
   return described(patched.value, before);
 }
 
+/** A role is ended where it is assumed; static keys have no session: they end where they were made. */
+async function revokeConnection(cluster: ClusterConnection, name: string, before: string): Promise<Revoked | string> {
+  const { kubernetes, namespace } = cluster;
+  const patched = await kubernetes.mergePatch(elasticConnections, { namespace, name }, { spec: { accessRevokedBefore: before } });
+  if (!patched.ok)
+    return `ElasticConnection ${namespace}/${name}: spec.accessRevokedBefore: ${patched.error.kind}: ${patched.error.message}`;
+  const roleArn = patched.value.spec.authentication?.roleArn;
+  const roles = roleArn === undefined ? [] : [{ identity: `connectionRole:${name}`, roleArn }];
+  return {
+    of: `ElasticConnection ${namespace}/${name}`,
+    ...ends(before),
+    deny: revocationDenies({ before, runtimeUid: patched.value.metadata.uid, roles, agentProof: 'webIdentity' }),
+  };
+}
+
 function described(runtime: Stored<ElasticRuntime>, before: string): Revoked {
   const { roles, agentProof } = principalsOf(runtime);
-  const end = (lifeMs: number): string => `${new Date(Date.parse(before) + lifeMs).toISOString().slice(0, 19)}Z`;
   return {
-    runtime: `${runtime.metadata.namespace}/${runtime.metadata.name}`,
-    before,
-    lastSessionEnds: end(longestSessionMs),
-    lastPodSessionEnds: end(longestPodSessionMs),
+    of: `ElasticRuntime ${runtime.metadata.namespace}/${runtime.metadata.name}`,
+    ...ends(before),
     deny: revocationDenies({
       before,
       runtimeUid: runtime.metadata.uid,
@@ -73,12 +96,19 @@ function described(runtime: Stored<ElasticRuntime>, before: string): Revoked {
   };
 }
 
-function textOf({ runtime, before, lastSessionEnds, lastPodSessionEnds, deny }: Revoked): string {
+function ends(before: string): Pick<Revoked, 'before' | 'lastSessionEnds' | 'lastPodSessionEnds'> {
+  const end = (lifeMs: number): string => `${new Date(Date.parse(before) + lifeMs).toISOString().slice(0, 19)}Z`;
+  return { before, lastSessionEnds: end(longestSessionMs), lastPodSessionEnds: end(longestPodSessionMs) };
+}
+
+function textOf({ of, before, lastSessionEnds, lastPodSessionEnds, deny }: Revoked): string {
   return [
-    `ElasticRuntime ${runtime}: access from before ${before} is revoked.`,
+    `${of}: access from before ${before} is revoked.`,
     'The operator drops its grants and ends the pods from before; their attempts begin anew with sessions from after.',
     `Sessions that are out already end by themselves by ${lastSessionEnds}; a pod's own by ${lastPodSessionEnds} at the latest, where its role allows 12 h.`,
-    'To end them at once, attach to each role (the operator does so by itself where its role may; condition AccessRevoked of the runtime says):',
+    deny.length === 0
+      ? 'It has no role, so there is no session to end: delete or rotate its keys where they were made.'
+      : 'To end them at once, attach to each role:',
     ...deny.map(
       ({ identity, roleArn, policyName, document }) =>
         `\n# ${identity}\naws iam put-role-policy --role-name ${roleArn.split('/').at(-1)} --policy-name ${policyName} --policy-document '${JSON.stringify(document)}'`,

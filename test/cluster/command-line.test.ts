@@ -129,6 +129,23 @@ void test('revoke sets the moment and prints what ends the sessions that are out
     (await cli(['revoke', 'analytics', '-n', 'finance', '--before', at])).stdout,
     /aws iam put-role-policy --role-name acme-worker/,
   );
+  const connection = {
+    apiVersion: 'elasticruntime.dev/v1alpha1',
+    kind: 'ElasticConnection',
+    metadata: { name: 'lake', namespace: 'finance' },
+  };
+  const spec = {
+    connector: 'AmazonS3',
+    location: 's3://acme-lake/raw/',
+    authentication: { roleArn: 'arn:aws:iam::111122223333:role/reader' },
+  };
+  const made = await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify({ ...connection, spec }) });
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(
+    (await cli(['revoke', '--connection', 'lake', '-n', 'finance', '--before', at])).stdout,
+    /--role-name reader --policy-name elastic-revoked-/,
+  );
+  assert.equal((await cli(['revoke', '-n', 'finance'])).code, 2);
   const [missing, wrong, refused] = [
     await cli(['revoke', 'none', '-n', 'finance']),
     await cli(['revoke', 'analytics', '-n', 'finance', '--before', 'yesterday']),

@@ -15,7 +15,7 @@ export const longestPodSessionMs = 43_200_000;
 
 /**
  * What ends sessions that were issued before a moment, as IAM's own "Revoke active sessions" does it
- * (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html). Agent, operator and connection roles may serve others too: theirs is
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html). Agent and operator roles may serve other runtimes too: theirs is
  * narrowed to sessions named after this runtime (aws:userid is `<role id>:<session name>`, and session names begin with the runtime's uid). A pod names its
  * session as it likes, and the IoT credentials provider names it after the certificate: there every session from before ends.
  */
