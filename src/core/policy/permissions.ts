@@ -160,8 +160,11 @@ const actor: ConditionBlock = { StringEquals: { [`aws:PrincipalTag/${tagKeys.act
  * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html).
  */
 function onlyOurTagKeys({ input }: DocumentContext): ConditionBlock {
-  const { actor: sessionTag, ...resourceTags } = tagKeys;
-  const keys = [...Object.values(resourceTags), 'Name', ...Object.keys(input.runtime.spec.tags ?? {})].filter((key) => key !== sessionTag);
+  const { actor, job, ...resourceTags } = tagKeys;
+  const ofSessions: readonly string[] = [actor, job];
+  const keys = [...Object.values(resourceTags), 'Name', ...Object.keys(input.runtime.spec.tags ?? {})].filter(
+    (key) => !ofSessions.includes(key),
+  );
   return { 'ForAllValues:StringEquals': { 'aws:TagKeys': [...new Set(keys)].sort() }, Null: { 'aws:TagKeys': 'false' } };
 }
 
