@@ -174,7 +174,19 @@ type Thrown = {
   /** Set on what AWS answered, absent from what the SDK could not read. */
   readonly $fault?: string;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
+  /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html: on redirects and refusals. Of the answer nothing else is read. */
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 };
+
+/** Of a bucket in another region: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+const redirected: ReadonlySet<string> = new Set([
+  'PermanentRedirect',
+  'TemporaryRedirect',
+  'AuthorizationHeaderMalformed',
+  '301',
+  '307',
+  '400',
+]);
 
 /**
  * AWS's own code, message and request id. A message keeps its first line only, since SignatureDoesNotMatch goes on with the canonical request, session token
@@ -186,7 +198,8 @@ export function toAwsError(thrown: unknown, secrets: readonly string[] = []): Aw
   const status = error.$metadata?.httpStatusCode;
   const requestId = error.$metadata?.requestId;
   const found = status !== undefined && error.$fault === undefined ? unreadable(status) : answered(error, status, secrets);
-  return { ...found, ...(requestId && { requestId }) };
+  const bucketRegion = redirected.has(found.code) ? error.$response?.headers?.['x-amz-bucket-region'] : undefined;
+  return { ...found, ...(requestId && { requestId }), ...(bucketRegion !== undefined && { bucketRegion }) };
 }
 
 function answered(error: Thrown, status: number | undefined, secrets: readonly string[]): AwsError {

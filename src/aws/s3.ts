@@ -41,7 +41,7 @@ export function createS3(parts: { readonly client: S3Client; readonly send: Send
     },
 
     async getObject(caller, request) {
-      const input = location(request);
+      const input = { ...location(request), ...(request.firstByteOnly === true && { Range: 'bytes=0-0' }) };
       // The body is read under the call's timeout; that it breaks off is a value, since AWS has answered and the record says so.
       const answer = await send({ ...call(caller, 's3.getObject', request), timeoutMs: BODY_TIMEOUT_MS }, async (abortSignal) => {
         const { Body, ContentLength, ETag, $metadata } = await client.send(new GetObjectCommand(input), { abortSignal });

@@ -18,6 +18,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { ResolvedRuntimes } from './classes/resolved-runtimes.ts';
 import type { GrantKeeper } from './identity/grants.ts';
+import type { Verifications } from './identity/verifications.ts';
 import type { CapacityMemory } from './node/capacity-memory.ts';
 import type { Explanations } from './node/explanations.ts';
 import type { LaunchFailures } from './node/launch-failures.ts';
@@ -74,6 +75,7 @@ export type OperatorContext = {
   /** What holds for a runtime of `stores.runtimes`: class, limits, violations. */
   readonly classes: Pick<ResolvedRuntimes, 'resolution' | 'standing'>;
   readonly grants: GrantKeeper;
+  readonly verifications: Verifications;
   readonly events: EventRecorder;
   readonly audit: AuditLog;
   readonly capacity: CapacityMemory;

@@ -45,9 +45,9 @@ export function draftStatus<S extends StatusLike>(current: S | undefined, genera
   };
 }
 
-/** Conditions hold at most 32,768 characters; the first thousand say it. */
+/** Conditions hold at most 32,768 characters; four thousand say it, a missing policy statement included. */
 function clip(message: string): string {
-  return message.length <= 1024 ? message : `${message.slice(0, 1023)}…`;
+  return message.length <= 4096 ? message : `${message.slice(0, 4095)}…`;
 }
 
 /**

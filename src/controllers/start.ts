@@ -16,6 +16,7 @@ import { type OperatorContext, type OperatorSettings, runtimeKey } from './conte
 import { createDisruptor } from './disruption/controller.ts';
 import { createGarbageCollector } from './garbage/controller.ts';
 import { createGrantKeeper } from './identity/grants.ts';
+import { createVerifications } from './identity/verifications.ts';
 import { createJobReconciler } from './job/controller.ts';
 import { createCapacityMemory } from './node/capacity-memory.ts';
 import { createNodeReconciler } from './node/controller.ts';
@@ -76,6 +77,7 @@ export function createOperator(parts: OperatorParts): Operator {
       telemetry,
       clusterName: settings.clusterName,
     }),
+    verifications: createVerifications(clock),
     events: createEventRecorder({
       port: kubernetes,
       clock,

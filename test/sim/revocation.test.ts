@@ -117,11 +117,17 @@ void test('a revoked ElasticConnection ends the pods of the jobs that use it, an
 });
 
 void test('the grants of a job go with the job', async () => {
-  const simulation = start([...runtime({}), job('etl', { duration: '2m' }, { connections: [lake], cleanupAfterSeconds: 60 })]);
+  const simulation = start([
+    ...runtime({}),
+    etl,
+    job('etl', { duration: '2m' }, { connections: [lake], dependencies, cleanupAfterSeconds: 60 }),
+  ]);
   await until(simulation, 'running', () => find(simulation, 'etl').status?.phase === 'Running');
   const before = simulation.operator.current().operator.context.grants.held();
   await until(simulation, 'done', () => find(simulation, 'etl').status?.phase === 'Succeeded');
   assert.ok(simulation.operator.current().operator.context.grants.held() < before);
 });
 
+const etl = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'etl', namespace: 'finance' }, data: { 'etl.py': '' } };
+const dependencies = [{ path: 'etl.py', configMapKeyRef: { name: 'etl', key: 'etl.py' } }];
 const lake = { name: 'lake', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-lake/raw/' };

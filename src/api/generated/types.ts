@@ -466,6 +466,12 @@ export type ElasticRuntimeStatus = {
    */
   readonly launchTemplates?: readonly LaunchTemplateStatus[];
   /**
+   * What failed to be verified, as whom, and what to add to which policy.
+   */
+  readonly preflight?: {
+    readonly [k: string]: unknown;
+  };
+  /**
    * The controllers' own notes; no contract.
    */
   readonly internal?: {

@@ -1,3 +1,4 @@
+import { type Remedy, remedyText } from '../../core/preflight/missing.ts';
 import type { AwsError } from '../../ports/aws/index.ts';
 import type { KubernetesError } from '../../ports/kubernetes.ts';
 
@@ -15,6 +16,10 @@ export type AccessFailure = {
   readonly requestId?: string;
   /** Worth another try without a change by anybody: throttling, 5xx, no answer. */
   readonly transient: boolean;
+  /** Where S3 says that the bucket is. */
+  readonly bucketRegion?: string;
+  /** What to add to which policy, or to change. */
+  readonly remedy?: Remedy;
 };
 
 const transientKinds: ReadonlySet<AwsError['kind']> = new Set(['Throttled', 'Unavailable', 'Network', 'Expired']);
@@ -28,6 +33,7 @@ export function awsFailure(
     code: error.code,
     message: error.message,
     ...(error.requestId !== undefined && { requestId: error.requestId }),
+    ...(error.bucketRegion !== undefined && { bucketRegion: error.bucketRegion }),
     transient: transientKinds.has(error.kind),
   };
 }
@@ -47,9 +53,25 @@ export function kubernetesFailure(
   return { ...at, code: error.kind, message: error.message, transient: transientKubernetes.has(error.kind) };
 }
 
-/** One sentence: which call failed, as whom, through which chain, with AWS's own words and request id. */
+/** One sentence: which call failed, as whom, through which chain, with AWS's own words and request id; then what to do. */
 export function describeFailure(failure: AccessFailure): string {
   const chain = failure.chain.length === 0 ? '' : ` (chain ${failure.chain.join(' -> ')})`;
   const request = failure.requestId === undefined ? '' : ` [request ${failure.requestId}]`;
-  return `${failure.action} on ${failure.resource} failed as ${failure.identity}${chain}: ${failure.code}: ${failure.message}${request}`;
+  const remedy = failure.remedy === undefined ? '' : `. ${remedyText(failure.remedy)}`;
+  return `${failure.action} on ${failure.resource} failed as ${failure.identity}${chain}: ${failure.code}: ${failure.message}${request}${remedy}`;
+}
+
+/** What status holds of it: for programs, and for `kubectl-elastic why`. */
+export function reportFailure(failure: AccessFailure): Readonly<Record<string, unknown>> {
+  const { identity, chain, action, resource, code, message, requestId, remedy } = failure;
+  return {
+    identity,
+    chain,
+    action,
+    resource,
+    code,
+    message,
+    ...(requestId !== undefined && { requestId }),
+    ...(remedy !== undefined && { remedy: remedy.text, add: remedy.add }),
+  };
 }

@@ -1,68 +1,93 @@
-import type { S3Folder } from '../../core/access/locations.ts';
+import { type ObjectProbe, type ProbeAction, probeName } from '../../core/preflight/probes.ts';
 import type { AwsPort, AwsResult, Caller } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
-import type { OperatorContext } from '../context.ts';
 import { type AccessFailure, awsFailure } from './failure.ts';
-import type { GrantRequest } from './grants.ts';
 
-export type ProbeTarget = {
-  readonly folder: S3Folder;
-  readonly kmsKeyArn?: string | undefined;
-  readonly expectedBucketOwner?: string | undefined;
-  /** Of the probe object. The same one each time, so that a probe that could not be deleted is overwritten by the next. */
-  readonly name: string;
-  /** A real object to write instead: for an identity that may write but not delete. */
-  readonly object?: { readonly name: string; readonly text: string };
-  readonly actions: readonly ('write' | 'read' | 'list' | 'delete')[];
-};
+/** So many keys are looked at for one that is neither empty nor a probe. */
+const listedKeys = 20;
 
-/** Proves, with real calls, that an identity can do what the plan says at a location. */
-export async function probe(
-  context: Pick<OperatorContext, 'aws' | 'grants'>,
-  request: GrantRequest,
-  target: ProbeTarget,
+/** Codes that come after S3 has found the caller allowed: the object is archived, empty, or gone since it was listed. */
+const allowedAll: ReadonlySet<string> = new Set(['InvalidObjectState', 'InvalidRange', 'NoSuchKey', 'NotFound']);
+
+type Step = { readonly action: string; readonly resource: string; readonly run: () => Promise<AwsResult<unknown>> };
+
+/**
+ * Proves, with real calls, that an identity can do what the plan says at a location. Stops at the first call that fails, but what may have been written
+ * is deleted all the same: also where the answer to the write was lost.
+ */
+export async function probeObjects(
+  aws: AwsPort,
+  caller: Caller,
+  probe: ObjectProbe,
+  own: { readonly runtimeUid: string; readonly discriminator: string },
 ): Promise<Result<void, AccessFailure>> {
-  const caller = await context.grants.obtain(request);
-  if (!caller.ok) return caller;
-  const outcome = await probeWith(context.aws(request.runtime.spec.region), caller.value, target);
-  if (!outcome.ok && (outcome.error.code.includes('AccessDenied') || outcome.error.code.includes('Expired')))
-    context.grants.drop(caller.value.grant);
-  return outcome;
+  const { bucket, key: folder } = probe.folder;
+  const prefix = folder === '' ? '' : `${folder}/`;
+  const key = `${prefix}${probe.object?.name ?? probeName(own.runtimeUid, own.discriminator)}`;
+  const text = probe.object?.text ?? 'probe\n';
+  const owner = probe.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: probe.expectedBucketOwner };
+  const kms = probe.kmsKeyArn === undefined ? {} : { kmsKeyArn: probe.kmsKeyArn };
+  const arnOf = (object: string): string => `arn:aws:s3:::${bucket}/${object}`;
+  let found: string | undefined;
+  let written = false;
+
+  async function list(): Promise<AwsResult<unknown>> {
+    const page = await aws.s3.listObjects(caller, { bucket, prefix, maxKeys: listedKeys, ...owner });
+    if (page.ok) found = page.value.keys.find(({ key: one, size }) => size > 0 && !one.includes('/.elastic-probe-'))?.key;
+    return page;
+  }
+
+  async function read(): Promise<AwsResult<unknown>> {
+    const object = found ?? (written ? key : undefined);
+    if (object === undefined) return ok(undefined);
+    const answer = await aws.s3.getObject(caller, { bucket, key: object, maxBytes: 1, firstByteOnly: true, ...owner });
+    if (answer.ok || object === key || !allowedAll.has(answer.error.code)) return answer;
+    return ok(undefined);
+  }
+
+  const steps: Readonly<Record<ProbeAction, () => Step>> = {
+    list: () => ({ action: 's3:ListBucket', resource: `arn:aws:s3:::${bucket}`, run: list }),
+    read: () => ({ action: 's3:GetObject', resource: arnOf(found ?? key), run: read }),
+    write: () => ({
+      action: 's3:PutObject',
+      resource: arnOf(key),
+      run: () => {
+        written = true;
+        return aws.s3.putObject(caller, { bucket, key, body: new TextEncoder().encode(text), contentType: 'text/plain', ...kms, ...owner });
+      },
+    }),
+    delete: () => ({ action: 's3:DeleteObject', resource: arnOf(key), run: () => aws.s3.deleteObject(caller, { bucket, key, ...owner }) }),
+  };
+
+  async function take(name: ProbeAction): Promise<Result<void, AccessFailure>> {
+    const { action, resource, run } = steps[name]();
+    const answer = await run();
+    if (answer.ok) return ok(undefined);
+    const failure = awsFailure({ identity: caller.grant.identity, chain: caller.grant.chain, action, resource }, answer.error);
+    // Our own object is gone before it was read: somebody else probes the same place and cleans up. Another try finds it.
+    return err(name === 'read' && answer.error.code === 'NoSuchKey' ? { ...failure, transient: true } : failure);
+  }
+
+  let outcome: Result<void, AccessFailure> = ok(undefined);
+  for (const name of probe.actions) {
+    if (name === 'delete') continue;
+    outcome = await take(name);
+    if (!outcome.ok) break;
+  }
+  if (!probe.actions.includes('delete') || !written) return outcome;
+  const deleted = await take('delete');
+  return outcome.ok ? deleted : outcome;
 }
 
-/** Stops at the first call that fails. */
-export async function probeWith(aws: AwsPort, caller: Caller, target: ProbeTarget): Promise<Result<void, AccessFailure>> {
-  const { bucket } = target.folder;
-  const prefix = target.folder.key === '' ? '' : `${target.folder.key}/`;
-  const key = `${prefix}${target.object?.name ?? `.elastic-${target.name}`}`;
-  const text = target.object?.text ?? 'probe\n';
-  const owner = target.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: target.expectedBucketOwner };
-  const kms = target.kmsKeyArn === undefined ? {} : { kmsKeyArn: target.kmsKeyArn };
-  const object = `arn:aws:s3:::${bucket}/${key}`;
-  const calls: Readonly<
-    Record<
-      ProbeTarget['actions'][number],
-      { readonly action: string; readonly resource: string; readonly run: () => Promise<AwsResult<unknown>> }
-    >
-  > = {
-    write: {
-      action: 's3:PutObject',
-      resource: object,
-      run: () =>
-        aws.s3.putObject(caller, { bucket, key, body: new TextEncoder().encode(text), contentType: 'text/plain', ...kms, ...owner }),
-    },
-    read: { action: 's3:GetObject', resource: object, run: () => aws.s3.getObject(caller, { bucket, key, maxBytes: 1024, ...owner }) },
-    list: {
-      action: 's3:ListBucket',
-      resource: `arn:aws:s3:::${bucket}`,
-      run: () => aws.s3.listObjects(caller, { bucket, prefix, maxKeys: 1, ...owner }),
-    },
-    delete: { action: 's3:DeleteObject', resource: object, run: () => aws.s3.deleteObject(caller, { bucket, key, ...owner }) },
-  };
-  for (const name of target.actions) {
-    const { action, resource, run } = calls[name];
-    const answer = await run();
-    if (!answer.ok) return err(awsFailure({ identity: caller.grant.identity, chain: caller.grant.chain, action, resource }, answer.error));
-  }
-  return ok(undefined);
+/** Takes away what a probe that never came to its end may have left. */
+export async function clearProbe(
+  aws: AwsPort,
+  caller: Caller,
+  probe: ObjectProbe,
+  own: { readonly runtimeUid: string; readonly discriminator: string },
+): Promise<AwsResult<void>> {
+  const { bucket, key: folder } = probe.folder;
+  const key = `${folder === '' ? '' : `${folder}/`}${probeName(own.runtimeUid, own.discriminator)}`;
+  const owner = probe.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: probe.expectedBucketOwner };
+  return aws.s3.deleteObject(caller, { bucket, key, ...owner });
 }

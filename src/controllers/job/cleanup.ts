@@ -8,6 +8,7 @@ import { elasticJobs, services } from '../../ports/resources.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { deleteChild } from './children.ts';
 import { ownJobs } from './own.ts';
+import { clearJobProbes } from './preflight.ts';
 import { clearStaged } from './stage.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
@@ -44,6 +45,8 @@ function ttlLeft(view: JobView, ended: number, now: number): number | undefined 
 export async function cleanUp(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const problem = await deleteChildren(tools, view.job);
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
+  const probes = await clearJobProbes(tools, view);
+  if (!('go' in probes)) return probes;
   if (notesOf(view).staged === undefined && notesOf(view).verified === undefined) return go;
   const cleared = await clearStaged(tools, view);
   tools.context.grants.dropJob(view.job.metadata.uid);

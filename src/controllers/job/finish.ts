@@ -94,19 +94,18 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
       workers: `${formatS3Uri(logPrefix(folder, attempt, 'worker'))}/`,
     },
   });
-  const records = context.audit.ofJob(
-    `${job.metadata.namespace}/${runtime.metadata.name}`,
-    `${job.metadata.namespace}/${job.metadata.name}`,
-  );
+  // Asked for at each document: the record of accesses tells of the agent's log, too.
+  const records = () =>
+    context.audit.ofJob(`${job.metadata.namespace}/${runtime.metadata.name}`, `${job.metadata.namespace}/${job.metadata.name}`);
   const documents = [
     {
       location: { bucket: agentFolder.bucket, key: `${agentFolder.key}/agent.log` },
-      text: agentLog(tools, view, ending, records),
+      text: () => agentLog(tools, view, ending, records()),
       type: 'text/plain',
     },
     {
       location: accessRecordKey(folder),
-      text: `${JSON.stringify({ job: job.metadata.name, uid: job.metadata.uid, accesses: records }, null, 1)}\n`,
+      text: () => `${JSON.stringify({ job: job.metadata.name, uid: job.metadata.uid, accesses: records() }, null, 1)}\n`,
       type: 'application/json',
     },
   ];
@@ -116,7 +115,7 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
     const stored = await actAs(context, request, at, (aws, caller) =>
       aws.s3.putObject(caller, {
         ...location,
-        body: new TextEncoder().encode(text),
+        body: new TextEncoder().encode(text()),
         contentType: type,
         kmsKeyArn: runtime.spec.logs.kmsKeyArn,
       }),

@@ -38,6 +38,8 @@ export type Ending = {
 /** `internal` of a job's status. */
 export type JobNotes = {
   readonly verified?: string;
+  /** Probe objects may lie at the locations of the plan: written down before the first is made. */
+  readonly probing?: boolean;
   readonly staged?: string;
   readonly ending?: Ending;
   /** Attempts that failed by themselves. */

@@ -15,7 +15,7 @@ import { elasticRuntimes } from '../../ports/resources.ts';
 import type { Standing } from '../classes/resolved-runtimes.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
-import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, reportFailure } from '../identity/failure.ts';
 import { ensureAccounts } from './accounts.ts';
 import { idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
@@ -169,10 +169,12 @@ async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draf
   }
   const outcome = await verifyAccess(tools, runtime);
   if (!outcome.ok) {
-    const [first] = outcome.error;
+    const first = outcome.error.find(({ transient }) => !transient) ?? outcome.error[0];
+    draft.set({ preflight: { failed: outcome.error.map(reportFailure) } });
     return first === undefined ? go : denied(draft, 'AccessVerified', 'AccessDenied', first, outcome.error);
   }
   draft.condition('AccessVerified', true, 'Verified', verified);
+  draft.unset('preflight');
   note(draft, { verified: digest });
   tools.context.events.record(elasticRuntimes, runtime, 'Normal', 'AccessVerified', 'agent, operator, master and worker verified');
   return go;

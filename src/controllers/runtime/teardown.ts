@@ -21,6 +21,7 @@ import { lookAtStack } from './role-stack.ts';
 import { deleteRoleStack } from './role-stack-removal.ts';
 import { releaseSecrets } from './secrets.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
+import { clearRuntimeProbes } from './verify.ts';
 
 /**
  * The end of a runtime, in an order in which each step still has what it needs: jobs end, nodes go, AWS is swept by tags, the agent's account
@@ -104,6 +105,8 @@ async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
   if (!templates.ok) return blocked(templates.error);
   const info = await deleteClusterInfo(tools, runtime);
   if (!info.ok) return blocked(info.error);
+  const probe = await clearRuntimeProbes(tools, runtime);
+  if (probe !== undefined) return blocked(probe);
   // Last: until here the master role was needed.
   const roles = notesOf(runtime).roleStack === undefined ? go : await deleteRoleStack(tools, runtime);
   if (!('go' in roles)) return roles;

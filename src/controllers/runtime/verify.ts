@@ -2,10 +2,13 @@ import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { type ObjectOwner, runtimePrefix, type S3Folder } from '../../core/access/locations.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
+import { type Probe, runtimeProbes } from '../../core/preflight/probes.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
-import { probe } from '../identity/probe.ts';
+import { clearProbes, keyed, proveAll } from '../identity/prove.ts';
+import { accessDigest } from './identities.ts';
+import { notesOf } from './notes.ts';
 import type { RuntimeTools } from './tools.ts';
 
 export function ownerOf(runtime: Stored<ElasticRuntime>): ObjectOwner {
@@ -25,37 +28,29 @@ export function folderOf(runtime: Stored<ElasticRuntime>, location: 'staging' | 
  */
 export async function verifyAccess(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, readonly AccessFailure[]>> {
   const { context } = tools;
-  const checks: Promise<Result<unknown, AccessFailure>>[] = [context.grants.obtain({ runtime, identity: 'master', resource: 'nodes' })];
-  if (hasDefaultRoles(runtime)) {
-    checks.push(context.grants.obtain({ runtime, identity: 'worker', resource: 'volumes' }));
-    return firstFailures((await Promise.all(checks)).map(soonKnown));
-  }
-  for (const location of ['staging', 'logs'] as const) {
-    const folder = folderOf(runtime, location);
-    checks.push(
-      probe(
-        context,
-        { runtime, identity: 'worker', resource: location === 'logs' ? 'log' : 'staging' },
-        {
-          folder,
-          kmsKeyArn: runtime.spec[location].kmsKeyArn,
-          name: `probe-${runtime.metadata.uid}`,
-          actions: ['write', 'read', 'list', 'delete'],
-        },
-      ),
-    );
-  }
-  return firstFailures(await Promise.all(checks));
+  const of = { runtime, connections: [] };
+  const failures = await proveAll(context, of, await keyed(context, of, probesOf(runtime)));
+  const all = hasDefaultRoles(runtime) ? failures.map(soonKnown) : failures;
+  return all.length === 0 ? ok(undefined) : err(all);
 }
 
 /** A role that was just made is not known to STS at once: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
-function soonKnown<T>(outcome: Result<T, AccessFailure>): Result<T, AccessFailure> {
-  return outcome.ok || outcome.error.action !== 'sts:AssumeRole' ? outcome : err({ ...outcome.error, transient: true });
+function soonKnown(failure: AccessFailure): AccessFailure {
+  return failure.action === 'sts:AssumeRole' ? { ...failure, transient: true } : failure;
 }
 
-function firstFailures(outcomes: readonly Result<unknown, AccessFailure>[]): Result<void, readonly AccessFailure[]> {
-  const failures = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
-  return failures.length === 0 ? ok(undefined) : err(failures);
+function probesOf(runtime: Stored<ElasticRuntime>): readonly Probe[] {
+  const master: Probe = { kind: 'identity', identity: 'master', resource: 'nodes' };
+  return hasDefaultRoles(runtime)
+    ? [master, { kind: 'identity', identity: 'worker', resource: 'volumes' }]
+    : [master, ...runtimeProbes(runtime)];
+}
+
+/** Of a verification that never came to its end. */
+export async function clearRuntimeProbes(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<AccessFailure | undefined> {
+  if (notesOf(runtime).verified === accessDigest(runtime)) return undefined;
+  const of = { runtime, connections: [] };
+  return clearProbes(tools.context, of, await keyed(tools.context, of, probesOf(runtime)));
 }
 
 /** EC2 takes 16 KiB of user data; the rest of it needs some too. */

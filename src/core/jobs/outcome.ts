@@ -39,7 +39,7 @@ function masterSucceeded({ master, pods }: AttemptView): AttemptOutcome | undefi
 function masterEnded({ master, pods, nodeExists }: AttemptView): AttemptOutcome | undefined {
   const own = podsOf(pods, 'master');
   const pod = own.find((one) => hasFailed(one) || (isDisrupted(one) && mainExitCode(one) !== undefined));
-  if (pod === undefined && !finished(master, 'Failed')) return undefined;
+  if (pod === undefined && (!finished(master, 'Failed') || stale(own))) return undefined;
   if (pod === undefined) return { kind: 'Lost', reason: 'MasterLost', message: 'the master pod is gone without an exit code' };
   return failureOf(pod, 'master', nodeExists);
 }
@@ -47,9 +47,11 @@ function masterEnded({ master, pods, nodeExists }: AttemptView): AttemptOutcome 
 /** A worker that fails by itself ends the attempt; what infrastructure takes away, the worker Job brings back (its pod failure policy). */
 function workerEnded({ worker, pods, nodeExists }: AttemptView): AttemptOutcome | undefined {
   if (!finished(worker, 'Failed')) return undefined;
-  const failed = podsOf(pods, 'worker').filter(hasFailed);
+  const workers = podsOf(pods, 'worker');
+  const failed = workers.filter(hasFailed);
   const own = failed.find((pod) => infrastructureReason(pod, nodeExists) === undefined);
   if (own !== undefined) return failureOf(own, 'worker', nodeExists);
+  if (stale(workers)) return undefined;
   return { kind: 'Lost', reason: 'WorkersLost', message: 'the worker Job failed without a worker that failed by itself' };
 }
 
@@ -100,6 +102,14 @@ export function podsOf(pods: readonly Pod[], role: 'master' | 'worker'): readonl
 
 function finished(job: Job | undefined, type: 'Complete' | 'Failed'): boolean {
   return job?.status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false;
+}
+
+/**
+ * A Job is Failed once all of its pods are terminal (https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions): a pod
+ * of it that is not yet shows that the pods are seen later than the Job, and how it ended is still to come.
+ */
+function stale(pods: readonly Pod[]): boolean {
+  return pods.some((pod) => pod.status?.phase !== 'Failed' && pod.status?.phase !== 'Succeeded');
 }
 
 function isDisrupted(pod: Pod): boolean {

@@ -29,6 +29,8 @@ export type AwsError = {
   readonly code: string;
   readonly message: string;
   readonly requestId?: string;
+  /** Region of the bucket, where S3 names it: it is not the one that was asked (x-amz-bucket-region). */
+  readonly bucketRegion?: string;
 };
 
 export type AwsResult<T> = Result<T, AwsError>;

@@ -14,10 +14,10 @@ export type S3Port = {
       readonly ifNoneMatch?: boolean;
     },
   ): Promise<AwsResult<{ readonly eTag: string }>>;
-  /** At most `maxBytes`: a larger object answers Invalid, before its body is read. */
+  /** At most `maxBytes`: a larger object answers Invalid, before its body is read. `firstByteOnly`: that is all that is asked for. */
   getObject(
     caller: Caller,
-    request: ObjectLocation & { readonly maxBytes: number },
+    request: ObjectLocation & { readonly maxBytes: number; readonly firstByteOnly?: boolean },
   ): Promise<AwsResult<{ readonly body: Uint8Array; readonly eTag: string }>>;
   headObject(
     caller: Caller,

@@ -46,13 +46,16 @@ export function putObject(
 
 export function getObject(
   at: At,
-  request: ObjectLocation & { readonly maxBytes: number },
+  request: ObjectLocation & { readonly maxBytes: number; readonly firstByteOnly?: boolean },
 ): Result<{ readonly body: Uint8Array; readonly eTag: string }, Failure> {
   const found = readable(at, 's3.getObject', request);
   if (!found.ok) return found;
   const { body, eTag, kmsKeyArn } = found.value.object;
   const unusable = kmsKeyArn === undefined ? undefined : unusableKey(at.state, kmsKeyArn, found.value.bucket);
-  return unusable === undefined ? ok({ body: body.slice(), eTag }) : err(unusable);
+  if (unusable !== undefined) return err(unusable);
+  if (request.firstByteOnly === true && body.byteLength === 0)
+    return err(failure('Invalid', 'InvalidRange', 'The requested range is not satisfiable'));
+  return ok({ body: request.firstByteOnly === true ? body.slice(0, 1) : body.slice(), eTag });
 }
 
 /** A HEAD has no body, so its errors have no code but the status: 403 or 404 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). */
@@ -146,7 +149,7 @@ function openBucket(
   if (bucket.spec.region !== region) {
     const message =
       'The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.';
-    return err(failure('Other', 'PermanentRedirect', message));
+    return err({ ...failure('Other', 'PermanentRedirect', message), bucketRegion: bucket.spec.region });
   }
   return ok(bucket);
 }

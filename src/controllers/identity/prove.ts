@@ -1,0 +1,231 @@
+/** Carries probes out: one grant and one session policy per probe, answers kept for equal probes, refusals with what to add to which policy. */
+import { createHash } from 'node:crypto';
+import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { agentNamespace } from '../../api/labels.ts';
+import type { Connection } from '../../core/access/connections.ts';
+import type { AccessPlan } from '../../core/access/plan.ts';
+import { connectionOf } from '../../core/access/routes.ts';
+import { agentServiceAccountName } from '../../core/jobs/names.ts';
+import { remedyFor } from '../../core/preflight/missing.ts';
+import { type ObjectProbe, type Probe, probePolicy } from '../../core/preflight/probes.ts';
+import type { AwsPort, Caller } from '../../ports/aws/index.ts';
+import { secretsWithoutData, serviceAccounts } from '../../ports/resources.ts';
+import { err, type Result } from '../../ports/result.ts';
+import type { OperatorContext } from '../context.ts';
+import { generatedDocuments } from './documents.ts';
+import type { AccessFailure } from './failure.ts';
+import type { GrantRequest } from './grants.ts';
+import { inParallel } from './parallel.ts';
+import { clearProbe, probeObjects } from './probe.ts';
+
+type Context = Pick<OperatorContext, 'aws' | 'grants' | 'kubernetes' | 'verifications' | 'settings'>;
+
+/** For whom it is proved. */
+export type ProofOf = {
+  readonly runtime: Stored<ElasticRuntime>;
+  readonly job?: Stored<ElasticJob>;
+  /** The job's, with everything that was open decided. */
+  readonly connections: readonly Connection[];
+  /** What audit records say the calls belong to. */
+  readonly plan?: AccessPlan;
+  /** Runs calls with a connection's static keys. */
+  readonly withKeys?: <T>(
+    connection: Connection,
+    resource: string,
+    run: (aws: AwsPort, caller: Caller) => Promise<Result<T, AccessFailure>>,
+  ) => Promise<Result<T, AccessFailure>>;
+  /** Whether the secret of an indirect connection can be read. */
+  readonly openSecret?: (connection: Connection) => Promise<Result<unknown, AccessFailure>>;
+};
+
+/** So many at a time, of one preflight. */
+const atOnce = 8;
+
+/** A probe with the key of its answer. */
+export type KeyedProbe = { readonly probe: Probe; readonly key: string };
+
+/**
+ * The key holds what went into the answer: who and where, and the versions of the objects that decide it: generation of the runtime's spec (its resource
+ * version moves with every report of its status), resource versions of the agent's ServiceAccount and of every Secret that is read on the way.
+ */
+export async function keyed(context: Context, of: ProofOf, probes: readonly Probe[]): Promise<readonly KeyedProbe[]> {
+  const versions = new Map<string, Promise<string>>();
+  const version = (kind: string, name: string | undefined, read: () => Promise<string>): Promise<string> => {
+    if (name === undefined) return Promise.resolve('');
+    const found = versions.get(`${kind} ${name}`) ?? read();
+    versions.set(`${kind} ${name}`, found);
+    return found;
+  };
+  const { namespace = '', name: runtimeName, uid, generation } = of.runtime.metadata;
+  const secret = (name: string | undefined) =>
+    version('Secret', name, async () => versionOf(await context.kubernetes.get(secretsWithoutData, { namespace, name: name ?? '' })));
+  const agent = agentServiceAccountName(namespace, runtimeName);
+  const account = () =>
+    version('ServiceAccount', agent, async () =>
+      versionOf(await context.kubernetes.get(serviceAccounts, { namespace: agentNamespace, name: agent })),
+    );
+  return Promise.all(
+    probes.map(async (probe) => {
+      const connection = connectionOfProbe(probe, of);
+      const authentication = connection?.authentication;
+      const origin = authentication?.kind === 'credentials' || authentication?.kind === 'properties' ? authentication.origin : undefined;
+      const inputs = await Promise.all([
+        account(),
+        secret(of.runtime.spec.identities.operator.externalIdSecretRef?.name),
+        secret(of.runtime.spec.identities.agent.x509?.certificateSecretRef.name),
+        secret(authentication?.kind === 'role' ? authentication.externalIdSecretRef?.name : undefined),
+        secret(origin?.kind === 'secretRef' ? origin.name : undefined),
+      ]);
+      const all = [uid, generation, placeOf(probe), authentication, inputs];
+      return { probe, key: createHash('sha256').update(JSON.stringify(all)).digest('base64url') };
+    }),
+  );
+}
+
+/** Where a job's own folder stands for a wider one, the answer holds for that. */
+function placeOf(probe: Probe): readonly unknown[] {
+  const common = [probe.kind, probe.identity, probe.resource];
+  if (probe.kind !== 'objects') return common;
+  const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object } = probe;
+  return [...common, within ?? folder, actions, kmsKeyArn, expectedBucketOwner, object !== undefined];
+}
+
+/** Of the object's name: the same for the same identity, whatever else changes, so that what a crash left is found again. */
+function ownName(of: ProofOf, probe: ObjectProbe): { readonly runtimeUid: string; readonly discriminator: string } {
+  return { runtimeUid: of.runtime.metadata.uid, discriminator: createHash('sha256').update(probe.identity).digest('hex') };
+}
+
+function versionOf(answer: Awaited<ReturnType<Context['kubernetes']['get']>>): string {
+  // Where it cannot be read, the probe itself will say so.
+  return answer.ok ? `${answer.value.metadata.uid} ${answer.value.metadata.resourceVersion}` : answer.error.kind;
+}
+
+/** All probes, some at a time; the failures, each with its remedy. */
+export async function proveAll(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<readonly AccessFailure[]> {
+  const outcomes = await inParallel(probes, atOnce, async ({ probe, key }) => {
+    const outcome = await context.verifications.verify(key, () => prove(context, of, probe));
+    return outcome.ok ? outcome : err(await withRemedy(context, of, probe, outcome.error));
+  });
+  return outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+}
+
+async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Result<unknown, AccessFailure>> {
+  const connection = connectionOfProbe(probe, of);
+  if (probe.kind === 'secret') return connection === undefined ? { ok: true, value: undefined } : readSecret(of, connection);
+  const keys = connection?.authentication.kind === 'credentials' ? connection : undefined;
+  if (probe.kind === 'identity') {
+    return keys === undefined ? context.grants.obtain(requestOf(of, probe)) : withKeysOf(of)(keys, probe.resource, whoAmI);
+  }
+  return asProbed(context, of, probe, (aws, caller) => probeObjects(aws, caller, probe, ownName(of, probe)));
+}
+
+/** Runs calls as the identity of a probe. */
+async function asProbed<T>(
+  context: Context,
+  of: ProofOf,
+  probe: ObjectProbe,
+  run: (aws: AwsPort, caller: Caller) => Promise<Result<T, AccessFailure>>,
+): Promise<Result<T, AccessFailure>> {
+  const connection = connectionOfProbe(probe, of);
+  if (connection?.authentication.kind === 'credentials') return withKeysOf(of)(connection, probe.resource, run);
+  const caller = await context.grants.obtain(requestOf(of, probe));
+  if (!caller.ok) return caller;
+  const outcome = await run(context.aws(of.runtime.spec.region), caller.value);
+  if (!outcome.ok && /AccessDenied|Expired/.test(outcome.error.code)) context.grants.drop(caller.value.grant);
+  return outcome;
+}
+
+/** Takes away what probes that never came to their end may have left; what cannot be deleted for good is left. */
+export async function clearProbes(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<AccessFailure | undefined> {
+  const outcomes = await inParallel(probes, atOnce, async ({ probe }) => {
+    if (probe.kind !== 'objects' || !probe.actions.includes('delete')) return undefined;
+    const cleared = await asProbed(context, of, probe, async (aws, caller) => {
+      const answer = await clearProbe(aws, caller, probe, ownName(of, probe));
+      return answer.ok
+        ? answer
+        : err({
+            ...failureAt(caller, probe),
+            code: answer.error.code,
+            message: answer.error.message,
+            transient: /Throttled|Unavailable|Network|Expired/.test(answer.error.kind),
+          });
+    });
+    return cleared.ok || !cleared.error.transient ? undefined : cleared.error;
+  });
+  return outcomes.find((failure) => failure !== undefined);
+}
+
+function failureAt(caller: Caller, probe: ObjectProbe) {
+  const { identity, chain } = caller.grant;
+  return { identity, chain, action: 's3:DeleteObject', resource: `arn:aws:s3:::${probe.folder.bucket}/${probe.folder.key}` };
+}
+
+async function whoAmI(aws: AwsPort, caller: Caller): Promise<Result<unknown, AccessFailure>> {
+  const who = await aws.sts.getCallerIdentity(caller);
+  if (who.ok) return who;
+  const { identity, chain } = caller.grant;
+  const { code, message, requestId, kind } = who.error;
+  const transient = /Throttled|Unavailable|Network/.test(kind);
+  return err({
+    identity,
+    chain,
+    action: 'sts:GetCallerIdentity',
+    resource: '*',
+    code,
+    message,
+    ...(requestId && { requestId }),
+    transient,
+  });
+}
+
+/** No job in it: the sessions, like the answers, serve every job of the runtime. */
+function requestOf({ runtime, job, plan }: ProofOf, probe: Probe): GrantRequest {
+  const policy = probePolicy(probe, runtime.spec.region, partitionOf(runtime));
+  return {
+    runtime,
+    identity: probe.identity,
+    resource: probe.resource,
+    ...(plan !== undefined && { plan }),
+    connections: job?.spec.connections ?? [],
+    ...(policy.ok && { policies: [policy.value] }),
+  };
+}
+
+function connectionOfProbe(probe: Probe, { connections }: ProofOf): Connection | undefined {
+  const name = probe.kind === 'secret' ? probe.connection : connectionOf(probe.identity);
+  return connections.find((connection) => connection.name === name);
+}
+
+function withKeysOf({ withKeys }: ProofOf): NonNullable<ProofOf['withKeys']> {
+  if (withKeys === undefined) throw new TypeError('a probe as static keys, and nobody who could open them');
+  return withKeys;
+}
+
+function readSecret({ openSecret }: ProofOf, connection: Connection): Promise<Result<unknown, AccessFailure>> {
+  if (openSecret === undefined) throw new TypeError('a probe of a secret, and nobody who could open it');
+  return openSecret(connection);
+}
+
+/** Made for the refusal only: what the generator would write is asked for where something is missing. */
+async function withRemedy(context: Context, of: ProofOf, probe: Probe, failure: AccessFailure): Promise<AccessFailure> {
+  if (failure.transient || failure.remedy !== undefined) return failure;
+  const { runtime } = of;
+  const objects = probe.kind === 'objects' ? probe : undefined;
+  const remedy = remedyFor(failure, {
+    region: runtime.spec.region,
+    partition: partitionOf(runtime),
+    documents: await generatedDocuments(context, runtime, of.job, of.connections),
+    ...(objects !== undefined && {
+      folder: objects.within ?? objects.folder,
+      actions: objects.actions,
+      kmsKeyArn: objects.kmsKeyArn,
+      expectedBucketOwner: objects.expectedBucketOwner,
+    }),
+  });
+  return remedy === undefined ? failure : { ...failure, remedy };
+}
+
+function partitionOf({ spec }: ElasticRuntime): string {
+  return spec.identities.agent.roleArn.split(':')[1] ?? 'aws';
+}

@@ -1,0 +1,60 @@
+import { createSingleFlight } from '../../machinery/single-flight.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Result } from '../../ports/result.ts';
+import type { AccessFailure } from './failure.ts';
+
+type Outcome = Result<unknown, AccessFailure>;
+
+/**
+ * What preflights have proved, in memory: a thousand equal jobs cost one preflight. A key holds everything that went into an answer, the versions
+ * of its inputs included, so that a changed input is another key. Losing it costs calls, never correctness.
+ */
+export type Verifications = {
+  /** The answer for `key`: kept, in flight for somebody else, or found out now. */
+  verify(key: string, check: () => Promise<Outcome>): Promise<Outcome>;
+  /** Whether the answer is known to be good, without a call. */
+  isFresh(key: string): boolean;
+};
+
+/** How long a success serves others. */
+const keptMs = 600_000;
+/** A refusal is not asked for again within this time: equal jobs that fail together ask once. */
+const refusedMs = 2_000;
+const longestPauseMs = 30_000;
+
+type Entry = { readonly outcome: Outcome; readonly until: number; readonly failures: number };
+
+export function createVerifications(clock: Clock): Verifications {
+  const known = new Map<string, Entry>();
+  const flights = createSingleFlight<Outcome>();
+
+  function keep(key: string, outcome: Outcome): void {
+    const now = clock.monotonic();
+    for (const [old, { until }] of known) if (until + longestPauseMs < now) known.delete(old);
+    const failures = outcome.ok ? 0 : (known.get(key)?.failures ?? 0) + 1;
+    known.set(key, { outcome, failures, until: now + (outcome.ok ? keptMs : pauseMs(outcome.error, failures)) });
+  }
+
+  function current(key: string): Outcome | undefined {
+    const entry = known.get(key);
+    return entry !== undefined && clock.monotonic() < entry.until ? entry.outcome : undefined;
+  }
+
+  return {
+    async verify(key, check) {
+      const found = current(key);
+      if (found !== undefined) return found;
+      return flights.run(key, async () => {
+        const outcome = await check();
+        keep(key, outcome);
+        return outcome;
+      });
+    },
+    isFresh: (key) => current(key)?.ok === true,
+  };
+}
+
+/** What passes by itself is asked for again after a growing pause. */
+function pauseMs({ transient }: AccessFailure, failures: number): number {
+  return transient ? Math.min(1_000 * 2 ** (failures - 1), longestPauseMs) : refusedMs;
+}

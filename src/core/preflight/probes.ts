@@ -1,0 +1,145 @@
+import type { ElasticRuntime } from '../../api/generated/types.ts';
+import type { Connection } from '../access/connections.ts';
+import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimePrefix, type S3Folder, uid8 } from '../access/locations.ts';
+import type { AccessPlan } from '../access/plan.ts';
+import type { Identity, Resource } from '../access/vocabulary.ts';
+import { type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
+import type { Parsed } from '../quantity/outcome.ts';
+
+/**
+ * - write, delete: an object of ours, made and taken away again
+ * - read: that object, where it is written too; else one byte of something that lies there, which also proves the key
+ * - list: the folder
+ */
+export type ProbeAction = 'write' | 'read' | 'list' | 'delete';
+
+/** Calls at one location in S3 as one identity. */
+export type ObjectProbe = {
+  readonly kind: 'objects';
+  readonly identity: Identity;
+  /** Of the plan. */
+  readonly resource: Resource;
+  readonly folder: S3Folder;
+  /** Where the answer holds, and what the session is cut to, where that is wider than `folder`. */
+  readonly within?: S3Folder;
+  readonly actions: readonly ProbeAction[];
+  readonly kmsKeyArn?: string | undefined;
+  readonly expectedBucketOwner?: string | undefined;
+  /** A real object to write instead of a probe: for an identity that may write but not delete. */
+  readonly object?: { readonly name: string; readonly text: string };
+};
+
+/** No bucket to probe: that the identity can be had, and that its keys work, is what is said. */
+export type IdentityProbe = { readonly kind: 'identity'; readonly identity: Identity; readonly resource: Resource };
+
+/** A login outside AWS: that its secret can be read. */
+export type SecretProbe = {
+  readonly kind: 'secret';
+  readonly identity: Identity;
+  readonly resource: Resource;
+  readonly connection: string;
+};
+
+export type Probe = ObjectProbe | IdentityProbe | SecretProbe;
+
+type ProbedRuntime = Pick<ElasticRuntime, 'metadata' | 'spec'>;
+
+const everything: readonly ProbeAction[] = ['write', 'read', 'list', 'delete'];
+
+/** What the runtime itself needs: the worker at staging and logs. Default roles are made with these rights, so they are not probed. */
+export function runtimeProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
+  return [staging(runtime, 'worker'), { ...logs(runtime, 'worker', 'log'), actions: everything }];
+}
+
+/**
+ * What a job needs before a node starts: one probe per (identity, location) of its plan. Dependencies are no probes: they are read and stored for real
+ * in the next step, before any node. The master's log is none: the role may
+ * write there and delete nothing, so a probe would stay.
+ */
+export function jobProbes(
+  runtime: ProbedRuntime,
+  job: JobObject & { readonly namespace?: string | undefined },
+  plan: AccessPlan,
+): readonly Probe[] {
+  const polling = plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log');
+  const own = jobPrefix(folderOf(runtime, 'logs'), job);
+  const agentLog: ObjectProbe = {
+    ...logs(runtime, 'agent', 'log:agent'),
+    folder: logPrefix(own, 1, 'agent'),
+    within: folderOf(runtime, 'logs'),
+    actions: ['write'],
+    object: {
+      name: 'agent.log',
+      text: `job ${job.namespace ?? 'default'}/${job.name} accepted; this log is written anew when the attempt ends\n`,
+    },
+  };
+  return [
+    staging(runtime, plan.staging.identity),
+    agentLog,
+    ...(polling === undefined ? [] : [{ ...logs(runtime, polling.identity, 'log'), actions: ['list'] as const }]),
+    ...plan.connections.flatMap((connection) => connectionProbe(connection, plan)),
+  ];
+}
+
+function staging(runtime: ProbedRuntime, identity: Identity): ObjectProbe {
+  const { kmsKeyArn } = runtime.spec.staging;
+  return { kind: 'objects', identity, resource: 'staging', folder: folderOf(runtime, 'staging'), actions: everything, kmsKeyArn };
+}
+
+function logs(runtime: ProbedRuntime, identity: Identity, resource: Resource): ObjectProbe {
+  const { kmsKeyArn } = runtime.spec.logs;
+  return { kind: 'objects', identity, resource, folder: folderOf(runtime, 'logs'), actions: [], kmsKeyArn };
+}
+
+function connectionProbe(connection: Connection, plan: AccessPlan): readonly Probe[] {
+  const resource: Resource = `connection:${connection.name}`;
+  const row = plan.rows.find(({ phase, resource: of }) => phase === 'Run' && of === resource);
+  if (row === undefined) return [];
+  const { identity } = row;
+  if (connection.authentication.kind === 'properties') return [{ kind: 'secret', identity, resource, connection: connection.name }];
+  const folder = objectFolder(connection);
+  if (folder === undefined) return [{ kind: 'identity', identity, resource }];
+  const { expectedBucketOwner, kmsKeyArn } = connection.spec;
+  return [{ kind: 'objects', identity, resource, folder, actions: usageActions[connection.usage], kmsKeyArn, expectedBucketOwner }];
+}
+
+const usageActions: Readonly<Record<Connection['usage'], readonly ProbeAction[]>> = {
+  Source: ['list', 'read'],
+  Target: ['list', 'write', 'delete'],
+  SourceAndTarget: ['list', 'read', 'write', 'delete'],
+};
+
+function objectFolder({ spec: { location } }: Connection): S3Folder | undefined {
+  if (location?.startsWith('s3://') !== true) return undefined;
+  const folder = parseS3Uri(location);
+  return folder.ok ? folder.value : undefined;
+}
+
+/** The runtime's own folder; the URI was checked at admission, so a wrong one is a programming error here. */
+function folderOf({ metadata, spec }: ProbedRuntime, location: 'staging' | 'logs'): S3Folder {
+  const owner = { organization: spec.organization, namespace: metadata.namespace ?? 'default', runtime: metadata.name };
+  const folder = runtimePrefix(spec[location].uri, owner);
+  if (!folder.ok) throw new TypeError(`spec.${location}.uri: ${folder.reason}`);
+  return folder.value;
+}
+
+/**
+ * Name of the probe object. `discriminator`: two identities may probe one folder at the same time, and each must find its own. The same one each
+ * time, so that what a crash left behind is overwritten, and deleted, by the next probe.
+ */
+export function probeName(runtimeUid: string, discriminator: string): string {
+  return `.elastic-probe-${uid8(runtimeUid)}-${discriminator.replaceAll(/[^A-Za-z0-9]/g, '').slice(0, 8)}`;
+}
+
+/**
+ * The session policy of a probe: its calls and nothing else. Cut to the runtime's folder or the connection's location, never to a job: what one job
+ * has proved serves the next.
+ */
+export function probePolicy(probe: Probe, region: string, partition: string): Parsed<SessionPolicy> {
+  if (probe.kind !== 'objects') return sessionPolicyFor({ region, partition });
+  const { actions } = probe;
+  const folder = probe.within ?? probe.folder;
+  // Objects of a location whose key is not named may be encrypted with any: only through S3, and only for these objects.
+  const kmsKeyArn = probe.kmsKeyArn ?? '*';
+  return sessionPolicyFor({ region, partition, objects: [{ bucket: folder.bucket, folders: [folder.key], actions, kmsKeyArn }] });
+}
