@@ -28,8 +28,8 @@ type Explained = {
   readonly notes: readonly string[];
 };
 
-/** What the manifests hold, by `namespace/name`, with the defaults of the API. */
-type World = {
+/** What the manifests hold, by `namespace/name`, with the defaults of the API and of the classes. */
+export type World = {
   readonly runtimes: ReadonlyMap<string, ElasticRuntime>;
   /** What holds for each runtime, as far as the manifests say it. */
   readonly resolutions: ReadonlyMap<string, Resolution>;
@@ -91,7 +91,8 @@ function said(violation: Violation): string {
   return formatViolation(violation.field.includes('authentication') ? { ...violation, value: undefined } : violation);
 }
 
-function worldOf(manifests: readonly Manifest[]): World {
+/** Of our own manifests, and the Namespaces whose labels choose classes. */
+export function worldOf(manifests: readonly Manifest[]): World {
   const written = new Map<string, WrittenRuntime>();
   const classes: ElasticRuntimeClass[] = [];
   const labels = new Map<string, Readonly<Record<string, string>>>();
@@ -120,7 +121,7 @@ function worldOf(manifests: readonly Manifest[]): World {
 }
 
 /** As the API server would keep it: defaults filled in, unknown fields gone. */
-export function stored(kind: ElasticKind, object: Manifest['object']): Manifest['object'] {
+function stored(kind: ElasticKind, object: Manifest['object']): Manifest['object'] {
   const { metadata } = object;
   return applyDefaults(kind, prune(kind, { ...object, metadata: { ...metadata, namespace: namespaceOf(metadata) } }));
 }
@@ -152,7 +153,7 @@ function explainJob(job: ElasticJob, world: World): Explained | readonly InputEr
 }
 
 /** Without any class among the manifests the cluster's are not known: only what does not depend on them is judged. */
-function violationsIn({ violations }: Resolution, { classes }: World): readonly ClassViolation[] {
+export function violationsIn({ violations }: Resolution, { classes }: World): readonly ClassViolation[] {
   const ofClasses: readonly string[] = ['spec.runtimeClassName', 'spec.identities.agent.x509', 'spec.network'];
   return classes.length > 0 ? violations : violations.filter(({ field }) => !ofClasses.includes(field));
 }

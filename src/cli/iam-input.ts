@@ -1,11 +1,11 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
 import { parseS3Uri } from '../core/access/locations.ts';
+import { type ConnectionSpecs, inlined } from '../core/access/references.ts';
 import { parseRoleArn } from '../core/access/roles.ts';
-import { type DocumentsInput, type PolicyJob, withConnections } from '../core/policy/runtime-input.ts';
-import type { ExplainIo } from './explain.ts';
-import { stored } from './explain.ts';
-import { namespaceOf } from './manifests.ts';
-import { loadManifests } from './simulate.ts';
+import { formatClassViolation } from '../core/classes/violations.ts';
+import type { DocumentsInput } from '../core/policy/runtime-input.ts';
+import { checkManifests, type ExplainIo, violationsIn, type World, worldOf } from './explain.ts';
+import { formatInputError, namespaceOf, readManifests } from './manifests.ts';
 
 export type IamArguments = {
   readonly files: readonly string[];
@@ -35,21 +35,15 @@ export async function readIamInput(args: IamArguments, io: ExplainIo): Promise<I
   const wrong = wrongFlags(args);
   for (const message of wrong) io.stderr(`iam: ${message}`);
   if (wrong.length > 0) return undefined;
-  const manifests = await loadManifests(args.files, io, 'iam');
-  if (manifests === undefined) return undefined;
-  const runtimes = manifests.flatMap((manifest) =>
-    manifest.kind === 'ElasticRuntime' ? [stored('ElasticRuntime', manifest) as unknown as ElasticRuntime] : [],
-  );
-  const jobs = manifests.flatMap((manifest) =>
-    manifest.kind === 'ElasticJob' ? [stored('ElasticJob', manifest) as unknown as ElasticJob] : [],
-  );
-  const connections = new Map(
-    manifests
-      .filter(({ kind }) => kind === 'ElasticConnection')
-      .map((manifest) => [`${namespaceOf(manifest.metadata)}/${manifest.metadata.name}`, manifest['spec'] ?? {}]),
-  );
+  const read = await readManifests(args.files, io);
+  const errors = [...read.errors, ...checkManifests(read.manifests)];
+  for (const error of errors) io.stderr(`iam: ${formatInputError(error)}`);
+  if (errors.length > 0) return undefined;
+  const world = worldOf(read.manifests);
+  const runtimes = [...world.runtimes.values()];
   const faults = [
     ...(runtimes.length === 0 ? [`${args.files.join(', ')}: no ElasticRuntime: whose IAM?`] : []),
+    ...violations(world),
     ...runtimes.flatMap(wrongRuntime),
     ...differentAccounts(runtimes),
   ];
@@ -57,15 +51,29 @@ export async function readIamInput(args: IamArguments, io: ExplainIo): Promise<I
   if (typeof users === 'string') faults.push(users);
   for (const message of faults) io.stderr(`iam: ${message}`);
   if (faults.length > 0 || typeof users === 'string') return undefined;
-  return { ...inputsOf(args, runtimes, jobs, connections), users };
+  return { ...inputsOf(args, runtimes, world), users };
 }
 
-function inputsOf(
-  args: IamArguments,
-  runtimes: readonly ElasticRuntime[],
-  jobs: readonly PolicyJob[],
-  connections: ReadonlyMap<string, object>,
-): Pick<IamInput, 'inputs' | 'notes'> {
+/** Nothing of a runtime that its class does not allow is ever begun: it needs no IAM. */
+function violations(world: World): readonly string[] {
+  return [...world.resolutions].flatMap(([key, resolution]) =>
+    violationsIn(resolution, world).map((violation) => `ElasticRuntime ${key}: ${formatClassViolation(violation)}`),
+  );
+}
+
+/** Jobs of a runtime, with the connections that they name written into them. */
+function jobsOf({ metadata }: ElasticRuntime, { jobs, connections }: World): readonly ElasticJob[] {
+  const namespace = namespaceOf(metadata);
+  const named = [...connections]
+    .filter(([key]) => key.startsWith(`${namespace}/`))
+    .map(([key, spec]) => [key.slice(namespace.length + 1), spec]);
+  const own = Object.fromEntries(named) as ConnectionSpecs;
+  return jobs
+    .filter((job) => job.spec.runtime === metadata.name && namespaceOf(job.metadata) === namespace)
+    .map((job) => inlined(job, own));
+}
+
+function inputsOf(args: IamArguments, runtimes: readonly ElasticRuntime[], world: World): Pick<IamInput, 'inputs' | 'notes'> {
   const notes: string[] = [];
   const clusterName = args.clusterName ?? 'NAME-OF-THE-CLUSTER';
   if (args.clusterName === undefined)
@@ -84,9 +92,7 @@ function inputsOf(
       `arn:aws:iam::${accountId}:oidc-provider/oidc.eks.${runtime.spec.region}.amazonaws.com/id/ISSUER-OF-THE-CLUSTER`;
     return {
       runtime,
-      jobs: jobs
-        .filter((job) => job.spec.runtime === runtime.metadata.name && job.metadata.namespace === runtime.metadata.namespace)
-        .map((job) => withConnections(job, connections)),
+      jobs: jobsOf(runtime, world),
       clusterName,
       accountId,
       oidcProviderArn,

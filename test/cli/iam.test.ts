@@ -182,6 +182,34 @@ void test('what is not given is said, and stands as something that matches nothi
   assert.match(out, /# Note: --oidc-provider-arn is not given/);
 });
 
+void test('connections that a job names by connectionRef are part of it; what the class does not allow needs no IAM', async () => {
+  const named = `apiVersion: elasticruntime.dev/v1alpha1
+kind: ElasticConnection
+metadata: { name: ledger, namespace: finance }
+spec: { connector: AmazonS3, location: s3://acme-ledger/, authentication: { roleArn: "arn:aws:iam::111122223333:role/ledger-writer" } }
+---
+apiVersion: elasticruntime.dev/v1alpha1
+kind: ElasticJob
+metadata: { name: close, namespace: finance }
+spec:
+  runtime: analytics
+  connections: [{ name: ledger, usage: Target, connectionRef: { name: ledger } }]
+  master: { template: { spec: { containers: [{ name: main, image: "registry.example.com/etl:1" }] } } }
+`;
+  const { code, out, err } = await iam({ ...finance, 'close.yaml': named });
+  assert.deepEqual([code, err], [0, []]);
+  assert.match(out, /RoleLedgerWriter:/);
+  assert.match(out, /Resource: arn:aws:s3:::acme-ledger\/\*/);
+  const ofClass = `apiVersion: elasticruntime.dev/v1alpha1
+kind: ElasticRuntimeClass
+metadata: { name: default }
+spec: { allowed: { roleArns: ["arn:aws:iam::111122223333:role/other-*"] } }
+`;
+  const refused = await iam({ ...finance, 'class.yaml': ofClass });
+  assert.deepEqual([refused.code, refused.out], [2, '']);
+  assert.match(refused.err.join('\n'), /ElasticRuntime finance\/analytics: .*spec\.identities\.agent\.roleArn/);
+});
+
 /** The command line as main.ts has it, over files in memory and an account in which nothing stands. */
 async function commandLine(
   ...words: readonly string[]

@@ -88,14 +88,3 @@ export type RuntimeDocuments = {
   /** By connection name; several connections may share a role. */
   readonly connectionRoles: Readonly<Record<string, RoleDocuments>>;
 };
-
-/** The job with its `connectionRef`s replaced by what they name, by `<namespace>/<name>`; one that is not there stays as it is. */
-export function withConnections(job: PolicyJob, connections: ReadonlyMap<string, object>): PolicyJob {
-  const namespace = job.metadata.namespace ?? 'default';
-  const resolved = (job.spec.connections ?? []).map((connection): PolicyConnection => {
-    const reference = (connection as { readonly connectionRef?: { readonly name: string } }).connectionRef?.name;
-    const found = reference === undefined ? undefined : connections.get(`${namespace}/${reference}`);
-    return found === undefined ? connection : { ...connection, ...found, name: connection.name };
-  });
-  return { ...job, spec: { ...job.spec, connections: resolved } };
-}
