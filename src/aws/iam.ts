@@ -1,4 +1,10 @@
-import { GetRolePolicyCommand, type IAMClient, ListAttachedRolePoliciesCommand, ListRolePoliciesCommand } from '@aws-sdk/client-iam';
+import {
+  GetRolePolicyCommand,
+  type IAMClient,
+  ListAttachedRolePoliciesCommand,
+  ListRolePoliciesCommand,
+  PutRolePolicyCommand,
+} from '@aws-sdk/client-iam';
 import type { AwsResult, IamPort } from '../ports/aws/index.ts';
 import { ok } from '../ports/result.ts';
 import { actorOf, type Send } from './send.ts';
@@ -31,6 +37,14 @@ export function createIam(parts: { readonly client: IAMClient; readonly send: Se
       );
       // URL-encoded: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html
       return answer.ok ? ok({ document: decodeURIComponent(answer.value.PolicyDocument ?? '') }) : answer;
+    },
+
+    async putRolePolicy(caller, request) {
+      const input = { RoleName: request.roleName, PolicyName: request.policyName, PolicyDocument: request.document };
+      const answer = await send({ method: 'iam.putRolePolicy', request, actor: actorOf(caller) }, (abortSignal) =>
+        client.send(new PutRolePolicyCommand(input), { abortSignal }),
+      );
+      return answer.ok ? ok(undefined) : answer;
     },
   };
 }

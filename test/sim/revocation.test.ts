@@ -39,7 +39,7 @@ void test('revoked access ends pods and grants from before; the attempt begins a
   await simulation.settle(3 * hour);
   assert.equal(find(simulation, 'etl').status?.phase, 'Succeeded');
   assert.ok(sessionsMade(simulation, revokedAt) > 0);
-  assert.ok(simulation.operator.audit.every(({ outcome }) => outcome === 'ok'));
+  assert.ok(simulation.operator.audit.every(({ action, outcome }) => outcome === 'ok' || action === 'iam:PutRolePolicy'));
   assert.deepEqual(simulation.result().violations, []);
 });
 
@@ -88,6 +88,36 @@ void test('a changed Secret of the external ID, and a changed ServiceAccount, en
     ...behindTheSecret,
     'sts:AssumeRoleWithWebIdentity agent',
   ]);
+});
+
+void test('the deny is attached where the operator role may, and where it may not the condition says what to do', async () => {
+  const allow = { Sid: 'Revoke', Effect: 'Allow', Action: 'iam:PutRolePolicy', Resource: 'arn:aws:iam::111122223333:role/*' } as const;
+  for (const may of [true, false]) {
+    const simulation = start([...runtime({}), job('etl', { duration: '30m' })]);
+    await until(simulation, 'running', () => find(simulation, 'etl').status?.phase === 'Running');
+    const roles = simulation.account.spec.roles;
+    const operator = roles.find(({ arn }) => arn.endsWith('/operator'));
+    assert.ok(operator);
+    const policies = [...operator.policies, { name: 'revoke', document: { Version: '2012-10-17', Statement: [allow] } as const }];
+    if (may) simulation.account.putRole({ ...operator, policies });
+    patchRuntime(simulation, { accessRevokedBefore: new Date(now(simulation)).toISOString() });
+    const condition = () => simulation.runtimes()[0]?.status?.conditions?.find(({ type }) => type === 'AccessRevoked');
+    await until(simulation, 'the condition', () => condition() !== undefined);
+    assert.equal(condition()?.reason, may ? 'Denied' : 'NotAttached');
+    if (!may)
+      assert.match(
+        condition()?.message ?? '',
+        /kubectl-elastic revoke prints what to attach \(iam:PutRolePolicy on arn:aws:iam::111122223333:role\/worker failed as operator/,
+      );
+    const attached = simulation.account.calls.filter(({ action, outcome }) => action === 'iam:PutRolePolicy' && outcome === 'ok');
+    assert.deepEqual(
+      attached.map(({ resource }) => resource.split('/')[0]),
+      may ? ['worker', 'master', 'agent', 'operator'] : [],
+    );
+    await simulation.settle(3 * hour);
+    assert.equal(find(simulation, 'etl').status?.phase, 'Succeeded');
+    assert.deepEqual(simulation.result().violations, []);
+  }
 });
 
 void test('a revoked ElasticConnection ends the pods of the jobs that use it, and of no other', async () => {

@@ -24,6 +24,7 @@ import { accessDigest, identitiesInUse } from './identities.ts';
 import { ensureLaunchTemplates } from './launch-templates.ts';
 import { resolveSubnets } from './network.ts';
 import { notesOf, type RuntimeNotes } from './notes.ts';
+import { enforceRevocation } from './revocation.ts';
 import { holdSecrets, neededSecrets, releaseUnneeded } from './secrets.ts';
 import { tearDown } from './teardown.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
@@ -110,6 +111,8 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (!('go' in prepared)) return prepared;
   const roles = await ensureDefaultRoles(tools, runtime, draft);
   if (!('go' in roles)) return roles;
+  const revoked = await enforceRevocation(tools, runtime, draft);
+  if (!('go' in revoked)) return revoked;
   const verified = await verify(tools, runtime, draft);
   if (!('go' in verified)) return verified;
   const script = await pinnedInitScript(tools, runtime, draft);
@@ -121,7 +124,12 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   draft.set({ launchTemplates: templates.value.templates });
   note(draft, { images: templates.value.images, remade: templates.value.remade });
   const stored = await storeInfo(tools, runtime, draft);
-  return 'go' in stored ? roles : stored;
+  return 'go' in stored ? soonest(roles, revoked) : stored;
+}
+
+function soonest(...verdicts: readonly Extract<StepVerdict, { readonly go: true }>[]): StepVerdict {
+  const times = verdicts.flatMap(({ lookAgainMs }) => (lookAgainMs === undefined ? [] : [lookAgainMs]));
+  return times.length === 0 ? go : { go: true, lookAgainMs: Math.min(...times) };
 }
 
 /** Secrets and accounts: looked after when the runtime changes and every ten minutes, not at each event of its jobs and nodes. */

@@ -29,6 +29,8 @@ export type RuntimeNotes = {
   /** Of a teardown: nothing of the runtime is left in AWS, so no identity is needed any more. */
   readonly swept?: boolean;
   readonly roleStack?: RoleStackNotes;
+  /** The moment of which the revocation is carried out. */
+  readonly revoked?: string;
   readonly verified?: string;
   readonly stored?: string;
   readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];

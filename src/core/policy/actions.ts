@@ -104,6 +104,7 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'iam.listAttachedRolePolicies': onRole('iam:ListAttachedRolePolicies'),
   'iam.listRolePolicies': onRole('iam:ListRolePolicies'),
   'iam.getRolePolicy': onRole('iam:GetRolePolicy'),
+  'iam.putRolePolicy': onRole('iam:PutRolePolicy'),
   'cloudFormation.createStack': onStack('cloudformation:CreateStack'),
   'cloudFormation.describeStack': onStack('cloudformation:DescribeStacks'),
   'cloudFormation.updateStack': onStack('cloudformation:UpdateStack'),

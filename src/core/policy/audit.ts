@@ -43,6 +43,7 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
   'secretsManager.getSecretValue': ['secretsmanager:GetSecretValue', ({ secretId }) => secretId],
   'iam.listAttachedRolePolicies': ['iam:ListAttachedRolePolicies', ({ roleName }) => roleName],
   'iam.listRolePolicies': ['iam:ListRolePolicies', ({ roleName }) => roleName],
+  'iam.putRolePolicy': ['iam:PutRolePolicy', ({ roleName, policyName }) => `${roleName}/${policyName}`],
   'iam.getRolePolicy': ['iam:GetRolePolicy', ({ roleName, policyName }) => `${roleName}/${policyName}`],
   'cloudFormation.createStack': ['cloudformation:CreateStack', ({ name }) => name],
   'cloudFormation.describeStack': ['cloudformation:DescribeStacks', ({ name }) => name],

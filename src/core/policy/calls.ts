@@ -41,6 +41,7 @@ export type AwsCalls = {
   'secretsManager.getSecretValue': { readonly secretId: string };
   'iam.listAttachedRolePolicies': { readonly roleName: string };
   'iam.listRolePolicies': { readonly roleName: string };
+  'iam.putRolePolicy': { readonly roleName: string; readonly policyName: string };
   'iam.getRolePolicy': { readonly roleName: string; readonly policyName: string };
   'cloudFormation.createStack': { readonly name: string; readonly tags: Tags };
   'cloudFormation.describeStack': { readonly name: string };

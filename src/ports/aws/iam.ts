@@ -1,7 +1,7 @@
 import type { AwsResult } from './errors.ts';
 import type { Caller } from './grant.ts';
 
-/** What IAM says of a role's policies. Every page. */
+/** A role's policies. Of lists, every page. */
 export type IamPort = {
   listAttachedRolePolicies(
     caller: Caller,
@@ -13,4 +13,9 @@ export type IamPort = {
     caller: Caller,
     request: { readonly roleName: string; readonly policyName: string },
   ): Promise<AwsResult<{ readonly document: string }>>;
+  /** Adds the inline policy, or replaces the one of that name. `document`: JSON text */
+  putRolePolicy(
+    caller: Caller,
+    request: { readonly roleName: string; readonly policyName: string; readonly document: string },
+  ): Promise<AwsResult<void>>;
 };

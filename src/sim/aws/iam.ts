@@ -1,7 +1,8 @@
+import type { PolicyDocument } from '../../core/policy/document.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { type Authenticated, authorize } from './authorize.ts';
 import { type Failure, failure } from './failures.ts';
-import { type AccountState, roleNamed } from './state.ts';
+import { type AccountState, compileRole, roleNamed } from './state.ts';
 
 type At = { readonly state: AccountState; readonly caller: Authenticated; readonly region: string };
 
@@ -38,6 +39,20 @@ export function getRolePolicy(
   const policy = role.spec.policies.find(({ name, arn }) => arn === undefined && name === request.policyName);
   if (policy !== undefined) return ok({ document: JSON.stringify(policy.document) });
   return err(failure('NotFound', 'NoSuchEntity', `The role policy with name ${request.policyName} cannot be found.`));
+}
+
+export function putRolePolicy(
+  { state, caller, region }: At,
+  request: { readonly roleName: string; readonly policyName: string; readonly document: string },
+): Result<void, Failure> {
+  const refused = authorize(state, caller, 'iam.putRolePolicy', request, region);
+  if (refused !== undefined) return err(refused);
+  const role = roleNamed(state, request.roleName);
+  if (role === undefined) return err(noRole(request.roleName));
+  const own = { name: request.policyName, document: JSON.parse(request.document) as PolicyDocument };
+  const others = role.spec.policies.filter(({ name, arn }) => arn !== undefined || name !== request.policyName);
+  state.roles.set(role.spec.arn, compileRole({ ...role.spec, policies: [...others, own] }));
+  return ok(undefined);
 }
 
 function noRole(name: string): Failure {

@@ -10,7 +10,7 @@ import { certificateId, readCertificate } from './certificates.ts';
 import { createStack, deleteStack, describeStack, describeStackEvents, updateStack } from './cloudformation.ts';
 import { type Failure, noAnswer } from './failures.ts';
 import { createFleet } from './fleet.ts';
-import { getRolePolicy, listAttachedRolePolicies, listRolePolicies } from './iam.ts';
+import { getRolePolicy, listAttachedRolePolicies, listRolePolicies, putRolePolicy } from './iam.ts';
 import { describeInstances, terminateInstances } from './instances.ts';
 import { assumeRoleWithCertificate } from './iot.ts';
 import { type Answer, perform, performUnsigned, type Request, refuseBusy } from './perform.ts';
@@ -27,6 +27,7 @@ import { deleteVolume, describeVolumes, describeVolumesModifications, modifyVolu
 /** Methods that change something: at these a process may die under faults. */
 const writes: ReadonlySet<AwsMethod> = new Set<AwsMethod>([
   's3.putObject',
+  'iam.putRolePolicy',
   's3.deleteObject',
   'ec2.createLaunchTemplate',
   'ec2.deleteLaunchTemplate',
@@ -239,6 +240,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
       listAttachedRolePolicies: on('iam.listAttachedRolePolicies', listAttachedRolePolicies),
       listRolePolicies: on('iam.listRolePolicies', listRolePolicies),
       getRolePolicy: on('iam.getRolePolicy', getRolePolicy),
+      putRolePolicy: on('iam.putRolePolicy', putRolePolicy),
     },
     cloudFormation: {
       createStack: on('cloudFormation.createStack', createStack),

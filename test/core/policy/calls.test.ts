@@ -93,6 +93,7 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
   ],
   'iam.listAttachedRolePolicies': [{ roleName: 'agent' }, 'iam:ListAttachedRolePolicies agent', [`iam:ListAttachedRolePolicies ${agent}`]],
   'iam.listRolePolicies': [{ roleName: 'agent' }, 'iam:ListRolePolicies agent', [`iam:ListRolePolicies ${agent}`]],
+  'iam.putRolePolicy': [{ roleName: 'agent', policyName: 'data' }, 'iam:PutRolePolicy agent/data', [`iam:PutRolePolicy ${agent}`]],
   'iam.getRolePolicy': [{ roleName: 'agent', policyName: 'data' }, 'iam:GetRolePolicy agent/data', [`iam:GetRolePolicy ${agent}`]],
   'cloudFormation.createStack': [{ name: 'new', tags }, 'cloudformation:CreateStack new', [`cloudformation:CreateStack ${stack('new/*')}`]],
   'cloudFormation.describeStack': [

@@ -1,0 +1,80 @@
+import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { principalsOf } from '../../core/access/roles.ts';
+import { longestSessionMs, type RevocationDeny, revocationDenies } from '../../core/policy/revocation.ts';
+import { formatTime, parseTime } from '../../machinery/time.ts';
+import { elasticRuntimes } from '../../ports/resources.ts';
+import type { StatusDraft } from '../draft.ts';
+import { actAs } from '../identity/act.ts';
+import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { notesOf } from './notes.ts';
+import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
+
+/**
+ * `spec.accessRevokedBefore`, from its moment on: no grant from before is kept, and where the operator role may, a policy on each role denies everything to sessions
+ * that are out already. It is tried once for each moment; the condition says what became of it. The policy outlives the runtime, as those sessions may.
+ */
+export async function enforceRevocation(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  draft: StatusDraft<ElasticRuntimeStatus>,
+): Promise<Extract<StepVerdict, { readonly go: true }> | Extract<StepVerdict, { readonly again: string }>> {
+  const { accessRevokedBefore } = runtime.spec;
+  const at = parseTime(accessRevokedBefore);
+  if (accessRevokedBefore === undefined || at === undefined) {
+    draft.dropCondition('AccessRevoked');
+    return go;
+  }
+  const left = at - tools.context.clock.now();
+  if (left > 0) return { go: true, lookAgainMs: left };
+  if (notesOf(runtime).revoked === accessRevokedBefore) return go;
+  tools.context.grants.dropRuntime(runtime.metadata.uid);
+  const failure = await attach(tools, runtime, deniesFor(runtime, accessRevokedBefore));
+  if (failure?.transient === true) return { again: 'RevocationNotAttached', message: describeFailure(failure) };
+  const ends = `sessions from before end by ${formatTime(at + longestSessionMs)}, a pod's own when its role says so`;
+  const message =
+    failure === undefined
+      ? `everything is denied to sessions from before ${accessRevokedBefore}`
+      : `grants and pods from before ${accessRevokedBefore} are ended; ${ends}. To end them at once: kubectl-elastic revoke prints what to attach (${describeFailure(failure)})`;
+  draft.condition('AccessRevoked', true, failure === undefined ? 'Denied' : 'NotAttached', message);
+  draft.set({ internal: { ...draft.value().internal, revoked: accessRevokedBefore } });
+  tools.context.events.record(elasticRuntimes, runtime, 'Warning', 'AccessRevoked', message);
+  return go;
+}
+
+function deniesFor(runtime: Stored<ElasticRuntime>, before: string): readonly RevocationDeny[] {
+  const { roles, agentProof } = principalsOf(runtime);
+  // The role that attaches comes last: from then on the session it does so with is denied everything, where its clock is behind.
+  const order = ['worker', 'master', 'agent', 'operator'] as const;
+  return revocationDenies({
+    before,
+    runtimeUid: runtime.metadata.uid,
+    roles: order.map((identity) => ({ identity, roleArn: roles[identity] })),
+    agentProof,
+  });
+}
+
+/** The first failure ends it: who may not on one role is not asked about the next. */
+async function attach(
+  { context }: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  denies: readonly RevocationDeny[],
+): Promise<AccessFailure | undefined> {
+  for (const { roleArn, policyName, document } of denies) {
+    const roleName = roleArn.split('/').at(-1) ?? '';
+    const allow = { Sid: 'AttachRevocation', Effect: 'Allow', Action: 'iam:PutRolePolicy', Resource: roleArn };
+    const attached = await actAs(
+      context,
+      {
+        runtime,
+        identity: 'operator',
+        resource: 'cluster-resources',
+        policies: [{ policy: JSON.stringify({ Version: '2012-10-17', Statement: [allow] }), widened: [] }],
+      },
+      { action: 'iam:PutRolePolicy', resource: roleArn },
+      (aws, caller) => aws.iam.putRolePolicy(caller, { roleName, policyName, document: JSON.stringify(document) }),
+    );
+    if (!attached.ok) return attached.error;
+  }
+  return undefined;
+}
