@@ -275,3 +275,10 @@ export const connection: Manifest = {
     accessRevokedBefore: '2026-12-01T10:00:00Z',
   },
 };
+
+export const accessRequest: Manifest = {
+  apiVersion: 'elasticruntime.dev/v1alpha1',
+  kind: 'ElasticAccessRequest',
+  metadata: { name: 'logs-1', namespace: 'finance' },
+  spec: { kind: 'Logs', job: 'nightly-orders', log: 'master', attempt: 1, publicKey: `${'A'.repeat(87)}=`, requestedBy: 'vera' },
+};

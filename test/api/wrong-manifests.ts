@@ -1,5 +1,5 @@
 import { asClassDefaults, asConnections } from './derived-manifests.ts';
-import { connection, job, type Manifest, node, runtime, runtimeClass } from './manifests.ts';
+import { accessRequest, connection, job, type Manifest, node, runtime, runtimeClass } from './manifests.ts';
 
 /** A manifest that is refused, and what is said about it. */
 export type WrongManifest = {
@@ -53,6 +53,7 @@ const ejobUpdate = update(job);
 const enodeUpdate = update(node);
 const ertc = creation(runtimeClass);
 const econn = creation(connection);
+const ear = creation(accessRequest);
 
 const ROLE = 'use the ARN of an IAM role, arn:aws:iam::<account>:role/<name>';
 const KMS = 'use the ARN of a KMS key (not of an alias)';
@@ -671,7 +672,22 @@ const connections: readonly WrongManifest[] = [
   ...asConnections(jobs),
 ];
 
-export const wrongManifests: readonly WrongManifest[] = [...runtimes, ...classes, ...connections, ...jobs, ...templates, ...nodes];
+const requests: readonly WrongManifest[] = [
+  ear('logs of a connection', ['spec.connection', 'orders'], 'spec', 'Logs needs log and no connection'),
+  ear('a preview without connection', ['spec.kind', 'Preview'], 'spec', 'Preview needs connection and neither log nor attempt'),
+  ear('a key of another kind', ['spec.publicKey', '*'.repeat(88)], 'spec.publicKey', 'should match'),
+  update(accessRequest)('another job', ['spec.job', 'other'], 'spec', 'a request is immutable: make another one'),
+];
+
+export const wrongManifests: readonly WrongManifest[] = [
+  ...runtimes,
+  ...classes,
+  ...connections,
+  ...jobs,
+  ...templates,
+  ...nodes,
+  ...requests,
+];
 
 /** Updates that are allowed. */
 export const rightUpdates: readonly { readonly name: string; readonly old: Manifest; readonly manifest: Manifest }[] = [

@@ -12,6 +12,12 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** Whom a call is made as, by the leave of the one whose credentials are used. */
+export interface Impersonated {
+  readonly user: string;
+  readonly groups?: readonly string[];
+}
+
 /** Calls to one API server as one user, over connections that are kept. */
 export interface ApiClient {
   /**
@@ -20,17 +26,20 @@ export interface ApiClient {
    * @returns every answer, whatever its status
    * @throws where no answer comes
    */
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  call(method: string, path: string, body?: unknown, as?: Impersonated): Promise<Answer>;
   close(): void;
 }
 
 export function apiClient(endpoint: string, credentials: Credentials): ApiClient {
   const agent = new Agent({ ...credentials, keepAlive: true });
   return {
-    call: (method, path, body) =>
+    call: (method, path, body, as) =>
       new Promise((resolve, reject) => {
         const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-        const headers = body === undefined ? {} : { 'content-type': type };
+        const headers = {
+          ...(body !== undefined && { 'content-type': type }),
+          ...(as !== undefined && { 'impersonate-user': as.user, ...(as.groups && { 'impersonate-group': [...as.groups] }) }),
+        };
         const request = httpsRequest(endpoint + path, { method, agent, headers, timeout: 30_000 }, (response) => {
           let text = '';
           response.setEncoding('utf8');

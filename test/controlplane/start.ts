@@ -8,7 +8,7 @@ import { makeCredentialFiles } from './kubeconfig.ts';
 import { type FakeNode, kwokConfiguration, kwokRoles, nodeManifest } from './kwok.ts';
 import { freePorts } from './ports.ts';
 import { type CommandResult, runCommand, type ServerProcess, serverProcess } from './process.ts';
-import { type Answer, apiClient } from './request.ts';
+import { type Answer, apiClient, type Impersonated } from './request.ts';
 import { waitFor } from './wait.ts';
 
 export type { ComponentName } from './components.ts';
@@ -62,8 +62,8 @@ export interface ControlPlane {
   tokenFor(serviceAccount: { readonly namespace: string; readonly name: string }, options?: TokenOptions): Promise<string>;
   /** The keys that sign ServiceAccounts' tokens, as the API server publishes them. */
   jwks(): Promise<{ readonly keys: readonly Readonly<Record<string, string>>[] }>;
-  /** One call as the administrator, without kubectl: every answer is returned, whatever its status. */
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** One call as the administrator, or as somebody else by his leave, without kubectl: every answer is returned, whatever its status. */
+  call(method: string, path: string, body?: unknown, as?: Impersonated): Promise<Answer>;
   /** Never throws; `code` is the program's. */
   kubectl(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   helm(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
