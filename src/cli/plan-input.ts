@@ -1,5 +1,6 @@
 import { parseAllDocuments } from 'yaml';
 import type { CapacityType, PackingPod, PackingPool, PackingProblem, PodSpec, PoolRequirement, Taint } from '../core/packing/problem.ts';
+import { objectOf, poolShape, type Shape, whole } from '../core/packing/shape.ts';
 import { malformed, type Parsed, parsed } from '../core/quantity/outcome.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -14,7 +15,12 @@ function documents(text: string): Parsed<readonly Json[]> {
   for (const [index, document] of parseAllDocuments(text).entries()) {
     const [fault] = document.errors;
     if (fault !== undefined) return malformed(`document ${index + 1}: ${fault.message.split('\n')[0]}`);
-    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    let value: unknown;
+    try {
+      value = withoutNull(document.toJS({ maxAliasCount: 100 }));
+    } catch (error) {
+      return malformed(`document ${index + 1}: ${error instanceof Error ? error.message : String(error)}`);
+    }
     if (value === null || value === undefined) continue;
     if (!isObject(value)) return malformed(`document ${index + 1}: expected a Kubernetes object`);
     if (value['kind'] === 'List' || Array.isArray(value['items'])) {
@@ -23,6 +29,13 @@ function documents(text: string): Parsed<readonly Json[]> {
     } else found.push(value);
   }
   return parsed(found);
+}
+
+/** A field without a value is as good as absent, as the API server sees it. Entries of lists stay. */
+function withoutNull(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNull);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).flatMap(([key, one]) => (one === null ? [] : [[key, withoutNull(one)]])));
 }
 
 /** Pod manifests: YAML documents, a JSON List, or both. Finished pods are left out, as the scheduler leaves them out. */
@@ -67,6 +80,8 @@ export function readRuntime(text: string): Parsed<RuntimePools> {
   if (second !== undefined) return malformed('more than one ElasticRuntime found');
   const spec = isObject(runtime['spec']) ? runtime['spec'] : {};
   const workers = isObject(spec['workers']) ? spec['workers'] : {};
+  const fault = poolShape(workers, 'spec.workers') ?? workersNumbers(workers, 'spec.workers');
+  if (fault !== undefined) return malformed(fault);
   const usd = amount(workers['maxUsdPerHour']);
   if (workers['maxUsdPerHour'] !== undefined && usd === undefined)
     return malformed(`spec.workers.maxUsdPerHour: ${JSON.stringify(workers['maxUsdPerHour'])} is not an amount`);
@@ -79,11 +94,26 @@ export function readRuntime(text: string): Parsed<RuntimePools> {
   const sources: readonly unknown[] = given.length > 0 ? given : [{ name: 'workers' }];
   const pools: PackingPool[] = [];
   for (const [index, source] of sources.entries()) {
-    if (!isObject(source) || typeof source['name'] !== 'string') return malformed(`spec.workers.pools[${index}].name is missing`);
+    const path = `spec.workers.pools[${index}]`;
+    if (!isObject(source) || typeof source['name'] !== 'string') return malformed(`${path}.name is missing`);
+    if (pools.some((pool) => pool.name === source['name'])) return malformed(`${path}.name: ${source['name']} occurs twice`);
+    const fault = poolShape(source, path) ?? poolNumbers(source, path);
+    if (fault !== undefined) return malformed(fault);
     pools.push(poolOf(source, workers));
   }
   return parsed({ pools, limits });
 }
+
+const percent = whole(0, 100);
+const count = whole(0);
+const usdPerHour: Shape = (value, path) => (amount(value) === undefined ? `${path}: ${JSON.stringify(value)} is not an amount` : undefined);
+const poolNumbers = objectOf({
+  weight: whole(0, 100),
+  max: count,
+  spotPercent: percent,
+  limits: objectOf({ nodes: count, vcpus: count, maxUsdPerHour: usdPerHour }),
+});
+const workersNumbers = objectOf({ spotPercent: percent });
 
 function amount(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;

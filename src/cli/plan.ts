@@ -32,9 +32,11 @@ export async function runPlan(args: PlanArguments, io: PlanIo): Promise<number> 
     for (const { pod, message } of invalid) io.printError(`plan: ${args.podFiles.join(', ')}: pod ${pod}: ${message}`);
     return 2;
   }
-  const misfits = plan.rejected.filter(({ subject }) => subject.startsWith('pool '));
-  if (misfits.length > 0) {
-    for (const { subject, reason } of misfits) io.printError(`plan: ${args.runtimeFile}: ${subject}: ${reason}`);
+  if (plan.rejected.length > 0) {
+    for (const { subject, reason } of plan.rejected) {
+      const file = subject.startsWith('pool ') ? args.runtimeFile : args.catalogFile;
+      io.printError(`plan: ${file}: ${subject}: ${reason}`);
+    }
     return 2;
   }
   io.print(args.output === 'json' ? JSON.stringify(planJson(plan), undefined, 2) : planTable(plan));

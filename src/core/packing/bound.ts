@@ -36,6 +36,8 @@ function laxest(variant: Variant): Variant {
   return variant.relaxed === undefined ? variant : laxest(variant.relaxed);
 }
 
+const FEW_KINDS = 8;
+
 type Demand = { readonly variant: Variant; readonly count: number };
 
 /** What nodes that are there could take: amounts, and one pod each of those that want a host of their own. */
@@ -74,23 +76,25 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
       room.set(own.map((amount) => Math.max(0, amount)));
       return { id, candidates: candidatesLike(ledger, candidate), usdPerHour, room: cappedRoom(room, asked) };
     });
-  const eligibility = new Map<number, Uint8Array>();
-  for (const { variant } of demand) {
-    if (eligibility.has(variant.filter.id)) continue;
-    const may = (option: Option) => option.candidates.some((one) => admitsLaunch(ledger, variant.filter, one));
-    eligibility.set(
-      variant.filter.id,
-      Uint8Array.from(all, (option) => (may(option) ? 1 : 0)),
-    );
-  }
+  // Each kind that fits other machines than the rest is rows of the LP more: worth it where single pods decide.
+  const few = demand.length <= FEW_KINDS;
+  const eligibility = new Map<string, Uint8Array>();
+  const open = wanted.map(({ variant, amounts }) => {
+    const key = few ? `${variant.filter.id} ${amounts.join()}` : `${variant.filter.id}`;
+    const may = (option: Option) =>
+      (!few || amounts.every((amount, dim) => amount <= (option.room[dim] as number))) &&
+      option.candidates.some((one) => admitsLaunch(ledger, variant.filter, one));
+    const known = eligibility.get(key) ?? Uint8Array.from(all, (option) => (may(option) ? 1 : 0));
+    eligibility.set(key, known);
+    return known;
+  });
   const options = undominated(
     all.map((option) => ({ ...option, candidates: [] })),
     [...eligibility.values()],
   );
   const drafts = new Map<string, { amounts: Float64Array; eligible: Uint8Array; count: number }>();
-  for (const { variant, count, amounts } of wanted) {
-    const open = eligibility.get(variant.filter.id) as Uint8Array;
-    const eligible = Uint8Array.from(options, (option) => open[option.id] as number);
+  for (const [index, { count, amounts }] of wanted.entries()) {
+    const eligible = Uint8Array.from(options, (option) => (open[index] as Uint8Array)[option.id] as number);
     const key = `${eligible.join('')};${amounts.join()}`;
     const draft = drafts.get(key) ?? { amounts, eligible, count: 0 };
     draft.count += count;

@@ -89,6 +89,9 @@ function admits(set: ValueSet | undefined, value: string): boolean {
   return set === undefined || allows(set, value);
 }
 
+// A thousand times the dearest machine for sale: more is a slip of the pen, and sums of it would lose the cents of the others.
+const DEAREST = 1_000_000;
+
 type TypeEntry = { readonly type: InstanceType; readonly capacity: Amounts; readonly offerings: Offering[] };
 
 function readTypes(problem: PackingProblem, rejected: { subject: string; reason: string }[]): ReadonlyMap<string, TypeEntry> {
@@ -105,6 +108,7 @@ function readTypes(problem: PackingProblem, rejected: { subject: string; reason:
     if (entry === undefined) rejected.push({ subject, reason: 'no such instance type' });
     else if (!(Number.isFinite(offering.usdPerHour) && offering.usdPerHour > 0))
       rejected.push({ subject, reason: 'has no price above zero' });
+    else if (offering.usdPerHour > DEAREST) rejected.push({ subject, reason: `costs more than ${DEAREST} USD per hour` });
     else if (!isUnavailable(problem, offering)) entry.offerings.push(offering);
   }
   return types;

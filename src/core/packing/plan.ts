@@ -6,6 +6,7 @@ import { explain } from './explain.ts';
 import { launchSpace } from './launch.ts';
 import { type Ledger, openLedger, openNode, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
+import { improveLaunches } from './patterns/improve.ts';
 import { planLaunches } from './patterns/plan-launches.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
 import { resizeNodes } from './resize.ts';
@@ -24,6 +25,7 @@ export function planPacking(problem: PackingProblem): PackingPlan {
   const units = unitsOf(ledger, classified.classes);
   const left = placeAll(ledger, classified, units);
   resizeNodes(ledger);
+  improveLaunches(ledger, effortOf(problem).improvements);
   keepMinimumNodes(ledger);
   return answer(ledger, explain(ledger, classified, left), lowerBound(ledger, left));
 }

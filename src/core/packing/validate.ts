@@ -8,11 +8,12 @@ import type {
   TopologySpreadConstraint,
 } from './problem.ts';
 import { isEmpty, valueSets } from './requirements.ts';
+import { podSpecShape } from './shape.ts';
 
 /** What is wrong with a pod, as one sentence that names the field; undefined if nothing is. Amounts are judged by podRequests. */
 export function validatePod(pod: PackingPod): string | undefined {
-  if (typeof pod.spec !== 'object' || pod.spec === null) return 'spec: expected an object';
-  const rules = [containersFault, selectorFault, nodeAffinityFault, podAffinityFault, spreadFault, tolerationsFault];
+  if (!Array.isArray(pod.spec?.containers)) return 'spec.containers: expected a list';
+  const rules = [shapeFault, nodeAffinityFault, podAffinityFault, spreadFault, tolerationsFault];
   for (const rule of rules) {
     const fault = rule(pod.spec);
     if (fault !== undefined) return fault;
@@ -20,24 +21,8 @@ export function validatePod(pod: PackingPod): string | undefined {
   return undefined;
 }
 
-function containersFault(spec: PodSpec): string | undefined {
-  if (!Array.isArray(spec.containers)) return 'spec.containers: expected a list';
-  for (const [field, list] of [
-    ['containers', spec.containers],
-    ['initContainers', spec.initContainers ?? []],
-  ] as const) {
-    if (!Array.isArray(list)) return `spec.${field}: expected a list`;
-    const index = list.findIndex((container) => typeof container !== 'object' || container === null);
-    if (index >= 0) return `spec.${field}[${index}]: expected an object`;
-  }
-  return undefined;
-}
-
-function selectorFault(spec: PodSpec): string | undefined {
-  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) {
-    if (typeof value !== 'string') return `spec.nodeSelector[${key}]: expected text`;
-  }
-  return undefined;
+function shapeFault(spec: PodSpec): string | undefined {
+  return podSpecShape(spec, 'spec');
 }
 
 function nodeAffinityFault(spec: PodSpec): string | undefined {

@@ -22,6 +22,8 @@ export type Effort = {
   readonly zonedRounds: number;
   /** Steps of the search for better whole nodes where there are few pods. */
   readonly completions: number;
+  /** Rounds of packing some of the nodes anew, for up to 100 pods; fewer for more. */
+  readonly improvements: number;
 };
 
 /** The pattern LP: how often to buy each pattern, in parts. Patterns are found as they are needed (column generation, Gilmore and Gomory 1961). */

@@ -2,10 +2,9 @@ import type { Fluid } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 
-// Full nodes that are considered for one pod, of each kind of node.
-const MOST_FILLINGS = 120;
-
 type Filling = { readonly option: Option; readonly counts: Int32Array; readonly waste: number };
+/** `fillings`: full nodes that are considered for one pod, of each kind of node. */
+export type CompletionEffort = { readonly steps: number; readonly fillings: number };
 type Search = {
   readonly problem: PatternProblem;
   readonly values: Float64Array;
@@ -15,6 +14,7 @@ type Search = {
   best: number;
   found: readonly Filling[] | undefined;
   steps: number;
+  readonly fillings: number;
 };
 
 /**
@@ -23,10 +23,14 @@ type Search = {
  * costs beyond what its pods are worth in the resource relaxation is waste; a branch ends where the waste so far makes it no cheaper than
  * the best known.
  */
-export function completeNodes(problem: PatternProblem, fluid: Fluid, below: number, steps: number): readonly Pattern[] | undefined {
-  const { values } = fluid;
+export function completeNodes(
+  problem: PatternProblem,
+  { values }: Fluid,
+  below: number,
+  { steps, fillings }: CompletionEffort,
+): readonly Pattern[] | undefined {
   const order = [...problem.items].sort((one, other) => (values[other.id] as number) - (values[one.id] as number) || one.id - other.id);
-  const search: Search = { problem, values, order, reached: new Map(), best: below, found: undefined, steps };
+  const search: Search = { problem, values, order, reached: new Map(), best: below, found: undefined, steps, fillings };
   const left = Int32Array.from(problem.items, (item) => item.count);
   let worth = 0;
   for (const item of problem.items) worth += item.count * (values[item.id] as number);
@@ -150,7 +154,7 @@ function fillingsWith(search: Search, item: Item, left: Int32Array): readonly Fi
     const counts = new Int32Array(left.length);
     if (fitting(item, free, 1) === 0) continue;
     const others = search.order.filter((one) => one.id === item.id || ((left[one.id] as number) > 0 && one.eligible[option.id] === 1));
-    enumerate(search, option, others, 0, left, free, counts, 0, { left: MOST_FILLINGS }, item.id, found);
+    enumerate(search, option, others, 0, left, free, counts, 0, { left: search.fillings }, item.id, found);
   }
   return found.sort((one, other) => one.waste - other.waste || other.option.usdPerHour - one.option.usdPerHour);
 }

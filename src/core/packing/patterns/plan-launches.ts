@@ -62,7 +62,10 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   }
   if (!isClose() && pods <= MOST_COMPLETED && best !== undefined) {
     const { missed, usdPerHour } = best;
-    const nodes = completeNodes(free.problem, free.fluid, missed === 0 ? usdPerHour : Number.POSITIVE_INFINITY, effort.completions);
+    const nodes = completeNodes(free.problem, free.fluid, missed === 0 ? usdPerHour : Number.POSITIVE_INFINITY, {
+      steps: effort.completions,
+      fillings: 120,
+    });
     if (nodes !== undefined) consider(FIRST, nodes);
   }
   doWithout(
