@@ -92,13 +92,13 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'ec2.describeSubnets': describing('ec2:DescribeSubnets'),
   'ssm.getParameter': ({ name }, facts) => [
     { action: 'ssm:GetParameter', resource: parameterArn(name, facts), context: {} },
-    ...viaKms('kms:Decrypt', facts.keyOfSecret(name), 'ssm', facts),
+    ...viaKms('kms:Decrypt', facts.keyOfSecret(name), 'ssm', facts, parameterArn(name, facts)),
   ],
   'secretsManager.getSecretValue': ({ secretId }, facts) => {
     const resource = facts.secretArn(secretId) ?? (secretId.startsWith('arn:') ? secretId : secretArnOf(secretId, facts));
     return [
       { action: 'secretsmanager:GetSecretValue', resource, context: { 'secretsmanager:SecretId': secretId } },
-      ...viaKms('kms:Decrypt', facts.keyOfSecret(resource), 'secretsmanager', facts),
+      ...viaKms('kms:Decrypt', facts.keyOfSecret(resource), 'secretsmanager', facts, resource),
     ];
   },
   'iam.listAttachedRolePolicies': onRole('iam:ListAttachedRolePolicies'),
@@ -223,10 +223,17 @@ function viaKms(
     'kms:ViaService': `${service}.${facts.region}.amazonaws.com`,
     'kms:CallerAccount': facts.accountId,
   };
-  if (encrypted !== undefined) context['kms:EncryptionContext:aws:s3:arn'] = encrypted;
+  if (encrypted !== undefined) context[`kms:EncryptionContext:${encryptionKeys[service]}`] = encrypted;
   if (action === 'kms:CreateGrant') context['kms:GrantIsForAWSResource'] = 'true';
   return [{ action, resource: keyArn, context }];
 }
+
+/**
+ * The key of the encryption context under which each service names what it decrypts: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html,
+ * https://docs.aws.amazon.com/systems-manager/latest/userguide/secure-string-parameter-kms-encryption.html,
+ * https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html, https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption.html
+ */
+const encryptionKeys = { s3: 'aws:s3:arn', ssm: 'PARAMETER_ARN', secretsmanager: 'SecretARN', ec2: 'aws:ebs:id' } as const;
 
 function requestContext(facts: AccountFacts): RequestContext {
   return {

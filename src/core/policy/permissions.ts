@@ -12,6 +12,8 @@ import {
   merge,
   type ObjectAction,
   sidPart,
+  storedBelow,
+  storedKeyConditions,
   tagsEqual,
   withCondition,
 } from './statements.ts';
@@ -96,7 +98,9 @@ export function masterStatements(context: DocumentContext): readonly PolicyState
 
 export function workerStatements(context: DocumentContext): readonly PolicyStatement[] {
   const { partition, region, accountId } = context;
-  const owned = `${context.stableTags[tagKeys.organization] ?? ''}/${context.namespace}/*`;
+  const organization = context.stableTags[tagKeys.organization] ?? '';
+  const stored = storedBelow({ partition, region, account: accountId }, `${organization}/${context.namespace}`);
+  const through = storedKeyConditions(region, stored);
   return [
     ...folder(context, 'StageForJobs', context.staging, everything),
     ...folderObjects(context, 'StoreWorkerLogs', context.logs, ['write'], { objects: ['jobs/*/*/worker/*'], multipart: false }),
@@ -105,17 +109,22 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
     folderKey(context, 'LogsKey', context.logs, ['read', 'write'], { multipart: false }),
     ...directData(context, 'RoleBasedData', everything),
     ...assumeConnectionRoles(context, 'BecomeConnectionRoles'),
+    { Sid: 'ConnectionParametersOfThisNamespace', Effect: 'Allow', Action: 'ssm:GetParameter', Resource: stored.parameters },
+    { Sid: 'ConnectionSecretsOfThisNamespace', Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: stored.secrets },
+    // With the organization's key; AWS's own keys for these services need no permission.
     {
-      Sid: 'ConnectionParametersOfThisNamespace',
+      Sid: 'DecryptConnectionParameters',
       Effect: 'Allow',
-      Action: 'ssm:GetParameter',
-      Resource: `arn:${partition}:ssm:${region}:${accountId}:parameter/${owned}`,
+      Action: 'kms:Decrypt',
+      Resource: context.staging.kmsKeyArn,
+      Condition: through.ssm,
     },
     {
-      Sid: 'ConnectionSecretsOfThisNamespace',
+      Sid: 'DecryptConnectionSecrets',
       Effect: 'Allow',
-      Action: 'secretsmanager:GetSecretValue',
-      Resource: [owned, `/${owned}`].map((name) => `arn:${partition}:secretsmanager:${region}:${accountId}:secret:${name}`),
+      Action: 'kms:Decrypt',
+      Resource: context.staging.kmsKeyArn,
+      Condition: through.secretsManager,
     },
     {
       Sid: 'GrowOnlyVolumesWithOurTags',

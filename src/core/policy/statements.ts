@@ -81,6 +81,35 @@ export function keyStatement(
   return { Sid: name, Effect: 'Allow', Action: kms, Resource: keyArn, ...withCondition(merge(condition, through)) };
 }
 
+/** Names below which an organization's parameters and secrets lie, as ARNs: `<organization>/<rest>`, with or without a slash before it. */
+export function storedBelow(
+  place: { readonly partition: string; readonly region: string; readonly account: string },
+  path: string,
+): { readonly parameters: string; readonly secrets: readonly string[] } {
+  const { partition, region, account } = place;
+  return {
+    parameters: `arn:${partition}:ssm:${region}:${account}:parameter/${path}/*`,
+    secrets: [path, `/${path}`].map((name) => `arn:${partition}:secretsmanager:${region}:${account}:secret:${name}/*`),
+  };
+}
+
+/** A key through Parameter Store and through Secrets Manager, for what lies below a path. */
+export function storedKeyConditions(
+  region: string,
+  stored: ReturnType<typeof storedBelow>,
+): { readonly ssm: ConditionBlock; readonly secretsManager: ConditionBlock } {
+  return {
+    ssm: {
+      StringEquals: { 'kms:ViaService': `ssm.${region}.amazonaws.com` },
+      StringLike: { 'kms:EncryptionContext:PARAMETER_ARN': stored.parameters },
+    },
+    secretsManager: {
+      StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+      StringLike: { 'kms:EncryptionContext:SecretARN': stored.secrets },
+    },
+  };
+}
+
 /** A text in which `*`, `?` and `$` mean themselves: S3 keys may hold them. */
 export function literal(text: string): string {
   return text.replaceAll(/[*?$]/g, (character) => `\${${character}}`);

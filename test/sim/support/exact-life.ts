@@ -7,6 +7,9 @@ const account = '111122223333';
 const roleArn = (name: string): string => `arn:aws:iam::${account}:role/${name}`;
 const kmsKeyArn = `arn:aws:kms:us-east-1:${account}:key/0d9f7a10-4f2e-4c53-8f0a-3f7f5c6b1e01`;
 
+const storedLogin = JSON.stringify({ username: 'reader', password: 'example-password' });
+const ledgerArn = `arn:aws:secretsmanager:us-east-1:${account}:secret:acme/finance/ledger-AbCdEf`;
+
 /** A runtime that uses everything that the generator knows how to allow, and jobs of each security type. */
 export function manifestsOf(options: { readonly spotPercent: number } = { spotPercent: 100 }): readonly SimulationManifest[] {
   const namespace = 'finance';
@@ -139,7 +142,12 @@ export async function live(seed: number, faults: 'none' | 'rough', manifests: re
     apiVersion: 'simulation.elasticruntime.dev/v1alpha1',
     kind: 'SimulatedAccount',
     metadata: { name: 'account' },
-    spec: { interruptions: [{ at: '15m', count: 1 }] },
+    spec: {
+      interruptions: [{ at: '15m', count: 1 }],
+      // Under the organization's key, as a security team would have it.
+      parameters: [{ name: '/acme/finance/crm', value: storedLogin, kmsKeyArn }],
+      secrets: [{ arn: ledgerArn, name: 'acme/finance/ledger', value: storedLogin, kmsKeyArn }],
+    },
   };
   const started = startSimulation({ manifests: [...manifests, disruption], seed, faults, limitMs: 6 * hour, nodeAgents: true });
   if (!started.ok) return { simulation: undefined as never, problems: [started.reason] };

@@ -71,6 +71,25 @@ export const listedCalls: readonly ListedCall[] = [
   },
   { as: analyst, actions: ['s3:PutObject', ...abort], resource: s3('acme-staging/elastic/acme/athena.results/q.csv'), context: withKey },
   { as: analyst, actions: ['s3:GetBucketLocation'], resource: s3('acme-staging') },
+  // whoever stores the logins of connections
+  {
+    as: 'account',
+    actions: ['kms:Encrypt'],
+    resource: ownKey,
+    context: {
+      'kms:ViaService': `ssm.${region}.amazonaws.com`,
+      'kms:EncryptionContext:PARAMETER_ARN': `arn:aws:ssm:${region}:${account}:parameter/acme/finance/crm`,
+    },
+  },
+  {
+    as: 'account',
+    actions: ['kms:GenerateDataKey'],
+    resource: ownKey,
+    context: {
+      'kms:ViaService': `secretsmanager.${region}.amazonaws.com`,
+      'kms:EncryptionContext:SecretARN': `arn:aws:secretsmanager:${region}:${account}:secret:acme/finance/ledger-AbCdEf`,
+    },
+  },
   // whoever administers the account
   {
     as: 'account',

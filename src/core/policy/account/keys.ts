@@ -1,6 +1,6 @@
 import { fitted } from '../../access/roles.ts';
 import type { PolicyStatement } from '../document.ts';
-import { literal } from '../statements.ts';
+import { literal, sidPart, storedBelow, storedKeyConditions } from '../statements.ts';
 import { organizationFolders } from './folders.ts';
 import type { AccountPlanOptions, KeyPlan } from './plan.ts';
 import { rolesOf } from './roles.ts';
@@ -65,6 +65,7 @@ function keyStatements(arn: string, users: readonly RuntimeView[]): readonly Pol
   const contexts = organizationFolders(users)
     .filter((folder) => folder.keys.includes(arn))
     .flatMap(({ bucket, key }) => [`arn:${partition}:s3:::${bucket}`, `arn:${partition}:s3:::${bucket}/${literal(key)}/*`]);
+  const organizations = [...new Set(users.map(({ input }) => input.runtime.spec.organization))].sort();
   const throughS3 = {
     StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` },
     StringLike: { 'kms:EncryptionContext:aws:s3:arn': [...new Set(contexts)].sort() },
@@ -82,6 +83,7 @@ function keyStatements(arn: string, users: readonly RuntimeView[]): readonly Pol
       Resource: '*',
       Condition: throughS3,
     },
+    ...organizations.flatMap((organization) => storedStatements(organization, { partition, region, account }, root)),
     ...(foreign.length === 0
       ? []
       : [
@@ -94,6 +96,27 @@ function keyStatements(arn: string, users: readonly RuntimeView[]): readonly Pol
             Condition: throughS3,
           } satisfies PolicyStatement,
         ]),
+  ];
+}
+
+/** Credentials and logins of connections, stored under the organization's key: put there by people, read by workers. */
+function storedStatements(
+  organization: string,
+  place: { readonly partition: string; readonly region: string; readonly account: string },
+  root: string,
+): readonly PolicyStatement[] {
+  const through = storedKeyConditions(place.region, storedBelow(place, organization));
+  const statement = (service: string, actions: readonly string[], condition: PolicyStatement['Condition']): PolicyStatement => ({
+    Sid: `${service}Of${sidPart(organization)}AsIamPoliciesOfTheAccountSay`,
+    Effect: 'Allow',
+    Principal: { AWS: root },
+    Action: actions,
+    Resource: '*',
+    ...(condition !== undefined && { Condition: condition }),
+  });
+  return [
+    statement('ParametersThroughSsm', ['kms:Decrypt', 'kms:Encrypt'], through.ssm),
+    statement('SecretsThroughSecretsManager', ['kms:Decrypt', 'kms:GenerateDataKey'], through.secretsManager),
   ];
 }
 
