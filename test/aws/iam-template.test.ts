@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { defaultRolesTemplate } from '../../src/core/policy/cloudformation/default-roles.ts';
 import { iam, variants } from '../cli/support/iam-variants.ts';
 import { ensurePython } from '../gate/moto.ts';
 
@@ -40,6 +41,28 @@ async function written<T>(texts: readonly string[], use: (files: readonly string
 void test('the linter has nothing to say of any template', async () => {
   const texts = await Promise.all(Object.values(variants).map(async ({ files, users = [] }) => (await iam(files, { users })).out));
   assert.equal(await written(texts, lint), 'clean');
+});
+
+void test('nor of the stack of default roles that the operator makes', async () => {
+  const role = (name: string) => ({ roleArn: `arn:aws:iam::111122223333:role/${name}` });
+  const location = { uri: 's3://acme-staging/elastic', kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/1' };
+  const made = defaultRolesTemplate({
+    runtime: {
+      metadata: { name: 'scratch', namespace: 'research', uid: '27763973-0000-4000-8000-000000000001' },
+      spec: {
+        organization: 'acme',
+        region: 'us-east-1',
+        identities: { agent: role('agent'), operator: role('operator') },
+        staging: location,
+        logs: location,
+      },
+    },
+    clusterName: 'prod',
+    issuer: 'https://oidc.example.com/id/1',
+    agent: { managed: ['arn:aws:iam::aws:policy/ReadOnlyAccess'], inline: [] },
+  });
+  assert.ok(made.ok);
+  assert.equal(await written([made.value.body], lint), 'clean');
 });
 
 void test('the linter would have something to say: an action that is none, a resource of another kind', async () => {

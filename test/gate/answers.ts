@@ -44,6 +44,7 @@ export function refuse(service: string, refusal: Refusal, requestId: string): Wi
       );
     case 'sts':
     case 'iam':
+    case 'cloudformation':
       return xml(
         `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>${requestId}</RequestId></ErrorResponse>`,
         status,
@@ -65,7 +66,7 @@ export function named(
   what: 'denied' | 'expired' | 'unknownKey' | 'badSignature' | 'throttled' | 'unavailable',
   message: string,
 ): Refusal {
-  const [status, code] = names[what][service] ?? names[what].json;
+  const [status, code] = names[what][service === 'iam' || service === 'cloudformation' ? 'sts' : service] ?? names[what].json;
   return { status, code, message };
 }
 

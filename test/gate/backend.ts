@@ -1,3 +1,4 @@
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
@@ -8,6 +9,7 @@ import type { Moto } from './moto.ts';
 
 /** The emulator behind the gate, as its owner sees it: for provisioning, for the gate's own questions, and for tests that look at the outcome. */
 export type Backend = {
+  readonly cloudFormation: CloudFormationClient;
   readonly ec2: EC2Client;
   readonly iam: IAMClient;
   readonly kms: KMSClient;
@@ -24,6 +26,7 @@ export function createBackend(moto: Moto, region: string): Backend {
     maxAttempts: 2,
   } as const;
   return {
+    cloudFormation: new CloudFormationClient(common),
     ec2: new EC2Client(common),
     iam: new IAMClient(common),
     kms: new KMSClient(common),

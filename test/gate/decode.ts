@@ -71,6 +71,17 @@ const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
   'sts:AssumeRoleWithWebIdentity': (p) => ({ method: 'sts.assumeRoleWithWebIdentity', request: assumed(p) }),
   'sts:AssumeRole': (p) => ({ method: 'sts.assumeRole', request: { ...assumed(p), tags: tagsAt(p, 'Tags') } }),
   'sts:GetCallerIdentity': () => ({ method: 'sts.getCallerIdentity', request: {} }),
+  'iam:ListAttachedRolePolicies': (p) => ({ method: 'iam.listAttachedRolePolicies', request: { roleName: textAt(p, 'RoleName') ?? '' } }),
+  'iam:ListRolePolicies': (p) => ({ method: 'iam.listRolePolicies', request: { roleName: textAt(p, 'RoleName') ?? '' } }),
+  'iam:GetRolePolicy': (p) => ({
+    method: 'iam.getRolePolicy',
+    request: { roleName: textAt(p, 'RoleName') ?? '', policyName: textAt(p, 'PolicyName') ?? '' },
+  }),
+  'cloudformation:CreateStack': (p) => ({ method: 'cloudFormation.createStack', request: { ...stack(p), tags: tagsAt(p, 'Tags') } }),
+  'cloudformation:DescribeStacks': (p) => ({ method: 'cloudFormation.describeStack', request: stack(p) }),
+  'cloudformation:UpdateStack': (p) => ({ method: 'cloudFormation.updateStack', request: { ...stack(p), tags: tagsAt(p, 'Tags') } }),
+  'cloudformation:DeleteStack': (p) => ({ method: 'cloudFormation.deleteStack', request: stack(p) }),
+  'cloudformation:DescribeStackEvents': (p) => ({ method: 'cloudFormation.describeStackEvents', request: stack(p) }),
   'ec2:CreateLaunchTemplate': (p) => ({
     method: 'ec2.createLaunchTemplate',
     request: { name: textAt(p, 'LaunchTemplateName') ?? '', tags: specifiedTags(p, 'launch-template') },
@@ -89,6 +100,10 @@ const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
   'ec2:DeleteVolume': (p) => ({ method: 'ec2.deleteVolume', request: { volumeId: textAt(p, 'VolumeId') ?? '' } }),
   'ec2:DescribeSubnets': () => ({ method: 'ec2.describeSubnets', request: {} }),
 };
+
+function stack(p: Tree): { name: string } {
+  return { name: textAt(p, 'StackName') ?? '' };
+}
 
 function assumed(p: Tree): { roleArn: string; sessionName: string } {
   return { roleArn: textAt(p, 'RoleArn') ?? '', sessionName: textAt(p, 'RoleSessionName') ?? '' };

@@ -1,3 +1,4 @@
+import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DescribeLaunchTemplateVersionsCommand, DescribeTagsCommand } from '@aws-sdk/client-ec2';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import type { AccountFacts } from '../../src/core/policy/actions.ts';
@@ -13,6 +14,7 @@ export async function gatherFacts(account: Account, backend: Backend, call: Gate
   const tags = await tagsOf(backend, resourceIds(call));
   const templateId = call.method === 'ec2.createFleet' ? call.request.launchTemplate.id : '';
   const template = templateId === '' ? undefined : await templateOf(backend, templateId);
+  const stack = call.method.startsWith('cloudFormation.') && 'name' in call.request ? await stackOf(backend, call.request.name) : undefined;
   const objectKey = call.method === 's3.getObject' ? await keyOfObject(backend, call.request) : undefined;
   return {
     accountId: account.id,
@@ -20,6 +22,8 @@ export async function gatherFacts(account: Account, backend: Backend, call: Gate
     now,
     tagsOf: (id) => tags.get(id),
     launchTemplate: (id) => (id === templateId ? template : undefined),
+    stack: () => stack,
+    roleArn: (name) => [...account.roles.keys()].find((arn) => arn.endsWith(`/${name}`)),
     roleOfProfile: (arn) => account.profiles.get(arn),
     keyOfObject: () => objectKey,
     keyOfBucket: (bucket) => account.buckets.get(bucket)?.keyArn,
@@ -65,6 +69,13 @@ async function templateOf(backend: Backend, id: string): Promise<Template | unde
   } catch {
     return undefined;
   }
+}
+
+async function stackOf(backend: Backend, name: string): Promise<{ readonly arn: string; readonly tags: Tags } | undefined> {
+  const answer = await backend.cloudFormation.send(new DescribeStacksCommand({ StackName: name })).catch(() => undefined);
+  const [stack] = answer?.Stacks ?? [];
+  if (stack === undefined) return undefined;
+  return { arn: stack.StackId ?? '', tags: Object.fromEntries((stack.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value])) };
 }
 
 async function keyOfObject(
