@@ -332,3 +332,18 @@ void test('a class that does not allow default roles: the runtime stalls with it
     [],
   );
 });
+
+void test('a stack that somebody deletes by hand is made again, also when the runtime is being deleted and its nodes are still there', async () => {
+  const simulation = start([...defaultRoles(), job('etl', { duration: '50m', worker: { min: 1, max: 1 } })]);
+  const running = (): boolean => simulation.jobs()[0]?.status?.phase === 'Running';
+  await until(simulation, 'a node runs', running);
+  simulation.account.removeStack(stackName(own(simulation)));
+  await until(simulation, 'it is there again', () => simulation.account.stacks()[0]?.status === 'CREATE_COMPLETE');
+  await pause(simulation, 2 * minute);
+  assert.ok(running());
+  simulation.account.removeStack(stackName(own(simulation)));
+  deleteRuntime(simulation);
+  await gone(simulation);
+  nothingLeft(simulation);
+  assert.deepEqual(simulation.account.liveInstances(), []);
+});

@@ -70,7 +70,7 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
   const runtime = stillResolved(observed, noted.value);
   if (runtime === undefined) return { retry: 'the runtime was changed meanwhile' };
   const draft = draftStatus(runtime.status, runtime.metadata.generation, context.clock.now());
-  const verdict = deleting ? await tearDown(tools, runtime) : (refused ?? (await bringUp(tools, runtime, draft)));
+  const verdict = deleting ? await tearDown(tools, runtime, draft) : (refused ?? (await bringUp(tools, runtime, draft)));
   if (deleting && 'go' in verdict) return done;
   summarize(context, runtime, draft, verdict, deleting);
   const written = await applyStatus(tools.applier, elasticRuntimes, runtime, draft.value());

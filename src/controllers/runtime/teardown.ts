@@ -1,4 +1,4 @@
-import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
+import type { ElasticJob, ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { agentNamespace, finalizers } from '../../api/labels.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
@@ -8,12 +8,14 @@ import { logicalIds } from '../../core/policy/cloudformation/names.ts';
 import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { elasticNodes, elasticRuntimes, serviceAccounts } from '../../ports/resources.ts';
 import { ok } from '../../ports/result.ts';
+import type { StatusDraft } from '../draft.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { ownPods } from '../job/own.ts';
 import { ensureAgentAccount } from './accounts.ts';
 import { hasEnded, jobsOf, nodesOf } from './activity.ts';
 import { deleteClusterInfo } from './cluster-info.ts';
+import { ensureDefaultRoles } from './default-roles.ts';
 import { identitiesInUse } from './identities.ts';
 import { deleteLaunchTemplates, tagOwnerOf } from './launch-templates.ts';
 import { notesOf } from './notes.ts';
@@ -27,14 +29,32 @@ import { clearRuntimeProbes } from './verify.ts';
  * The end of a runtime, in an order in which each step still has what it needs: jobs end, nodes go, AWS is swept by tags, the agent's account
  * and the Secrets are let go, then the finalizer. Nothing in it depends on the tenant's namespace.
  */
-export async function tearDown(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {
+export async function tearDown(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  draft: StatusDraft<ElasticRuntimeStatus>,
+): Promise<StepVerdict> {
   const inUse = identitiesInUse(tools.context, runtime);
   if (inUse !== undefined) return { stalled: 'CleanupBlocked', message: inUse };
   for (const step of [keepAgent, endJobs, endNodes, clearJobs, sweepAws, letGo]) {
     const verdict = await step(tools, runtime);
+    if (step === endNodes && 'stalled' in verdict) return regainRoles(tools, runtime, draft, verdict);
     if (!('go' in verdict)) return verdict;
   }
   return go;
+}
+
+/** Nodes can be ended as master only: where somebody deleted the stack of default roles by hand, it is made once more. */
+async function regainRoles(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  draft: StatusDraft<ElasticRuntimeStatus>,
+  blockedBy: StepVerdict,
+): Promise<StepVerdict> {
+  if (!hasDefaultRoles(runtime) || notesOf(runtime).roleStack === undefined) return blockedBy;
+  tools.roles.delete(runtime.metadata.uid);
+  const roles = await ensureDefaultRoles(tools, runtime, draft);
+  return 'again' in roles && roles.afterMs !== undefined ? { ...blockedBy, afterMs: roles.afterMs } : blockedBy;
 }
 
 /** Whatever became of the agent's account meanwhile: without it no node could be ended, and nothing cleaned up. */

@@ -196,6 +196,14 @@ export function placeStack(state: AccountState, name: string, tags: Tags): void 
   state.stacks.set(stackId, { ...empty, stackId, name, tags, status: 'CREATE_COMPLETE' });
 }
 
+/** As its owner might: at once, with all that it made. */
+export function removeStack(state: AccountState, name: string): void {
+  const stack = standing(state, name);
+  if (stack === undefined) return;
+  for (const { arn } of stack.made.values()) for (const made of [state.roles, state.profiles, state.managedPolicies]) made.delete(arn);
+  become(state, stack, 'DELETE_COMPLETE');
+}
+
 /** In reverse order; what is left after a failure stays in the stack, for the next try. */
 function removeAll(state: AccountState, stack: StackState, forward: Forward, operation: 'DELETE' | 'ROLLBACK'): void {
   const order = [...stack.made].reverse();

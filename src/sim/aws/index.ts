@@ -1,7 +1,7 @@
 import type { PolicyDocument } from '../../core/policy/document.ts';
 import type { AuditPort, AwsPort } from '../../ports/aws/index.ts';
 import type { SimulatedProcess, World } from '../world.ts';
-import { placeStack, type StackState } from './cloudformation.ts';
+import { placeStack, removeStack, type StackState } from './cloudformation.ts';
 import { interrupt } from './fleet.ts';
 import { endInstance, isLive, stateOf } from './instances.ts';
 import { type CertificateState, putCertificate } from './iot.ts';
@@ -70,6 +70,8 @@ export type AwsAccount = {
   deleteRole(arn: string): void;
   /** Somebody makes a stack without resources by hand. */
   placeStack(name: string, tags: Readonly<Record<string, string>>): void;
+  /** Somebody deletes a stack, with all that it made, by hand. */
+  removeStack(name: string): void;
   /** Somebody deletes a launch template by hand. */
   deleteTemplate(id: string): void;
   /** Adds the policy with which the console revokes sessions: everything is denied to those issued before now. */
@@ -139,6 +141,7 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
     },
     deleteRole: (arn) => void state.roles.delete(arn),
     placeStack: (name, tags) => placeStack(state, name, tags),
+    removeStack: (name) => removeStack(state, name),
     deleteTemplate: (id) => void state.templates.delete(id),
     revokeSessions(roleArn) {
       const role = state.roles.get(roleArn);
