@@ -347,3 +347,16 @@ void test('a stack that somebody deletes by hand is made again, also when the ru
   nothingLeft(simulation);
   assert.deepEqual(simulation.account.liveInstances(), []);
 });
+
+void test('a stack that CloudFormation does not show yet when its maker is gone and its runtime deleted is looked for, and deleted', async () => {
+  const simulation = start(defaultRoles());
+  await until(simulation, 'it is being made', () => simulation.account.stacks().length === 1);
+  const [stack] = simulation.account.stacks();
+  assert.ok(stack);
+  Object.assign(stack, { visibleAt: simulation.world.now() + 20_000 });
+  simulation.operator.current().process.crash();
+  deleteRuntime(simulation);
+  await gone(simulation);
+  await pause(simulation, 5 * minute);
+  nothingLeft(simulation);
+});
