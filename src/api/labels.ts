@@ -39,6 +39,7 @@ export const annotations = {
   accessPlanDigest: 'elasticruntime.dev/access-plan',
   simulatedDuration: 'simulation.elasticruntime.dev/duration',
   simulatedExitCode: 'simulation.elasticruntime.dev/exit-code',
+  simulatedStartError: 'simulation.elasticruntime.dev/start-error',
   simulatedWrites: 'simulation.elasticruntime.dev/writes-gib-per-hour',
 } as const;
 

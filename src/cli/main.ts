@@ -18,6 +18,7 @@ import { runPlan } from './plan.ts';
 import { runPreview } from './preview.ts';
 import { runRevoke } from './revoke.ts';
 import { runSimulate } from './simulate.ts';
+import { runWhy } from './why.ts';
 
 /** `kubectl-elastic`: exit 0 good, 1 a negative answer, 2 wrong usage or bad input. */
 
@@ -189,6 +190,12 @@ clusterCommand('logs <job>', "The stored log of a job's agent, master or workers
       exitCode = await runLogs({ ...options, job }, objectsIo);
     },
   );
+
+clusterCommand('why <job>', 'Why a job is where it is: what it waits for, which access failed and what to add, what its pods say.').action(
+  async (job: string, options: ClusterOptions) => {
+    exitCode = await runWhy({ ...options, job }, clusterIo);
+  },
+);
 
 clusterCommand('preview <job> <connection>', "What lies at the location of a job's connection, and its first rows.")
   .option('--rows <number>', 'rows to show', wholeNumber, 10)

@@ -187,6 +187,7 @@ export const job: Manifest = {
     backoffLimit: 2,
     activeDeadlineSeconds: 14400,
     waitDeadlineSeconds: 3600,
+    startDeadlineSeconds: 300,
     cleanupAfterSeconds: 86400,
     ttlSecondsAfterFinished: null,
     priorityClassName: 'nightly',

@@ -456,6 +456,7 @@ const jobs: readonly WrongManifest[] = [
   ejobUpdate('another Spark', ['spec.spark.version', '3.5.0'], 'spec.spark', `spark ${IMMUTABLE}`),
   ejobUpdate('another limit', ['spec.backoffLimit', 3], 'spec.backoffLimit', `backoffLimit ${IMMUTABLE}`),
   ejobUpdate('no deadline', ['spec.activeDeadlineSeconds', undefined], 'spec.activeDeadlineSeconds', `activeDeadlineSeconds ${IMMUTABLE}`),
+  ejobUpdate('another start', ['spec.startDeadlineSeconds', 60], 'spec.startDeadlineSeconds', `startDeadlineSeconds ${IMMUTABLE}`),
   ejobUpdate('another wait', ['spec.waitDeadlineSeconds', 1], 'spec.waitDeadlineSeconds', `waitDeadlineSeconds ${IMMUTABLE}`),
   ejobUpdate(
     'an end of its own',

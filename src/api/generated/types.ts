@@ -774,6 +774,10 @@ export type ElasticJobSpec = {
    */
   readonly waitDeadlineSeconds?: number;
   /**
+   * Of a pod, from the start of its attempt or from when it was bound to its node: one that cannot start (image, Secret, ConfigMap, no place on its own nodes) then ends the attempt, counted against backoffLimit.
+   */
+  readonly startDeadlineSeconds: number;
+  /**
    * After its end, children and stage data go; the ElasticJob stays.
    */
   readonly cleanupAfterSeconds: number;

@@ -86,6 +86,7 @@ export async function deleteService(tools: JobTools, job: Stored<ElasticJob>, at
 export async function release(tools: JobTools, job: Stored<ElasticJob>, runtimeKey: string): Promise<JobVerdict> {
   tools.context.audit.forgetJob(runtimeKey, `${job.metadata.namespace}/${job.metadata.name}`);
   tools.context.grants.dropJob(job.metadata.uid);
+  tools.placed.delete(job.metadata.uid);
   const removed = await removeFinalizer(tools.context.kubernetes, elasticJobs, job, finalizers.job);
   return removed.ok ? go : { again: 'FinalizerLeft', message: removed.error.message };
 }

@@ -35,6 +35,7 @@ export function createJobReconciler(context: OperatorContext, expectations: Expe
   const tools: JobTools = {
     context,
     expectations,
+    placed: new Map(),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-job-controller' }),
   };
   return async (key) => {

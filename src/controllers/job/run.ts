@@ -1,5 +1,7 @@
 import type { Pod } from '../../api/kubernetes.ts';
 import { attemptOutcome, podsOf } from '../../core/jobs/outcome.ts';
+import { podProblem, type StartVerdict, startVerdict } from '../../core/jobs/start.ts';
+import { slotOfPod } from '../../core/nodes/demand.ts';
 import { parseTime } from '../../machinery/time.ts';
 import { readySlots, workersNow } from './capacity.ts';
 import { applyChildren } from './children.ts';
@@ -27,18 +29,46 @@ export async function watchAttempt(tools: JobTools, view: JobView): Promise<JobV
   if (outcome?.kind === 'Succeeded') return { end: { phase: 'Succeeded', reason: 'Succeeded', message: outcome.message } };
   if (outcome?.kind === 'Lost') return { end: { phase: 'Retry', reason: outcome.reason, message: outcome.message } };
   if (outcome?.kind === 'Failed') return failed(view, outcome.failure);
+  const start = startOf(tools, view);
+  if (start !== undefined && 'failure' in start) return failed(view, start.failure);
   const wanted =
     job.spec.workers.template === undefined
       ? 0
       : Math.max(workersNow(view, readySlots(tools, view)), shrunk(children.worker?.spec.parallelism ?? 0, job.spec.workers.max));
   draft.set({ workers: { ready: readyWorkers, desired: wanted } });
   const applied = await applyChildren(tools, view, { released: true, workers: wanted });
-  return 'go' in applied ? go : applied;
+  if (!('go' in applied)) return applied;
+  // Nobody tells when a pod's time is over.
+  return start === undefined ? go : { wait: 'Starting', message: 'pods are starting', afterMs: start.inMs };
 }
 
 /** Workers that run are kept even where their slot is not counted ready any more (a node not ready for a moment), up to the maximum. */
 function shrunk(current: number, max: number): number {
   return Math.min(current, max);
+}
+
+/** Of a started attempt: which pod did not start in time, or how long the next one has left. */
+function startOf(tools: JobTools, view: JobView): StartVerdict {
+  const releasedAt = parseTime(view.draft.value().attempt?.startTime);
+  if (releasedAt === undefined) return undefined;
+  const { stores, clock } = tools.context;
+  const places = readySlots(tools, view);
+  const { uid } = view.job.metadata;
+  const known = tools.placed.get(uid);
+  const unbound = childrenOf(tools, view).pods.filter((pod) => pod.spec.nodeName === undefined && places.has(slotOfPod(pod)?.name ?? ''));
+  // Since this process saw it: a restart gives a pod its time once more.
+  const placed = new Map(unbound.map((pod) => [pod.metadata.uid, known?.get(pod.metadata.uid) ?? clock.now()]));
+  if (placed.size === 0) tools.placed.delete(uid);
+  else tools.placed.set(uid, placed);
+  return startVerdict({
+    pods: childrenOf(tools, view).pods,
+    releasedAt,
+    now: clock.now(),
+    deadlineSeconds: view.job.spec.startDeadlineSeconds,
+    nodeReady: (name) =>
+      stores.nodes.get(name)?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
+    placeSince: (pod) => placed.get(pod.metadata.uid ?? ''),
+  });
 }
 
 function failed(view: JobView, failure: NonNullable<ReturnType<typeof view.draft.value>['failure']>): JobVerdict {
@@ -52,12 +82,9 @@ function failed(view: JobView, failure: NonNullable<ReturnType<typeof view.draft
 function whyNotReady(masters: readonly Pod[]): string {
   const [pod] = masters;
   if (pod === undefined) return 'no master pod exists yet: see the events of the master Job';
-  const states = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  const waiting = states.find(({ state }) => state?.waiting?.reason !== undefined && state.waiting.reason !== 'PodInitializing');
-  if (waiting !== undefined)
-    return `container ${waiting.name}: ${waiting.state?.waiting?.reason}: ${waiting.state?.waiting?.message ?? ''}`;
-  const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
-  return unscheduled?.message ?? 'the master pod is not ready yet';
+  const problem = podProblem(pod);
+  if (problem === undefined) return 'the master pod is not ready yet';
+  return problem.container === undefined ? problem.message : `container ${problem.container}: ${problem.reason}: ${problem.message}`;
 }
 
 function isReady(pod: {

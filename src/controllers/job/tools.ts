@@ -12,7 +12,13 @@ import type { GrantRequest } from '../identity/grants.ts';
 import { isOwnJob, ownPods } from './own.ts';
 import type { References } from './references.ts';
 
-export type JobTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
+export type JobTools = {
+  readonly context: OperatorContext;
+  readonly applier: Applier;
+  readonly expectations: Expectations;
+  /** By job uid and pod uid: since when an unbound pod has a place. */
+  readonly placed: Map<string, ReadonlyMap<string, number>>;
+};
 
 /** One reconcile of one ElasticJob. */
 export type JobView = {

@@ -36,6 +36,7 @@ export async function answerRequest(context: OperatorContext, request: Stored<El
       context,
       applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-request-controller' }),
       expectations: createExpectations({ clock: context.clock, telemetry: context.telemetry }),
+      placed: new Map(),
     };
     return await withKeys(tools, view.value, connection, resource, (aws, caller) => read(aws, asPerson(caller, request, target.value)));
   }

@@ -34,6 +34,7 @@ export type Kubelets = {
 /**
  * The kubelets of all running machines. A pod starts once its Secrets and ConfigMaps are there, runs its init containers, then its containers for as long as the
  * annotation `simulation.elasticruntime.dev/duration` says (1 m; for ever where they are restarted always), and ends with `…/exit-code` (0).
+ * With `…/start-error: ImagePullBackOff` it never starts, for that reason.
  * On deletion it ends within its grace period.
  */
 export function startKubelets(server: ApiServer, machines: Machines, pods: PodIndex): Kubelets {
@@ -82,6 +83,11 @@ export function startKubelets(server: ApiServer, machines: Machines, pods: PodIn
   }
 
   function start(run: Run): void {
+    const error = run.pod.metadata.annotations?.[annotations.simulatedStartError];
+    if (error !== undefined) {
+      write(run, waiting(run.pod, `simulated: ${error}`, timestamp(world.now()), error));
+      return;
+    }
     const missing = missingVolume(run.pod);
     if (missing !== undefined) {
       write(run, waiting(run.pod, missing, timestamp(world.now())));
@@ -213,8 +219,8 @@ function statuses(pod: StoredPod, restarts: number, ready: boolean, state: Field
   return pod.spec.containers.map(({ name, image }) => ({ name, image, ready, restartCount: restarts, state }));
 }
 
-function waiting(pod: StoredPod, message: string, now: string): (pod: StoredPod) => Fields {
-  const containerStatuses = statuses(pod, 0, false, { waiting: { reason: 'ContainerCreating', message } });
+function waiting(pod: StoredPod, message: string, now: string, reason = 'ContainerCreating'): (pod: StoredPod) => Fields {
+  const containerStatuses = statuses(pod, 0, false, { waiting: { reason, message } });
   return (current) =>
     conditions({ ...current, status: { ...current.status, startTime: current.status?.startTime ?? now, containerStatuses } }, now, {
       Initialized: (pod.spec.initContainers ?? []).length === 0,

@@ -20,6 +20,7 @@ test('a job that says little gets the defaults of a job, and is never suspended 
     workers: { min: 0, max: 0 },
     backoffLimit: 2,
     cleanupAfterSeconds: 86400,
+    startDeadlineSeconds: 600,
     terminate: false,
   });
 });

@@ -28,6 +28,7 @@ const FROZEN = [
   'backoffLimit',
   'activeDeadlineSeconds',
   'waitDeadlineSeconds',
+  'startDeadlineSeconds',
   'ttlSecondsAfterFinished',
   'priorityClassName',
 ] as const;

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runWhy } from '../../src/cli/why.ts';
+import { kubernetesFor } from '../../src/sim/kubernetes/cluster.ts';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
+import type { Simulation } from '../../src/sim/simulate.ts';
+import { find, job, runtime, start, until } from './support/stage.ts';
+
+async function why(simulation: Simulation, name: string, output: 'table' | 'json') {
+  const kubernetes = kubernetesFor(simulation.kubernetes, simulation.world.startProcess('person'));
+  const out: string[] = [];
+  const err: string[] = [];
+  let code: number | undefined;
+  const cluster = {
+    kubernetes,
+    namespace: 'finance',
+    server: 'https://simulated',
+    getText: () => assert.fail('not asked'),
+    close: async () => {},
+  };
+  void runWhy(
+    { job: name, output },
+    {
+      connect: async () => cluster,
+      now: () => simulation.world.now(),
+      stdout: (text) => void out.push(text),
+      stderr: (text) => void err.push(text),
+    },
+  ).then((answered) => (code = answered));
+  await until(simulation, 'it answers', () => code !== undefined);
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+const lake = { name: 'lake', usage: 'Target', connector: 'AmazonS3', location: 's3://acme-lake/out/' };
+
+void test('a refused access is shown with chain, request id and the statement, for people and for programs', async () => {
+  const simulation = start([...runtime({}), job('etl', {}, { connections: [lake] })]);
+  const role = simulation.account.spec.roles.find(({ arn }) => arn.endsWith('role/worker'));
+  assert.ok(role);
+  const deny = JSON.parse(JSON.stringify(role.policies).replaceAll('acme-lake', 'another-lake')) as typeof role.policies;
+  simulation.account.putRole({ ...role, policies: deny });
+  await until(simulation, 'it fails', () => find(simulation, 'etl').status?.phase === 'Failed');
+  const people = await why(simulation, 'etl', 'table');
+  assert.equal(people.code, 1);
+  assert.match(people.out, /^finance\/etl: Failed\nFailed: AccessDenied: s3:ListBucket on arn:aws:s3:::acme-lake failed as worker/);
+  assert.match(
+    people.out,
+    / {2}as worker \(arn:\S+role\/agent -> arn:\S+role\/operator -> arn:\S+role\/worker\)\n {2}AWS says AccessDenied: .* \[request \S+\]/,
+  );
+  assert.match(
+    people.out,
+    / {2}Add to the identity policy of role worker \(arn:aws:iam::111122223333:role\/worker\):\n\{\n {2}"Sid": "ElasticRuntimeData"/,
+  );
+  assert.match(people.out, /AccessDenied +ElasticJob\/etl +s3:ListBucket/);
+  const answer = JSON.parse((await why(simulation, 'etl', 'json')).out) as Readonly<Record<string, unknown>> & {
+    readonly failedAccess: readonly { readonly add: readonly { readonly statement: { readonly Resource: string } }[] }[];
+  };
+  assert.deepEqual([answer['job'], answer['phase'], answer['waiting']], ['etl', 'Failed', null]);
+  assert.equal(answer.failedAccess[0]?.add[0]?.statement.Resource, 'arn:aws:s3:::acme-lake/out/*');
+});
+
+void test('a pod that cannot start, a job that waits, one that is well, and one that is not there', async () => {
+  const stuck = job('stuck', {}, { startDeadlineSeconds: 86_400 });
+  const { spec } = stuck as unknown as { spec: { master: { template: object } } };
+  const metadata = { annotations: { 'simulation.elasticruntime.dev/start-error': 'ImagePullBackOff' } };
+  const simulation = start([
+    ...runtime({}),
+    { ...stuck, spec: { ...spec, master: { template: { ...spec.master.template, metadata } } } },
+    job('well', { duration: '1h' }),
+    job('lost', {}, { runtime: 'nowhere' }),
+  ]);
+  await until(simulation, 'it is stuck', () =>
+    simulation.kubernetes.server.store.list(kindNamed('Pod')).some((pod) => JSON.stringify(pod).includes('simulated: ImagePullBackOff')),
+  );
+  await until(
+    simulation,
+    'the other runs',
+    () => find(simulation, 'well').status?.conditions?.some(({ type, status }) => type === 'MasterRunning' && status === 'True') === true,
+  );
+  const held = await why(simulation, 'stuck', 'table');
+  assert.equal(held.code, 1);
+  assert.match(
+    held.out,
+    /Pods: 1, 1 with a problem\n {2}stuck-1-master-\S+ on \S+, container main: ImagePullBackOff: simulated: ImagePullBackOff/,
+  );
+  assert.equal((await why(simulation, 'well', 'json')).code, 0);
+  const lost = await why(simulation, 'lost', 'table');
+  assert.equal(lost.code, 1);
+  assert.match(lost.out, /Waits: RuntimeNotFound since \S+: no ElasticRuntime nowhere/);
+  const none = await why(simulation, 'none', 'table');
+  assert.deepEqual([none.code, none.err], [2, 'why: ElasticJob finance/none: there is none of this name']);
+});
