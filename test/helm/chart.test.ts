@@ -83,7 +83,7 @@ const everywhere = [
     nodes: 'get list watch patch delete',
     pods: 'list watch delete',
     'pods/eviction': 'create',
-    namespaces: 'get list watch',
+    namespaces: 'list watch',
   }),
   ...rights('batch', { jobs: 'list watch' }),
   ...rights('apps', { daemonsets: 'list watch' }),

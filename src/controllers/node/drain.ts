@@ -2,7 +2,7 @@ import type { Pod, Stored } from '../../api/kubernetes.ts';
 import { taints } from '../../api/labels.ts';
 import { parseDurationMs } from '../../core/quantity/duration.ts';
 import { parseTime } from '../../machinery/time.ts';
-import { namespaces, nodes, pods } from '../../ports/resources.ts';
+import { nodes, pods } from '../../ports/resources.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 
 const pollMs = 5_000;
@@ -64,8 +64,7 @@ async function leave(tools: NodeTools, pod: Stored<Pod>, forced: boolean): Promi
   const evicted = await kubernetes.evict({ namespace, name }, { uid });
   if (evicted.ok || evicted.error.kind === 'NotFound' || evicted.error.kind === 'TooManyRequests') return;
   // In a terminating namespace the eviction subresource may not be created; what is going anyway may be deleted.
-  const space = await kubernetes.get(namespaces, { name: namespace });
-  if (space.ok && space.value.metadata.deletionTimestamp !== undefined) {
+  if (tools.context.stores.namespaces.get(namespace)?.metadata.deletionTimestamp !== undefined) {
     await kubernetes.delete(pods, { namespace, name }, { uid });
     return;
   }

@@ -23,6 +23,7 @@ export type StandOptions = {
   readonly interposed?: boolean;
   /** Whether node agents run: a process for each machine, and the operator's broker. Default false. */
   readonly nodeAgents?: boolean;
+  readonly apiServerFlags?: readonly string[];
 };
 
 /** The whole product on real parts, but for the machines: a control plane, an emulated AWS behind its gate, the operator as its own process. */
@@ -50,7 +51,7 @@ export type Stand = {
 };
 
 export async function startStand(options: StandOptions = {}): Promise<Stand> {
-  const [controlPlane, moto] = await Promise.all([startControlPlane(), startMoto()]);
+  const [controlPlane, moto] = await Promise.all([startControlPlane({ apiServerFlags: options.apiServerFlags ?? [] }), startMoto()]);
   const closing: (() => Promise<void> | void)[] = [() => moto.stop(), () => controlPlane.stop()];
   async function stop(): Promise<void> {
     for (const close of closing.splice(0).reverse()) await close();
