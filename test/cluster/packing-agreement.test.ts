@@ -4,7 +4,7 @@ import { planPacking } from '../../src/core/packing/plan.ts';
 import type { Container, PackingPlan, PackingPod, PackingProblem, Taint } from '../../src/core/packing/problem.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/start.ts';
 import { waitFor } from '../controlplane/wait.ts';
-import { randomProblem } from '../core/packing/random-problem.ts';
+import { randomProblem, withRareRules } from '../core/packing/random-problem.ts';
 
 /*
  * The real kube-scheduler must accept every pod on the node that the plan gave it, in the plan's order. Each pod is created behind a
@@ -43,7 +43,7 @@ after(() => cluster.stop());
 test(`kube-scheduler places every pod that the plan placed: ${PROBLEMS} random problems`, { timeout: 1_800_000 }, async () => {
   let pods = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + PROBLEMS; seed++) {
-    const problem = withoutTerminating(randomProblem(seed, { pods: 12, types: 6, nodes: 4 }));
+    const problem = withoutTerminating(withRareRules(randomProblem(seed, { pods: 12, types: 6, nodes: 4 }), seed));
     const plan = planPacking(problem);
     pods += plan.order.length;
     if (plan.order.length > 0) await replay(seed, problem, plan);

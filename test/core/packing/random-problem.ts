@@ -259,3 +259,57 @@ export function simpler(problem: PackingProblem): PackingProblem {
   }));
   return { ...problem, preferences: 'Ignore', pools };
 }
+
+/** The same problem with rules that few pods have: scratch space, Exists and Gt, terms by other labels, constraints by two keys at once. */
+export function withRareRules(problem: PackingProblem, seed: number): PackingProblem {
+  const roll = dice(seed ^ 0x5eed);
+  const made = new Map<PodSpec, PodSpec>();
+  const rare = (spec: PodSpec): PodSpec => {
+    const known = made.get(spec) ?? rareSpec(roll, spec);
+    made.set(spec, known);
+    return known;
+  };
+  const scratch = (amount: string) => ({ 'ephemeral-storage': amount });
+  return {
+    ...problem,
+    pods: problem.pods.map((pod) => ({ ...pod, spec: rare(pod.spec) })),
+    types: problem.types.map((type) => ({ ...type, capacity: { ...type.capacity, ...scratch('20Gi') } })),
+    nodes: problem.nodes.map((node) => ({ ...node, allocatable: { ...node.allocatable, ...scratch('10Gi') } })),
+  };
+}
+
+function rareSpec(roll: Dice, spec: PodSpec): PodSpec {
+  const [main, ...others] = spec.containers;
+  const scratch = roll.chance(0.3) ? { 'ephemeral-storage': roll.pick(['1Gi', '4Gi', '9Gi']) } : {};
+  const resources = { ...main?.resources, requests: { ...main?.resources?.requests, ...scratch } };
+  const placed = roll.chance(0.15)
+    ? roll.pick([
+        { key: 'size', operator: 'Exists' as const },
+        { key: 'size', operator: 'Gt' as const, values: ['2'] },
+      ])
+    : undefined;
+  const [first] = spec.topologySpreadConstraints ?? [];
+  const second = {
+    maxSkew: 2,
+    topologyKey: HOST,
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { app: 'one' } },
+  } as const;
+  const anti = {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      { topologyKey: HOST, labelSelector: { matchLabels: { app: 'two' } }, mismatchLabelKeys: ['version'] },
+    ],
+  };
+  return {
+    ...spec,
+    containers: [{ ...main, resources }, ...others],
+    ...(first !== undefined && first.topologyKey !== HOST && roll.chance(0.4) ? { topologySpreadConstraints: [first, second] } : {}),
+    affinity: {
+      ...spec.affinity,
+      ...(spec.affinity?.nodeAffinity === undefined && placed !== undefined
+        ? { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [placed] }] } } }
+        : {}),
+      ...(spec.affinity?.podAntiAffinity === undefined && roll.chance(0.1) ? { podAntiAffinity: anti } : {}),
+    },
+  };
+}
