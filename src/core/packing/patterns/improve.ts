@@ -28,7 +28,7 @@ export function improveLaunches(ledger: Ledger, rounds: number): void {
   const fluid = solveFluid(problem);
   const itemOf = new Map<string, number>();
   for (const item of problem.items) for (const { variant, zone } of item.members) itemOf.set(keyOf(variant, zone), item.id);
-  const most = Math.floor(rounds * Math.min(1, 100 / placed.pods));
+  const most = Math.floor(rounds * Math.min(1, 100 / placed.pods) * Math.min(1, 150 / problem.items.length));
   let misses = 0;
   for (let round = 0; round < most && misses < 50; round++) {
     if (priceOfNew(ledger) <= fluid.usdPerHour * CLOSE_ENOUGH) return;

@@ -31,15 +31,28 @@ export type PatternProblem = { readonly items: readonly Item[]; readonly options
 // Above this the rows of the pattern LP cost more than finer items gain.
 const FINE_ITEMS = 64;
 
-/** Builds items and options for the pods still to be placed, or undefined where patterns cannot help (too many kinds of pods). */
+// Of pods that all differ, those alike to so many steps per doubling of each amount are one item; fewer steps where there are too many.
+const GRAINS = [4, 3, 2, 1] as const;
+const MOST_ALIKE = 150;
+
+/**
+ * Builds items and options for the pods still to be placed, or undefined where patterns cannot help (too many kinds of pods). Where more
+ * kinds than `mostItems` are left, pods of nearly the same size make one item of their mean: a node then holds about as many as its pattern
+ * says, each pod judged by its own size, and the few that find no place get nodes of their own.
+ */
 export function patternProblem(ledger: Ledger, members: readonly Member[], mostItems: number): PatternProblem | undefined {
   const fine = build(ledger, members, true);
   if (fine.items.length <= FINE_ITEMS) return fine;
   const coarse = build(ledger, members, false);
-  return coarse.items.length <= mostItems ? coarse : undefined;
+  if (coarse.items.length <= mostItems) return coarse;
+  for (const grain of GRAINS) {
+    const alike = build(ledger, members, false, grain);
+    if (alike.items.length <= MOST_ALIKE) return alike;
+  }
+  return undefined;
 }
 
-function build(ledger: Ledger, members: readonly Member[], withSpread: boolean): PatternProblem {
+function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, grain?: number): PatternProblem {
   const hostRules = new Map<number, number>();
   const caps: number[] = [];
   const drafts = new Map<string, { amounts: Float64Array; filter: Variant['filter']; zone: string | undefined; members: Member[] }>();
@@ -54,11 +67,16 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean):
     const amounts = new Float64Array(base + caps.length);
     amounts.set(member.variant.requests);
     for (const { group } of rulesOf[index] ?? []) amounts[base + (hostRules.get(group) as number)] = 1;
-    const key = `${member.variant.filter.id};${member.zone ?? ''};${amounts.join()}`;
+    const size =
+      grain === undefined
+        ? amounts
+        : amounts.map((amount, dim) => (dim < base && amount > 0 ? Math.round(Math.log2(amount) * grain) : amount));
+    const key = `${member.variant.filter.id};${member.zone ?? ''};${size.join()}`;
     const draft = drafts.get(key) ?? { amounts, filter: member.variant.filter, zone: member.zone, members: [] };
     draft.members.push(member);
     drafts.set(key, draft);
   }
+  if (grain !== undefined) for (const { amounts, members: some } of drafts.values()) amounts.set(meanRequests(some, base));
   const perZone =
     ledger.problem.gangs?.some((gang) => gang.singleZone) === true ||
     [...drafts.values()].some(({ filter, zone }) => zone !== undefined || readsZone(filter));
@@ -93,6 +111,14 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean):
     members: all,
   }));
   return { items, options: kept.map((option, id) => ({ ...option, id })), width };
+}
+
+function meanRequests(members: readonly Member[], width: number): Float64Array {
+  const mean = new Float64Array(width);
+  const pods = members.reduce((sum, member) => sum + member.count, 0);
+  for (const { variant, count } of members)
+    for (let dim = 0; dim < width; dim++) mean[dim] = (mean[dim] as number) + ((variant.requests[dim] as number) * count) / pods;
+  return mean;
 }
 
 function readsZone(filter: Variant['filter']): boolean {

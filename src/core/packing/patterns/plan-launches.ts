@@ -22,6 +22,8 @@ type Best = {
   readonly types: readonly string[];
 };
 
+// More rows make each round of the pattern LP slow.
+const MOST_KINDS = 200;
 // Above so many pods the search seldom ends in its steps.
 const MOST_COMPLETED = 60;
 // A plan so near its bound is not worth another attempt.
@@ -116,7 +118,7 @@ type Prepared = { readonly problem: PatternProblem; readonly others: readonly Me
 
 /** Items that no machine holds are left to the simple planner, which may give up a preference for them. */
 function prepare(ledger: Ledger, members: readonly Member[]): Prepared | undefined {
-  const whole = patternProblem(ledger, members, 400);
+  const whole = patternProblem(ledger, members, MOST_KINDS);
   if (whole === undefined) return undefined;
   const holds = (item: Item) => whole.options.some((option) => holdsItem(option, item));
   const problem = { ...whole, items: whole.items.filter(holds).map((item, id) => ({ ...item, id })) };
