@@ -1,6 +1,7 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { IAMClient } from '@aws-sdk/client-iam';
+import { IoTClient } from '@aws-sdk/client-iot';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -14,6 +15,7 @@ export type Clients = {
   readonly cloudFormation: CloudFormationClient;
   readonly ec2: EC2Client;
   readonly iam: IAMClient;
+  readonly iot: IoTClient;
   readonly s3: S3Client;
   readonly secretsManager: SecretsManagerClient;
   readonly ssm: SSMClient;
@@ -52,6 +54,7 @@ export function createClients(options: {
     cloudFormation: new CloudFormationClient(common),
     ec2: new EC2Client(common),
     iam: new IAMClient(common),
+    iot: new IoTClient(common),
     s3: new S3Client({
       ...common,
       forcePathStyle: endpoint !== undefined,

@@ -7,6 +7,7 @@ import { createInstances } from './ec2/instances.ts';
 import { createLaunchTemplates } from './ec2/launch-templates.ts';
 import { createVolumes } from './ec2/volumes.ts';
 import { createIam } from './iam.ts';
+import { createIot } from './iot.ts';
 import { createIotCredentials, type IotAddress } from './iot-credentials.ts';
 import { createPresign } from './presign.ts';
 import { createS3 } from './s3.ts';
@@ -41,6 +42,7 @@ export function createAws(options: AwsOptions): Aws {
   const ec2 = { client: clients.ec2, send };
   return {
     sts: createSts({ client: clients.sts, send, vault }),
+    iot: createIot({ client: clients.iot, send }),
     iotCredentials: createIotCredentials({ send, vault, clock, ...(options.iotCredentials && { address: options.iotCredentials }) }),
     s3: createS3({
       client: clients.s3,

@@ -10,7 +10,7 @@ import type { Vault } from './vault.ts';
 /** A method of the port that makes a call, e.g. `ec2.createFleet`. */
 export type Method = Exclude<
   { [Room in keyof AwsPort]: `${Room}.${keyof AwsPort[Room] & string}` }[keyof AwsPort],
-  'sts.staticGrant' | 'sts.exportGrant' | 'sts.release' | 's3.presignGetObject' | 'iotCredentials.readCertificate'
+  'sts.staticGrant' | 'sts.exportGrant' | 'sts.release' | 's3.presignGetObject' | 'iotCredentials.readCertificate' | 'iot.createKey'
 >;
 
 /** What a call is in IAM's words: `auditOf` of src/core/policy, handed in by the composition root. `request` is the method's own request. */

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 
-export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
+export type Service = 'sts' | 'iotCredentials' | 'iot' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
 
 /** How many calls of one service are under way at once, and how many may start in a second. */
 export type ServiceLimit = { readonly concurrency: number; readonly perSecond: number };
@@ -14,6 +14,8 @@ export const DEFAULT_LIMITS: Readonly<Record<Service, ServiceLimit>> = {
   sts: { concurrency: 20, perSecond: 100 },
   // A runtime needs one each half hour.
   iotCredentials: { concurrency: 5, perSecond: 20 },
+  // The least of AWS's own limits for these calls: https://docs.aws.amazon.com/general/latest/gr/iot-core.html
+  iot: { concurrency: 2, perSecond: 5 },
   s3: { concurrency: 50, perSecond: 500 },
   ec2: { concurrency: 20, perSecond: 20 },
   ssm: { concurrency: 10, perSecond: 20 },

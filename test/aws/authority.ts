@@ -13,6 +13,8 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 
+export { Pkcs10CertificateRequest } from '@peculiar/x509';
+
 /** A certificate authority of a test: as AWS IoT's for clients, and as the one that signs a server's certificate. */
 export type Authority = {
   /** PEM */

@@ -49,7 +49,11 @@ export function createCertificateSource(options: {
       refusals.delete(uid);
       const taken = await call(runtime, agent.x509, subject, secret.value);
       if (taken.ok) return ok({ grant: taken.value, inputs: [input] });
-      if (!taken.error.transient) remember(uid, { of, failure: taken.error, at: clock.monotonic() });
+      if (taken.error.transient) return taken;
+      // Replaced while it was being used: no refusal of the new one.
+      const now = await inputs.look('Secret', { namespace, name });
+      if (now.ok && now.value.resourceVersion !== input.resourceVersion) return err({ ...taken.error, transient: true });
+      remember(uid, { of, failure: taken.error, at: clock.monotonic() });
       return taken;
     },
   };
@@ -116,7 +120,7 @@ export function createCertificateSource(options: {
 }
 
 /** Says which key is missing. */
-function certificateOf(secret: Secret): Result<ClientCertificate, string> {
+export function certificateOf(secret: Secret): Result<ClientCertificate, string> {
   const certificate = readSecretKey(secret, 'tls.crt');
   const privateKey = readSecretKey(secret, 'tls.key');
   const authority = readSecretKey(secret, 'ca.crt');

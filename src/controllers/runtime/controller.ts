@@ -18,6 +18,7 @@ import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
 import { type AccessFailure, describeFailure, reportFailure } from '../identity/failure.ts';
 import { ensureAccounts } from './accounts.ts';
 import { idleSince, nodesOf, summarizeNodes } from './activity.ts';
+import { keepCertificate } from './certificate.ts';
 import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
 import { ensureDefaultRoles } from './default-roles.ts';
 import { accessDigest, identitiesInUse } from './identities.ts';
@@ -41,6 +42,7 @@ export function createRuntimeReconciler(context: OperatorContext, expectations: 
     context,
     expectations,
     upkept: new Map(),
+    certificates: new Map(),
     scripts: new Map(),
     roles: new Map(),
     rolesMissing: new Map(),
@@ -67,8 +69,9 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
   // Of a runtime that its class does not allow nothing is begun, so there is nothing to sweep.
   const noted = deleting || refused !== undefined ? { ok: true as const, value: held.value } : await noteIntent(tools, held.value);
   if (!noted.ok) return { retry: noted.error.message };
-  const runtime = stillResolved(observed, noted.value);
-  if (runtime === undefined) return { retry: 'the runtime was changed meanwhile' };
+  const resolved = stillResolved(observed, noted.value);
+  if (resolved === undefined) return { retry: 'the runtime was changed meanwhile' };
+  const runtime = deleting || refused !== undefined ? resolved : await keepCertificate(tools, resolved);
   const draft = draftStatus(runtime.status, runtime.metadata.generation, context.clock.now());
   const verdict = deleting ? await tearDown(tools, runtime, draft) : (refused ?? (await bringUp(tools, runtime, draft)));
   if (deleting && 'go' in verdict) return done;

@@ -31,6 +31,8 @@ export type RuntimeNotes = {
   readonly roleStack?: RoleStackNotes;
   /** The moment of which the revocation is carried out. */
   readonly revoked?: string;
+  /** Ids of certificates of AWS IoT of which all but the Secret's are to be ended: written before they can do anything. */
+  readonly certificates?: readonly string[];
   readonly verified?: string;
   readonly stored?: string;
   readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];

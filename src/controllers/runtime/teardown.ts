@@ -14,6 +14,7 @@ import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { ownPods } from '../job/own.ts';
 import { ensureAgentAccount } from './accounts.ts';
 import { hasEnded, jobsOf, nodesOf } from './activity.ts';
+import { endLeftCertificates } from './certificate.ts';
 import { deleteClusterInfo } from './cluster-info.ts';
 import { ensureDefaultRoles } from './default-roles.ts';
 import { identitiesInUse } from './identities.ts';
@@ -123,6 +124,8 @@ async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
   if (!('go' in swept)) return swept;
   const templates = await deleteLaunchTemplates(tools, runtime);
   if (!templates.ok) return blocked(templates.error);
+  const certificates = await endLeftCertificates(tools, runtime);
+  if (!certificates.ok) return blocked(certificates.error);
   const info = await deleteClusterInfo(tools, runtime);
   if (!info.ok) return blocked(info.error);
   const probe = await clearRuntimeProbes(tools, runtime);

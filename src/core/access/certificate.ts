@@ -31,3 +31,18 @@ export function isSessionOf(roleArn: string, callerArn: string): boolean {
   const [kind, role] = resource.split('/');
   return kind === 'assumed-role' && account === roleArn.split(':')[4] && role === roleArn.slice(roleArn.lastIndexOf('/') + 1);
 }
+
+/** Annotation of a certificate Secret that `init --x509` wrote: how old its certificate may become before the operator replaces it. */
+export const rotateAfterAnnotation = 'elasticruntime.dev/rotate-after';
+/** AWS IoT issues certificates until 2049; one of some other authority's may end much sooner. */
+const longestLeadMs = 30 * 24 * 3_600_000;
+
+/**
+ * Whether a certificate is to be replaced by now: as old as the annotation says, or within the last 30 days (or third) of its life. A certificate without the annotation is
+ * not ours to replace: its owner brought it.
+ */
+export function rotationDue(facts: Facts, rotateAfterMs: number | undefined, now: number): boolean {
+  if (rotateAfterMs === undefined) return false;
+  const lead = Math.min(longestLeadMs, (facts.notAfter - facts.notBefore) / 3);
+  return now - facts.notBefore >= rotateAfterMs || facts.notAfter - now <= lead;
+}

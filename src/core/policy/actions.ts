@@ -57,6 +57,14 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'sts.assumeRole': () => none,
   // Judged by the certificate's own IoT policy and the role's trust.
   'iotCredentials.assumeRoleWithCertificate': () => none,
+  // Which of them know resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
+  'iot.createCertificateFromCsr': describing('iot:CreateCertificateFromCsr'),
+  'iot.describeCertificate': onCertificate('iot:DescribeCertificate'),
+  'iot.updateCertificate': onCertificate('iot:UpdateCertificate'),
+  'iot.deleteCertificate': onCertificate('iot:DeleteCertificate'),
+  'iot.attachPolicy': ({ certificateArn }) => [{ action: 'iot:AttachPolicy', resource: certificateArn, context: {} }],
+  'iot.attachThingPrincipal': describing('iot:AttachThingPrincipal'),
+  'iot.detachThingPrincipal': describing('iot:DetachThingPrincipal'),
   // Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
   'sts.getCallerIdentity': () => none,
   's3.putObject': putObject,
@@ -234,6 +242,13 @@ function viaKms(
  * https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html, https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption.html
  */
 const encryptionKeys = { s3: 'aws:s3:arn', ssm: 'PARAMETER_ARN', secretsmanager: 'SecretARN', ec2: 'aws:ebs:id' } as const;
+
+function onCertificate(action: string) {
+  return ({ certificateId }: { readonly certificateId: string }, facts: AccountFacts): readonly Authorization[] => {
+    const { partition = 'aws', region, accountId } = facts;
+    return [{ action, resource: `arn:${partition}:iot:${region}:${accountId}:cert/${certificateId}`, context: {} }];
+  };
+}
 
 function requestContext(facts: AccountFacts): RequestContext {
   return {

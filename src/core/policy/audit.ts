@@ -18,6 +18,13 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
   'sts.assumeRole': ['sts:AssumeRole', ({ roleArn }) => roleArn],
   'sts.getCallerIdentity': ['sts:GetCallerIdentity', everything],
   'iotCredentials.assumeRoleWithCertificate': ['iot:AssumeRoleWithCertificate', roleAliasArn],
+  'iot.createCertificateFromCsr': ['iot:CreateCertificateFromCsr', everything],
+  'iot.describeCertificate': ['iot:DescribeCertificate', ({ certificateId }) => certificateId],
+  'iot.updateCertificate': ['iot:UpdateCertificate', ({ certificateId }) => certificateId],
+  'iot.deleteCertificate': ['iot:DeleteCertificate', ({ certificateId }) => certificateId],
+  'iot.attachPolicy': ['iot:AttachPolicy', ({ certificateArn }) => certificateArn],
+  'iot.attachThingPrincipal': ['iot:AttachThingPrincipal', ({ certificateArn }) => certificateArn],
+  'iot.detachThingPrincipal': ['iot:DetachThingPrincipal', ({ certificateArn }) => certificateArn],
   's3.putObject': ['s3:PutObject', objectOf],
   's3.getObject': ['s3:GetObject', objectOf],
   // A HEAD is authorized, and shown, as what it needs: s3:GetObject.

@@ -5,6 +5,7 @@
 export type Tags = Readonly<Record<string, string>>;
 
 type AssumeCommon = { readonly roleArn: string; readonly sessionName: string };
+type CertificateRequest = { readonly certificateId: string };
 type ObjectRequest = { readonly bucket: string; readonly key: string };
 
 export type AwsCalls = {
@@ -13,6 +14,13 @@ export type AwsCalls = {
   'sts.getCallerIdentity': object;
   /** Unsigned: the certificate of the TLS connection says who calls. */
   'iotCredentials.assumeRoleWithCertificate': { readonly roleArn: string; readonly endpoint: string; readonly roleAlias: string };
+  'iot.createCertificateFromCsr': object;
+  'iot.describeCertificate': CertificateRequest;
+  'iot.updateCertificate': CertificateRequest;
+  'iot.deleteCertificate': CertificateRequest;
+  'iot.attachPolicy': { readonly certificateArn: string };
+  'iot.attachThingPrincipal': { readonly certificateArn: string };
+  'iot.detachThingPrincipal': { readonly certificateArn: string };
   's3.putObject': ObjectRequest & { readonly kmsKeyArn?: string };
   's3.getObject': ObjectRequest;
   's3.headObject': ObjectRequest;

@@ -5,6 +5,7 @@ import { defaultRolesStatements } from './cloudformation/default-roles-access.ts
 import type { ConditionBlock, PolicyStatement } from './document.ts';
 import type { DocumentsInput, PolicyConnection } from './runtime-input.ts';
 import {
+  certificateStatements,
   type Folder,
   folderStatements,
   keyStatement,
@@ -70,6 +71,7 @@ export function operatorStatements(context: DocumentContext): readonly PolicySta
     ...describe(['ec2:DescribeLaunchTemplates', 'ec2:DescribeSubnets'], session),
     images(context, session),
     ...(hasDefaultRoles(context.input.runtime) ? defaultRolesStatements(context, session) : []),
+    ...certificates(context, session),
   ];
 }
 
@@ -261,6 +263,17 @@ function launchTemplates(context: DocumentContext, session: ConditionBlock): rea
 /** Describe actions of EC2 know no resources. */
 function describe(actions: readonly string[], condition: ConditionBlock): readonly PolicyStatement[] {
   return [{ Sid: 'DescribeKnowsNoResources', Effect: 'Allow', Action: actions, Resource: '*', Condition: condition }];
+}
+
+/** A certificate's id is not known before it is issued, so that these cannot name one; only a runtime that has certificates has them. */
+function certificates({ input, partition, accountId, region }: DocumentContext, session: ConditionBlock): readonly PolicyStatement[] {
+  if (input.runtime.spec.identities.agent.x509 === undefined) return [];
+  const names = ['IssueCertificates', 'ReplaceCertificates'];
+  return certificateStatements(`arn:${partition}:iot:${region}:${accountId}:cert/*`).map((statement, index) => ({
+    Sid: names[index] ?? '',
+    ...statement,
+    ...withCondition(session),
+  }));
 }
 
 function images({ partition, region }: DocumentContext, condition: ConditionBlock): PolicyStatement {

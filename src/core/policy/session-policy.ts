@@ -1,6 +1,6 @@
 import { malformed, type Parsed, parsed, quoted } from '../quantity/outcome.ts';
 import type { PolicyStatement } from './document.ts';
-import { literal, type ObjectAction, tagsEqual } from './statements.ts';
+import { certificateStatements, literal, type ObjectAction, tagsEqual } from './statements.ts';
 
 /** Objects that a session is for. Keys have no slash at the end. */
 export type ObjectAccess = {
@@ -33,6 +33,8 @@ export type SessionAccess = {
     readonly widestTags?: Readonly<Record<string, string>>;
     readonly nodeRoleArn?: string;
   };
+  /** AWS IoT's certificates: issue and end them. */
+  readonly certificates?: { readonly accountId: string };
   /** ARNs */
   readonly parameters?: readonly string[];
   /** ARNs */
@@ -240,12 +242,21 @@ function ec2Statements({ ec2, partition = 'aws' }: SessionAccess, fewTags: boole
   return statements;
 }
 
-function otherStatements({ region, assume, parameters = [], secrets = [] }: SessionAccess): readonly PolicyStatement[] {
+function otherStatements({
+  partition = 'aws',
+  region,
+  assume,
+  certificates,
+  parameters = [],
+  secrets = [],
+}: SessionAccess): readonly PolicyStatement[] {
   const statements: PolicyStatement[] = [];
   if (assume !== undefined) {
     const action = assume.tagged ? ['sts:AssumeRole', 'sts:TagSession'] : 'sts:AssumeRole';
     statements.push({ Effect: 'Allow', Action: action, Resource: unique(assume.roleArns) });
   }
+  if (certificates !== undefined)
+    statements.push(...certificateStatements(`arn:${partition}:iot:${region}:${certificates.accountId}:cert/*`));
   if (parameters.length > 0) statements.push({ Effect: 'Allow', Action: 'ssm:GetParameter', Resource: unique(parameters) });
   if (secrets.length > 0) statements.push({ Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: unique(secrets) });
   // A SecureString or a secret may be encrypted with any key of the account: usable through these services only.

@@ -20,6 +20,17 @@ type Options = {
   readonly objects?: readonly string[];
 };
 
+/**
+ * To replace a certificate of AWS IoT by a new one. Issuing one and attaching it to a thing know no resources:
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
+ */
+export function certificateStatements(certificates: string): readonly PolicyStatement[] {
+  return [
+    { Effect: 'Allow', Action: ['iot:CreateCertificateFromCsr', 'iot:AttachThingPrincipal', 'iot:DetachThingPrincipal'], Resource: '*' },
+    { Effect: 'Allow', Action: ['iot:AttachPolicy', 'iot:UpdateCertificate', 'iot:DeleteCertificate'], Resource: certificates },
+  ];
+}
+
 /** Objects below a folder, and its listing. `name` makes the Sids. */
 export function folderStatements(
   name: string,

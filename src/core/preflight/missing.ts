@@ -82,6 +82,8 @@ export function whatAwsSaid(message: string): Said {
 
 /** An ordered list of small rules, the first that knows the refusal answers; undefined where there is nothing to say beyond AWS's own words. */
 export function remedyFor(refusal: Refusal, at: RefusedAt): Remedy | undefined {
+  // No role's policy decides who has a certificate; its failure says what to do (src/core/access/certificate.ts).
+  if (refusal.action === 'iot:AssumeRoleWithCertificate') return undefined;
   const known = { refusal, at, said: whatAwsSaid(refusal.message) };
   for (const rule of [otherRegion, missingBucket, unusableKey, outerPolicy, hop, webIdentity, wrongOwner, denied]) {
     const remedy = rule(known);

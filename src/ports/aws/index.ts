@@ -1,6 +1,7 @@
 import type { CloudFormationPort } from './cloudformation.ts';
 import type { Ec2Port } from './ec2.ts';
 import type { IamPort } from './iam.ts';
+import type { IotPort } from './iot.ts';
 import type { IotCredentialsPort } from './iot-credentials.ts';
 import type { S3Port } from './s3.ts';
 import type { SecretsManagerPort, SsmPort } from './secrets.ts';
@@ -12,6 +13,7 @@ export type * from './ec2.ts';
 export type { AwsError, AwsResult } from './errors.ts';
 export type { Caller, Grant, Subject } from './grant.ts';
 export type { IamPort } from './iam.ts';
+export type { IotPort } from './iot.ts';
 export type { CertificateFacts, ClientCertificate, IotCredentialsPort } from './iot-credentials.ts';
 export type { ObjectLocation, S3Port } from './s3.ts';
 export type { SecretsManagerPort, SsmPort } from './secrets.ts';
@@ -24,6 +26,7 @@ export type { StsPort } from './sts.ts';
 export type AwsPort = {
   readonly sts: StsPort;
   readonly iotCredentials: IotCredentialsPort;
+  readonly iot: IotPort;
   readonly s3: S3Port;
   readonly ec2: Ec2Port;
   readonly ssm: SsmPort;

@@ -17,14 +17,18 @@ export function simulatedKey(secret: string): string {
   return pem('PRIVATE KEY', `simulated-private-key.${secret}`);
 }
 
+export function simulatedRequest(privateKey: string): string {
+  return pem('CERTIFICATE REQUEST', keyDigest(privateKey));
+}
+
 export function simulatedCertificate(
-  { privateKey }: { readonly privateKey: string },
+  of: { readonly privateKey: string } | { readonly request: string },
   serial: string,
   times: { readonly notBefore?: number; readonly notAfter?: number } = {},
 ): string {
   const body: Body = {
     serial,
-    keyDigest: keyDigest(privateKey),
+    keyDigest: 'privateKey' in of ? keyDigest(of.privateKey) : (unpem(of.request) ?? ''),
     notBefore: times.notBefore ?? START,
     notAfter: times.notAfter ?? forEver,
   };

@@ -11,7 +11,7 @@ export function invalid(code: string, message: string): Failure {
   return failure('Invalid', code, message);
 }
 
-export type Service = 'sts' | 'iotCredentials' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
+export type Service = 'sts' | 'iotCredentials' | 'iot' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
 
 /** Those of the query protocol that have no words of their own. */
 const queryWords = {
@@ -46,6 +46,13 @@ const words: {
     expired: ['AccessDeniedException', 'Access Denied'],
     unknownKey: ['AccessDeniedException', 'Access Denied'],
     badSignature: ['AccessDeniedException', 'Access Denied'],
+    throttled: ['ThrottlingException', 'Rate exceeded'],
+  },
+  iot: {
+    denied: ['AccessDeniedException', ''],
+    expired: ['ExpiredTokenException', 'The security token included in the request is expired'],
+    unknownKey: ['UnrecognizedClientException', 'The security token included in the request is invalid.'],
+    badSignature: ['InvalidSignatureException', 'The request signature we calculated does not match the signature you provided.'],
     throttled: ['ThrottlingException', 'Rate exceeded'],
   },
   s3: {

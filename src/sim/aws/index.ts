@@ -154,7 +154,7 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
       if (key !== undefined) key.spec = { ...key.spec, enabled };
     },
     certificates: () => [...state.iot.certificates.values()],
-    putCertificate: (certificate) => putCertificate(state.iot, certificate, spec),
+    putCertificate: (certificate) => void putCertificate(state.iot, certificate, spec),
     setCertificateStatus(id, status) {
       const certificate = state.iot.certificates.get(id);
       if (certificate !== undefined) certificate.status = status;

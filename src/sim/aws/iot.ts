@@ -2,8 +2,9 @@ import { type PolicyDocument, parsePolicy } from '../../core/policy/document.ts'
 import { evaluate } from '../../core/policy/evaluate.ts';
 import { evaluateAssumeRoleByService } from '../../core/policy/trust.ts';
 import type { IotCredentialsPort } from '../../ports/aws/index.ts';
-import { err, type Result } from '../../ports/result.ts';
-import { certificateId } from './certificates.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
+import { type Authenticated, authorize } from './authorize.ts';
+import { certificateId, simulatedCertificate } from './certificates.ts';
 import { denied, type Failure, failure, invalid } from './failures.ts';
 import type { AccountSpec, CertificateSpec } from './spec.ts';
 import type { AccountState, Session } from './state.ts';
@@ -42,10 +43,12 @@ export function putCertificate(
   { certificates }: IotState,
   { pem, things, policies }: CertificateSpec,
   { accountId, region }: Pick<AccountSpec, 'accountId' | 'region'>,
-): void {
+): CertificateState {
   const id = certificateId(pem);
   const arn = `arn:aws:iot:${region}:${accountId}:cert/${id}`;
-  certificates.set(id, { id, arn, pem, status: 'ACTIVE', things: new Set(things), policies: new Set(policies) });
+  const made: CertificateState = { id, arn, pem, status: 'ACTIVE', things: new Set(things), policies: new Set(policies) };
+  certificates.set(id, made);
+  return made;
 }
 
 /**
@@ -97,4 +100,97 @@ function mayAssume(iot: IotState, certificate: CertificateState, aliasArn: strin
   const principal = { kind: 'user', arn: certificate.arn } as const;
   const action = 'iot:AssumeRoleWithCertificate';
   return evaluate({ principal, action, resource: aliasArn, identityPolicies: policies }).decision === 'Allow';
+}
+
+type At = { readonly state: AccountState; readonly caller: Authenticated; readonly region: string };
+
+/** Inactive; a request may be used more than once. https://docs.aws.amazon.com/iot/latest/apireference/API_CreateCertificateFromCsr.html */
+export function createCertificateFromCsr(
+  { state, caller, region }: At,
+  request: { readonly request: string },
+): Result<{ readonly certificateId: string; readonly certificateArn: string; readonly certificate: string }, Failure> {
+  const refused = authorize(state, caller, 'iot.createCertificateFromCsr', {}, region);
+  if (refused !== undefined) return err(refused);
+  const certificate = simulatedCertificate({ request: request.request }, state.random.uuid(), { notBefore: state.world.now() - 120_000 });
+  const made = putCertificate(state.iot, { pem: certificate, things: [], policies: [] }, state.spec);
+  made.status = 'INACTIVE';
+  return ok({ certificateId: made.id, certificateArn: made.arn, certificate });
+}
+
+export function describeCertificate(
+  { state, caller, region }: At,
+  request: { readonly certificateId: string },
+): Result<{ readonly status: string; readonly arn: string }, Failure> {
+  const refused = authorize(state, caller, 'iot.describeCertificate', request, region);
+  if (refused !== undefined) return err(refused);
+  const found = state.iot.certificates.get(request.certificateId);
+  return found === undefined ? err(missing('certificate')) : ok({ status: found.status, arn: found.arn });
+}
+
+export function updateCertificate(
+  { state, caller, region }: At,
+  request: { readonly certificateId: string; readonly status: CertificateState['status'] },
+): Result<void, Failure> {
+  const refused = authorize(state, caller, 'iot.updateCertificate', request, region);
+  if (refused !== undefined) return err(refused);
+  const found = state.iot.certificates.get(request.certificateId);
+  if (found === undefined) return err(missing('certificate'));
+  found.status = request.status;
+  return ok(undefined);
+}
+
+/** https://docs.aws.amazon.com/iot/latest/apireference/API_DeleteCertificate.html, forced */
+export function deleteCertificate({ state, caller, region }: At, request: { readonly certificateId: string }): Result<void, Failure> {
+  const refused = authorize(state, caller, 'iot.deleteCertificate', request, region);
+  if (refused !== undefined) return err(refused);
+  const found = state.iot.certificates.get(request.certificateId);
+  if (found === undefined) return err(missing('certificate'));
+  if (found.status === 'ACTIVE')
+    return err(invalid('CertificateStateException', 'Certificate must be deactivated (not ACTIVE) before deletion.'));
+  if (found.things.size > 0) return err(failure('Other', 'DeleteConflictException', 'Things must be detached before deletion'));
+  state.iot.certificates.delete(found.id);
+  return ok(undefined);
+}
+
+export function attachPolicy(at: At, request: { readonly policyName: string; readonly certificateArn: string }): Result<void, Failure> {
+  const found = principalOf(at, 'iot.attachPolicy', request);
+  if ('code' in found) return err(found);
+  if (!at.state.iot.policies.has(request.policyName)) return err(missing('policy'));
+  found.policies.add(request.policyName);
+  return ok(undefined);
+}
+
+export function attachThingPrincipal(
+  at: At,
+  request: { readonly thingName: string; readonly certificateArn: string },
+): Result<void, Failure> {
+  const found = principalOf(at, 'iot.attachThingPrincipal', request);
+  if ('code' in found) return err(found);
+  if (!at.state.iot.things.has(request.thingName)) return err(missing('thing'));
+  found.things.add(request.thingName);
+  return ok(undefined);
+}
+
+export function detachThingPrincipal(
+  at: At,
+  request: { readonly thingName: string; readonly certificateArn: string },
+): Result<void, Failure> {
+  const found = principalOf(at, 'iot.detachThingPrincipal', request);
+  if ('code' in found) return err(found);
+  found.things.delete(request.thingName);
+  return ok(undefined);
+}
+
+function principalOf(
+  { state, caller, region }: At,
+  method: 'iot.attachPolicy' | 'iot.attachThingPrincipal' | 'iot.detachThingPrincipal',
+  request: { readonly certificateArn: string },
+): CertificateState | Failure {
+  const refused = authorize(state, caller, method, request, region);
+  if (refused !== undefined) return refused;
+  return [...state.iot.certificates.values()].find(({ arn }) => arn === request.certificateArn) ?? missing('certificate');
+}
+
+function missing(what: string): Failure {
+  return failure('NotFound', 'ResourceNotFoundException', `The ${what} does not exist.`);
 }

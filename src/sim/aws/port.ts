@@ -6,13 +6,22 @@ import { recordOf } from '../../ports/aws/record.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { SimulatedProcess } from '../world.ts';
 import type { Authenticated } from './authorize.ts';
-import { certificateId, readCertificate } from './certificates.ts';
+import { certificateId, readCertificate, simulatedKey, simulatedRequest } from './certificates.ts';
 import { createStack, deleteStack, describeStack, describeStackEvents, updateStack } from './cloudformation.ts';
 import { type Failure, noAnswer } from './failures.ts';
 import { createFleet } from './fleet.ts';
 import { getRolePolicy, listAttachedRolePolicies, listRolePolicies, putRolePolicy } from './iam.ts';
 import { describeInstances, terminateInstances } from './instances.ts';
-import { assumeRoleWithCertificate } from './iot.ts';
+import {
+  assumeRoleWithCertificate,
+  attachPolicy,
+  attachThingPrincipal,
+  createCertificateFromCsr,
+  deleteCertificate,
+  describeCertificate,
+  detachThingPrincipal,
+  updateCertificate,
+} from './iot.ts';
 import { type Answer, perform, performUnsigned, type Request, refuseBusy } from './perform.ts';
 import { presigned } from './presigned.ts';
 import { deleteObject, getObject, headObject, listObjects, putObject } from './s3.ts';
@@ -26,6 +35,12 @@ import { deleteVolume, describeVolumes, describeVolumesModifications, modifyVolu
 
 /** Methods that change something: at these a process may die under faults. */
 const writes: ReadonlySet<AwsMethod> = new Set<AwsMethod>([
+  'iot.createCertificateFromCsr',
+  'iot.updateCertificate',
+  'iot.deleteCertificate',
+  'iot.attachPolicy',
+  'iot.attachThingPrincipal',
+  'iot.detachThingPrincipal',
   's3.putObject',
   'iam.putRolePolicy',
   's3.deleteObject',
@@ -192,6 +207,19 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
           ? ok({ ...granted.value, expiresAt: Math.min(granted.value.expiresAt, process.clock.now() + 3_600_000) })
           : granted;
       },
+    },
+    iot: {
+      createKey: async () => {
+        const privateKey = simulatedKey(process.random.uuid());
+        return { privateKey, request: simulatedRequest(privateKey) };
+      },
+      createCertificateFromCsr: on('iot.createCertificateFromCsr', createCertificateFromCsr),
+      describeCertificate: on('iot.describeCertificate', describeCertificate),
+      updateCertificate: on('iot.updateCertificate', updateCertificate),
+      deleteCertificate: on('iot.deleteCertificate', deleteCertificate),
+      attachPolicy: on('iot.attachPolicy', attachPolicy),
+      attachThingPrincipal: on('iot.attachThingPrincipal', attachThingPrincipal),
+      detachThingPrincipal: on('iot.detachThingPrincipal', detachThingPrincipal),
     },
     s3: {
       putObject: on('s3.putObject', putObject),

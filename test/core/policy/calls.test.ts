@@ -8,6 +8,7 @@ import { facts, tags } from './facts.ts';
 const ec2 = (resource: string): string => `arn:aws:ec2:us-east-1:111122223333:${resource}`;
 const stack = (name: string): string => `arn:aws:cloudformation:us-east-1:111122223333:stack/${name}`;
 const agent = 'arn:aws:iam::111122223333:role/team/agent';
+const certificateArn = 'arn:aws:iot:us-east-1:111122223333:cert/c';
 const offering = { instanceType: 'm7i.large', zone: 'us-east-1a', subnetId: 'subnet-1', capacityType: 'on-demand' } as const;
 const assume = { roleArn: 'arn:aws:iam::111122223333:role/r', sessionName: 's' };
 const fleet = { launchTemplate: { id: 'lt-1' }, offerings: [offering], tags };
@@ -22,6 +23,13 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
     'iot:AssumeRoleWithCertificate arn:aws:iot:eu-west-1:111122223333:rolealias/hub',
     [],
   ],
+  'iot.createCertificateFromCsr': [{}, 'iot:CreateCertificateFromCsr *', ['iot:CreateCertificateFromCsr *']],
+  'iot.describeCertificate': [{ certificateId: 'c' }, 'iot:DescribeCertificate c', [`iot:DescribeCertificate ${certificateArn}`]],
+  'iot.updateCertificate': [{ certificateId: 'c' }, 'iot:UpdateCertificate c', [`iot:UpdateCertificate ${certificateArn}`]],
+  'iot.deleteCertificate': [{ certificateId: 'c' }, 'iot:DeleteCertificate c', [`iot:DeleteCertificate ${certificateArn}`]],
+  'iot.attachPolicy': [{ certificateArn }, `iot:AttachPolicy ${certificateArn}`, [`iot:AttachPolicy ${certificateArn}`]],
+  'iot.attachThingPrincipal': [{ certificateArn }, `iot:AttachThingPrincipal ${certificateArn}`, ['iot:AttachThingPrincipal *']],
+  'iot.detachThingPrincipal': [{ certificateArn }, `iot:DetachThingPrincipal ${certificateArn}`, ['iot:DetachThingPrincipal *']],
   's3.putObject': [
     { bucket: 'b', key: 'k', kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/9' },
     's3:PutObject arn:aws:s3:::b/k',

@@ -1,3 +1,4 @@
+import { certificateId } from '../../../src/sim/aws/certificates.ts';
 import { differencesOf } from '../../../src/sim/aws/index.ts';
 import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
 import { type Simulation, startSimulation } from '../../../src/sim/simulate.ts';
@@ -41,7 +42,7 @@ export async function runSeed(seed: number, faults: 'none' | 'rough' = 'rough'):
     if (willSucceed.has(key) && job.status?.phase !== 'Succeeded')
       problems.push(`${key} is ${job.status?.phase}: ${job.status?.failure?.message ?? ''}`);
   }
-  problems.push(...leftovers(simulation), ...outOfStep(simulation));
+  problems.push(...leftovers(simulation), ...outOfStep(simulation), ...certificateProblems(simulation));
   const { virtualSeconds } = simulation.result();
   return { digest: simulation.world.trace.digest(), problems, virtualSeconds, steps: simulation.world.steps() };
 }
@@ -70,9 +71,11 @@ function perform(simulation: Simulation, action: Action): void {
   }
 }
 
+/** As a person does it: a new certificate, into the Secret, and the end of the one that was there. */
 function renewCertificate({ account, kubernetes: { server } }: Simulation, namespace: string): void {
   const renewed = certificateOf(namespace, 'renewed');
-  const [old] = account.certificates().filter(({ things }) => things.has(`${namespace}-hub`));
+  const held = certificateInSecret(server, namespace);
+  const old = account.certificates().find(({ id }) => id === held);
   if (old === undefined) return;
   account.putCertificate({ pem: renewed['tls.crt'], things: [...old.things], policies: [...old.policies] });
   const data = Object.fromEntries(Object.entries(renewed).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
@@ -99,6 +102,29 @@ function outOfStep({ account, runtimes }: Simulation): readonly string[] {
     const agent = account.roles().find(({ arn }) => arn === spec.identities.agent.roleArn)?.policies ?? [];
     const missing = agent.filter(({ document }) => own?.includes(JSON.stringify(document)) !== true).map(({ name }) => name);
     return missing.length === 0 ? [] : [`worker of ${metadata.namespace}/${metadata.name} lacks ${missing.join(', ')} of the agent`];
+  });
+}
+
+function certificateInSecret(server: Simulation['kubernetes']['server'], namespace: string): string | undefined {
+  const found = server.store.get(kindNamed('Secret'), `${namespace}/${certificateSecret}`);
+  const { data } = (found ?? {}) as { readonly data?: Readonly<Record<string, string>> };
+  const text = data?.['tls.crt'];
+  return text === undefined ? undefined : certificateId(Buffer.from(text, 'base64').toString());
+}
+
+/** Of a thing no certificate may act but the one in the Secret; while the Secret is there, that one can. */
+function certificateProblems({ account, kubernetes: { server } }: Simulation): readonly string[] {
+  return ['finance', 'research'].flatMap((namespace) => {
+    const held = certificateInSecret(server, namespace);
+    if (held === undefined) return [];
+    const of = account.certificates().filter(({ things }) => things.has(`${namespace}-hub`));
+    const others = of.filter(({ id, status }) => id !== held && status === 'ACTIVE');
+    return [
+      ...others.map(({ id }) => `certificate ${id.slice(0, 8)} of ${namespace} is active and in no Secret`),
+      ...(of.some(({ id, status }) => id === held && status === 'ACTIVE')
+        ? []
+        : [`the Secret of ${namespace} holds no certificate that works`]),
+    ];
   });
 }
 

@@ -1,6 +1,7 @@
 import { simulatedCertificate, simulatedKey } from '../../../src/sim/aws/certificates.ts';
 import { createRandom } from '../../../src/sim/faults.ts';
 import type { SimulationManifest } from '../../../src/sim/simulate.ts';
+import { START } from '../../../src/sim/world.ts';
 
 /** Something that somebody does to the cluster, so long after the start. */
 export type Action =
@@ -44,6 +45,7 @@ export function scenarioOf(seed: number): Scenario {
     const x509 = certificates.next() < 0.25;
     if (x509 && certificates.next() < 0.6)
       actions.push({ kind: 'renewCertificate', namespace, atMs: Math.round(certificates.next() * 25 * 60_000) });
+    const dueAfterMs = x509 && certificates.next() < 0.6 ? Math.round(certificates.next() * 30 * 60_000) : undefined;
     manifests.push(
       ...base(namespace, {
         spotPercent: pick(0, 50, 80, 100),
@@ -52,6 +54,7 @@ export function scenarioOf(seed: number): Scenario {
         min: chance(0.15) ? 1 : 0,
         x509,
         defaultRoles: roles.next() < 0.3,
+        dueAfterMs,
       }),
     );
     if (roles.next() < 0.3) actions.push({ kind: 'widenAgent', namespace, atMs: Math.round(roles.next() * 20 * 60_000) });
@@ -98,30 +101,47 @@ type Base = {
   readonly min: number;
   readonly x509: boolean;
   readonly defaultRoles: boolean;
+  /** From when the operator is to replace the certificate. */
+  readonly dueAfterMs: number | undefined;
 };
 
 export const certificateSecret = 'hub-cert';
 
 /** What a certificate Secret holds: the first, or the one that replaces it. */
-export function certificateOf(namespace: string, serial: string): { readonly 'tls.crt': string; readonly 'tls.key': string } {
+export function certificateOf(
+  namespace: string,
+  serial: string,
+  dueAfterMs?: number,
+): { readonly 'tls.crt': string; readonly 'tls.key': string } {
   const privateKey = simulatedKey(`${namespace}-${serial}`);
-  return { 'tls.crt': simulatedCertificate({ privateKey }, serial), 'tls.key': privateKey };
+  return {
+    'tls.crt': simulatedCertificate(
+      { privateKey },
+      serial,
+      dueAfterMs === undefined ? {} : { notBefore: START - 24 * 3_600_000 + dueAfterMs },
+    ),
+    'tls.key': privateKey,
+  };
 }
 
-function base(namespace: string, { spotPercent, workerMax, idleTimeout, min, x509, defaultRoles }: Base): readonly SimulationManifest[] {
+function base(
+  namespace: string,
+  { spotPercent, workerMax, idleTimeout, min, x509, dueAfterMs, defaultRoles }: Base,
+): readonly SimulationManifest[] {
   const role = (name: string) => ({ roleArn: `arn:aws:iam::111122223333:role/${namespace}-${name}` });
   const kmsKeyArn = 'arn:aws:kms:us-east-1:111122223333:key/0d9f7a10-4f2e-4c53-8f0a-3f7f5c6b1e01';
-  const secret = (name: string, stringData: Readonly<Record<string, string>>) => ({
+  const rotated = { 'elasticruntime.dev/rotate-after': '24h' };
+  const secret = (name: string, stringData: Readonly<Record<string, string>>, annotations: Readonly<Record<string, string>> = {}) => ({
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name, namespace },
+    metadata: { name, namespace, annotations },
     stringData,
   });
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
     secret('external-id', { externalId: `external-${namespace}` }),
     secret('keys', { aws_access_key_id: `AKIAEXAMPLE${namespace.toUpperCase()}`, aws_secret_access_key: `secret-of-${namespace}` }),
-    ...(x509 ? [secret(certificateSecret, certificateOf(namespace, 'first'))] : []),
+    ...(x509 ? [secret(certificateSecret, certificateOf(namespace, 'first', dueAfterMs), dueAfterMs === undefined ? {} : rotated)] : []),
     secret('login', { username: 'reader', password: 'example-password' }),
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'etl', namespace }, data: { 'etl.py': "print('hello')\n" } },
     {
