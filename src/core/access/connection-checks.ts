@@ -1,5 +1,7 @@
 import { accessOf, findConnector, similarConnector } from './connectors.ts';
+import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime, Authentication, ConnectionSpec, JobConnection } from './input.ts';
+import { parseS3Uri } from './locations.ts';
 import { type Principals, parseRoleArn } from './roles.ts';
 import { type Check, firstProblem } from './rules.ts';
 import { wrongSecretSource } from './secrets.ts';
@@ -40,6 +42,8 @@ const SPEC_CHECKS: readonly Check<Subject, FieldProblem>[] = [
   wrongRole,
   ownRole,
   secretOfConnection,
+  unsafeLocation,
+  locationOfOthers,
 ];
 
 function wrongName({ inline: { name } }: Subject): FieldProblem | undefined {
@@ -125,6 +129,25 @@ function locationOutsideAws({ spec: { connector, location } }: Subject): FieldPr
     `${location.slice(0, location.indexOf('://'))}://…`,
     `is not in S3, but ${connector ?? ''} is read and written with an AWS identity`,
     'write s3://bucket/prefix, or use a connector of the system that holds the data',
+  );
+}
+
+/** Escapes, wildcards and look-alikes would mean one thing to S3 and another to whoever reads the policy or the plan. */
+function unsafeLocation({ spec: { location } }: Subject): FieldProblem | undefined {
+  const folder = location?.startsWith('s3://') === true ? parseS3Uri(location) : undefined;
+  if (folder === undefined || folder.ok) return undefined;
+  return problem('location', location ?? '', folder.reason, 'write s3://bucket/prefix with plain names');
+}
+
+function locationOfOthers({ spec: { location }, runtime }: Subject): FieldProblem | undefined {
+  const folder = location?.startsWith('s3://') === true ? parseS3Uri(location) : undefined;
+  const field = folder?.ok === true ? foreignFolder(runtime, folder.value) : undefined;
+  if (field === undefined) return undefined;
+  return problem(
+    'location',
+    location ?? '',
+    `lies in spec.${field} of the runtime, but not below its organization ${runtime.spec.organization}`,
+    `name a folder below ${runtime.spec[field]?.uri ?? ''}/${runtime.spec.organization}/, or another bucket`,
   );
 }
 

@@ -1,16 +1,22 @@
 import type { FieldProblem } from './connection-checks.ts';
 import type { Connection } from './connections.ts';
-import type { AccessJob, Dependency } from './input.ts';
+import { foreignFolder } from './foreign-folder.ts';
+import type { AccessJob, AccessRuntime, Dependency } from './input.ts';
 import { objectKey, parseS3ObjectUri } from './locations.ts';
 import { type Check, firstProblem } from './rules.ts';
 
-type Subject = { readonly dependency: Dependency; readonly connections: readonly Connection[]; readonly before: readonly Dependency[] };
+type Subject = {
+  readonly runtime: AccessRuntime;
+  readonly dependency: Dependency;
+  readonly connections: readonly Connection[];
+  readonly before: readonly Dependency[];
+};
 
 /** What is wrong with `spec.dependencies`, at most one thing each; the field is relative to the list. */
-export function wrongDependencies(job: AccessJob, connections: readonly Connection[]): readonly FieldProblem[] {
+export function wrongDependencies(runtime: AccessRuntime, job: AccessJob, connections: readonly Connection[]): readonly FieldProblem[] {
   const dependencies = job.spec.dependencies ?? [];
   return dependencies.flatMap((dependency, index) => {
-    const problem = firstProblem(CHECKS, { dependency, connections, before: dependencies.slice(0, index) });
+    const problem = firstProblem(CHECKS, { runtime, dependency, connections, before: dependencies.slice(0, index) });
     return problem === undefined ? [] : [{ ...problem, field: `[${index}].${problem.field}` }];
   });
 }
@@ -39,6 +45,13 @@ const CHECKS: readonly Check<Subject, FieldProblem>[] = [
     const object = uri === undefined ? undefined : parseS3ObjectUri(uri);
     if (object === undefined || object.ok) return undefined;
     return { field: 'uri', value: uri ?? '', message: object.reason, remedy: 'write s3://bucket/key' };
+  },
+  ({ dependency: { uri }, runtime }) => {
+    const object = uri === undefined ? undefined : parseS3ObjectUri(uri);
+    const field = object?.ok === true ? foreignFolder(runtime, object.value) : undefined;
+    if (field === undefined) return undefined;
+    const message = `lies in spec.${field} of the runtime, but not below its organization ${runtime.spec.organization}`;
+    return { field: 'uri', value: uri ?? '', message, remedy: 'name an object below the own organization, or in another bucket' };
   },
   ({ dependency: { connection }, connections }) => {
     if (connection === undefined || connections.some(({ name }) => name === connection)) return undefined;

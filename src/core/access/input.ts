@@ -61,6 +61,8 @@ export type AccessRuntime = {
       readonly worker?: Maybe<{ readonly roleArn: string }>;
     };
     readonly initScript?: Maybe<{ readonly uri: string }>;
+    readonly staging?: Maybe<{ readonly uri: string }>;
+    readonly logs?: Maybe<{ readonly uri: string }>;
   };
 };
 

@@ -39,7 +39,7 @@ export function planAccess({ runtime, job, connections: found = new Map() }: Acc
     ...errors,
     // Further choices are judged only among connections that stand: one mistake, one message.
     ...(errors.length > 0 ? [] : wrongStaging(job, connections).map(within(ofJob, 'spec.staging'))),
-    ...(errors.length > 0 ? [] : wrongDependencies(job, connections).map(within(ofJob, 'spec.dependencies'))),
+    ...(errors.length > 0 ? [] : wrongDependencies(runtime, job, connections).map(within(ofJob, 'spec.dependencies'))),
   ];
   return all.length > 0 ? { ok: false, errors: all } : { ok: true, plan: planOf(runtime, job, connections, principals) };
 }

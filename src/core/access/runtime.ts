@@ -1,16 +1,19 @@
 import type { FieldProblem } from './connection-checks.ts';
+import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime } from './input.ts';
-import { isOrganization } from './locations.ts';
+import { isOrganization, parseS3ObjectUri } from './locations.ts';
 import { parseRoleArn } from './roles.ts';
 
 /** What is wrong with a runtime's identities; the field is relative to its spec. */
-export function wrongRuntime({ spec: { identities, organization } }: AccessRuntime): readonly FieldProblem[] {
+export function wrongRuntime(runtime: AccessRuntime): readonly FieldProblem[] {
+  const { identities, organization } = runtime.spec;
   const given = (['agent', 'operator', 'master', 'worker'] as const).flatMap((identity) => {
     const roleArn = identities[identity]?.roleArn;
     return roleArn === undefined ? [] : [{ identity, roleArn }];
   });
   return [
     ...wrongOrganization(organization),
+    ...wrongInitScript(runtime),
     ...oneOfTwo(identities),
     ...given.flatMap(wrongArn),
     ...given.flatMap((one, index) => shared(one, given.slice(0, index))),
@@ -23,6 +26,18 @@ type Given = { readonly identity: string; readonly roleArn: string };
 function wrongOrganization(organization: string): readonly FieldProblem[] {
   if (isOrganization(organization)) return [];
   return [{ field: 'organization', value: organization, message: 'is no slug', remedy: "use a-z, 0-9 and '-', at most 63 characters" }];
+}
+
+function wrongInitScript(runtime: AccessRuntime): readonly FieldProblem[] {
+  const uri = runtime.spec.initScript?.uri;
+  if (uri === undefined) return [];
+  const object = parseS3ObjectUri(uri);
+  const at = { field: 'initScript.uri', value: uri };
+  if (!object.ok) return [{ ...at, message: object.reason, remedy: 'write s3://bucket/key' }];
+  const field = foreignFolder(runtime, object.value);
+  if (field === undefined) return [];
+  const message = `lies in spec.${field}, but not below the organization ${runtime.spec.organization}`;
+  return [{ ...at, message, remedy: 'name an object below the own organization, or in another bucket' }];
 }
 
 function oneOfTwo({ master, worker }: AccessRuntime['spec']['identities']): readonly FieldProblem[] {

@@ -1,5 +1,6 @@
 import type { ElasticAccessRequest, ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
-import { jobPrefix, logPrefix, organizationPrefix, parseS3Uri, runtimePrefix, type S3Folder, within } from '../access/locations.ts';
+import { foreignFolder } from '../access/foreign-folder.ts';
+import { jobPrefix, logPrefix, parseS3Uri, runtimePrefix, type S3Folder } from '../access/locations.ts';
 import type { AccessPlan } from '../access/plan.ts';
 import type { Caller } from '../access/routes.ts';
 import type { AccessRow } from '../access/vocabulary.ts';
@@ -61,8 +62,10 @@ function preview({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, plan }
   }
   const folder = parseS3Uri(location);
   if (!folder.ok) return folder;
+  // Judged with the plan, too; the agent role may be shared with other organizations.
   const foreign = foreignFolder(runtime, folder.value);
-  if (foreign !== undefined) return malformed(foreign);
+  if (foreign !== undefined)
+    return malformed(`the location lies in spec.${foreign} of the runtime, but not below its organization ${runtime.spec.organization}`);
   const cut = readOnly(runtime, folder.value, kmsKeyArn ?? anyKey);
   if (!cut.ok) return malformed(cut.reason);
   return parsed({
@@ -72,23 +75,6 @@ function preview({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, plan }
     policy: cut.value,
     ...(expectedBucketOwner !== undefined && { expectedBucketOwner }),
   });
-}
-
-/** A location of somebody's choice must not show what other organizations keep beside this one, though the agent role may be shared with them. */
-function foreignFolder(runtime: ElasticRuntime, folder: S3Folder): string | undefined {
-  for (const field of ['staging', 'logs'] as const) {
-    const root = parseS3Uri(runtime.spec[field].uri);
-    const own = organizationPrefix(runtime.spec[field].uri, runtime.spec.organization);
-    if (!root.ok || !own.ok || root.value.bucket !== folder.bucket) continue;
-    const touches = same(root.value, folder) || within(root.value, folder) || within(folder, root.value);
-    if (touches && !same(own.value, folder) && !within(own.value, folder))
-      return `the location lies in spec.${field} of the runtime, but not below its organization ${runtime.spec.organization}`;
-  }
-  return undefined;
-}
-
-function same(one: S3Folder, other: S3Folder): boolean {
-  return one.bucket === other.bucket && one.key === other.key;
 }
 
 function readOnly(runtime: ElasticRuntime, { bucket, key }: S3Folder, kmsKeyArn: string | undefined): Parsed<SessionPolicy> {

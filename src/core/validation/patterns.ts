@@ -10,8 +10,6 @@ function segment(notDot: string, any: string): string {
 }
 /** Key characters that are safe in URLs and mean nothing in an IAM policy (no * ? $). https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const SAFE = segment('[A-Za-z0-9!_()=+@:,~-]', '[.A-Za-z0-9!_()=+@:,~-]');
-/** Anything but a slash, control characters and what IAM policies would read as wildcard or variable. */
-const DATA = segment('[^/*?$.\\x00-\\x1f\\x7f]', '[^/*?$\\x00-\\x1f\\x7f]');
 const BUCKET = 's3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]';
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html */
@@ -28,8 +26,8 @@ export const IOT_ENDPOINT = '^[a-z0-9]+[.]credentials[.]iot[.][a-z0-9-]+[.]amazo
 export const S3_FOLDER = `^${BUCKET}(/${SAFE})*$`;
 /** An object: a bucket and a key. */
 export const S3_OBJECT = `^${BUCKET}(/${SAFE})+$`;
-/** A bucket or a prefix of data, with or without a slash at the end. */
-export const S3_DATA = `^${BUCKET}(/${DATA})*/?$`;
+/** A bucket or a prefix of data, with or without a slash at the end: no escapes (%2F) and no letters that look like others, as in all that goes into a policy. */
+export const S3_DATA = `^${BUCKET}(/${SAFE})*/?$`;
 export const RELATIVE_PATH = `^${SAFE}(/${SAFE})*$`;
 
 export const SLUG = '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$';

@@ -24,6 +24,19 @@ const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketc
     one({ connector: 'AmazonRedshift', access: 'Direct', authentication: login() }),
   ],
   ['spec.connections[0].location', /^abfss:\/\/… .*not in S3/, one({ connector: 'Iceberg', location: 'abfss://user:password@lake/x' })],
+  ['spec.connections[0].location', /plain names/, one({ location: 's3://data/acme%2Fraw' })],
+  ['spec.connections[0].location', /plain names/, one({ location: 's3://data/\u0430cme/raw' })],
+  ['spec.connections[0].location', /plain names/, one({ location: 's3://data//raw' })],
+  ['spec.connections[0].location', /plain names/, one({ location: 's3://data/../raw' })],
+  [
+    'spec.connections[0].location',
+    /lies in spec.staging .*not below its organization acme/,
+    one({ location: 's3://acme-staging/elastic/acme2/finance' }),
+  ],
+  ['spec.connections[0].location', /lies in spec.staging/, one({ location: 's3://acme-staging/' })],
+  ['spec.connections[0].location', /lies in spec.staging/, one({ location: 's3://acme-staging/elastic' })],
+  ['spec.connections[0].location', /lies in spec.logs/, one({ location: 's3://acme-logs/elastic/acmes' })],
+  ['spec.dependencies[0].uri', /lies in spec.logs/, { dependencies: [{ path: 'a', uri: 's3://acme-logs/elastic/acme2/x' }] }],
   [
     'spec.connections[0].authentication',
     /roleArn, credentials .*more than one identity/,
@@ -246,3 +259,9 @@ function ledger(spec: Readonly<Record<string, unknown>>, more: Readonly<Record<s
 function lib(more: Readonly<Record<string, string>>) {
   return { path: 'lib.jar', uri: 's3://bucket/lib.jar', ...more };
 }
+
+test('an init script in the folder of another organization is the runtime’s mistake', () => {
+  const [error] = errorsOf({ initScript: true, script: 's3://acme-staging/elastic/acme2/init.sh' });
+  assert.deepEqual([error?.object, error?.field], ['ElasticRuntime finance/analytics', 'spec.initScript.uri']);
+  assert.match(error?.message ?? '', /lies in spec\.staging, but not below the organization acme$/);
+});

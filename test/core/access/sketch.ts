@@ -12,6 +12,7 @@ export type Sketch = {
   readonly defaultRoles?: boolean;
   readonly x509?: boolean;
   readonly initScript?: boolean;
+  readonly script?: string;
   readonly identities?: Partial<AccessRuntime['spec']['identities']>;
 };
 
@@ -29,7 +30,9 @@ export function inputOf(sketch: Sketch): AccessInput {
       spec: {
         organization: 'acme',
         identities: { agent, operator, ...roles, ...sketch.identities },
-        ...(sketch.initScript ? { initScript: { uri: 's3://platform/init.sh' } } : {}),
+        staging: { uri: 's3://acme-staging/elastic' },
+        logs: { uri: 's3://acme-logs/elastic' },
+        ...(sketch.initScript ? { initScript: { uri: sketch.script ?? 's3://platform/init.sh' } } : {}),
       },
     },
     job: {
@@ -71,7 +74,13 @@ export function accessOf({ identity, via, chain }: AccessRow): string {
 type Usage = 'Source' | 'Target' | 'SourceAndTarget';
 
 export function s3(name: string, usage: Usage, authentication?: JobConnection['authentication']): JobConnection {
-  return { name, usage, connector: 'AmazonS3', location: `s3://${name}/`, ...(authentication === undefined ? {} : { authentication }) };
+  return {
+    name,
+    usage,
+    connector: 'AmazonS3',
+    location: `s3://data-${name}/`,
+    ...(authentication === undefined ? {} : { authentication }),
+  };
 }
 
 export function keys(secret = 'keys'): NonNullable<JobConnection['authentication']> {
