@@ -45,10 +45,10 @@ test('what STS finds too large is widened by the next step; plan and audit say b
 test('what is too large at its widest is refused, never handed out without a policy', async () => {
   const simulation = start([account(1200), ...runtime({}), job('etl', {})]);
   await simulation.settle(hour);
-  const verified = simulation.runtimes()[0]?.status?.conditions?.find(({ type }) => type === 'AccessVerified');
-  assert.equal(verified?.status, 'False');
+  const ready = simulation.runtimes()[0]?.status?.conditions?.find(({ type }) => type === 'Ready');
+  assert.equal(ready?.status, 'False');
   assert.match(
-    verified?.message ?? '',
+    ready?.message ?? '',
     /Packed policy consumes \d+% of allotted space, please use smaller policy\. \(at its widest\): name fewer or shorter locations/,
   );
   assert.equal(simulation.operator.audit.filter(({ action }) => action === 'ec2:CreateFleet').length, 0);
