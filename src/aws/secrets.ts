@@ -1,6 +1,7 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
 import type { AwsResult, SecretsManagerPort, SsmPort } from '../ports/aws/index.ts';
+import { notSecureString } from '../ports/aws/secrets.ts';
 import { err, ok } from '../ports/result.ts';
 import { actorOf, type Send } from './send.ts';
 
@@ -12,6 +13,8 @@ export function createSsm(parts: { readonly client: SSMClient; readonly send: Se
       const answer = await send({ method: 'ssm.getParameter', request, actor: actorOf(caller) }, (abortSignal) =>
         client.send(new GetParameterCommand(input), { abortSignal }),
       );
+      if (answer.ok && request.secure === true && answer.value.Parameter?.Type !== 'SecureString')
+        return err(notSecureString(request.name));
       return answer.ok ? valueOf(answer.value.Parameter?.Value, answer.value.$metadata.requestId) : answer;
     },
   };

@@ -5,13 +5,17 @@ import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { createAccountReader } from '../aws/account-reader.ts';
+import { connectAsPerson } from '../aws/person.ts';
 import { createOpener } from '../aws/seal.ts';
+import { auditOf } from '../core/policy/audit.ts';
 import { connectKubernetes } from '../kube/connect.ts';
+import { systemClock } from '../telemetry/system.ts';
 import type { ClusterFlags, ClusterIo } from './cluster.ts';
 import { runDemo } from './demo.ts';
 import { runDoctor } from './doctor/doctor.ts';
 import { type ExplainIo, runExplain } from './explain.ts';
 import { addIamCommand } from './iam-command.ts';
+import { runInit } from './init.ts';
 import { runLogs } from './logs.ts';
 import type { ObjectsIo } from './objects.ts';
 import { runPlan } from './plan.ts';
@@ -178,6 +182,31 @@ clusterCommand('revoke [runtime]', 'Ends all access that a runtime and its jobs,
 addIamCommand(program, { ...io, readAccount: createAccountReader }, (code) => {
   exitCode = code;
 });
+clusterCommand(
+  'init [runtime]',
+  "What a runtime needs once: --x509 issues its agent's certificate with your AWS credentials, into its Secret.",
+)
+  .option('--x509', 'a certificate of AWS IoT for the agent identity', false)
+  .option('-f, --filename <path>', 'manifest of the runtime, instead of its name (repeatable)', collect, [])
+  .option('--rotate-after <duration>', 'the operator replaces it when it is so old', '2160h')
+  .option('--revoke', 'end the certificate that the Secret holds', false)
+  .action(
+    async (
+      runtime: string | undefined,
+      options: ClusterOptions & {
+        readonly x509: boolean;
+        readonly filename: readonly string[];
+        readonly rotateAfter: string;
+        readonly revoke: boolean;
+      },
+    ) => {
+      const { filename: files, ...rest } = options;
+      const asPerson = (region: string) => connectAsPerson({ region, clock: systemClock(), auditOf });
+      const initIo = { ...io, ...clusterIo, asPerson, wait: (ms: number) => setTimeout(ms) };
+      exitCode = await runInit({ ...rest, files, ...(runtime !== undefined && { runtime }) }, initIo);
+    },
+  );
+
 clusterCommand('logs <job>', "The stored log of a job's agent, master or workers.")
   .option('--log <whose>', 'agent, master or worker', oneOf('agent', 'master', 'worker'), 'master')
   .option('--attempt <number>', 'of which attempt; the last one where left out', wholeNumber)

@@ -5,6 +5,8 @@
 import { getHeapSnapshot } from 'node:v8';
 import { createAws } from '../../src/aws/index.ts';
 import { auditOf } from '../../src/core/policy/audit.ts';
+import type { Grant } from '../../src/ports/aws/index.ts';
+import { createAuthority } from './authority.ts';
 import { createTestClock } from './clock.ts';
 
 const [endpoint = '', count = '0'] = process.argv.slice(2);
@@ -27,7 +29,16 @@ async function occurrences(): Promise<number> {
   return found;
 }
 
-const aws = createAws({ region: 'us-east-1', endpoint, clock: createTestClock(), auditOf, audit: { record: () => {} } });
+const aws = createAws({
+  region: 'us-east-1',
+  endpoint,
+  // Nobody is there: the key gets as far as the TLS connection.
+  iotCredentials: { host: '127.0.0.1', port: 1 },
+  clock: createTestClock(),
+  auditOf,
+  audit: { record: () => {} },
+});
+const authority = await createAuthority('probe');
 const grants = Array.from({ length: Number(count) }, (_, index) =>
   aws.sts.staticGrant('connectionCredentials:x', {
     accessKeyId: `AKIACANARY${index}`,
@@ -36,6 +47,24 @@ const grants = Array.from({ length: Number(count) }, (_, index) =>
   }),
 );
 const called = await Promise.all(grants.map((grant) => aws.sts.getCallerIdentity({ grant, subject: { runtime: 'finance/analytics' } })));
+/** External IDs and certificate keys, which are opened for one call. */
+async function openOnce(grant: Grant): Promise<readonly string[]> {
+  const subject = { runtime: 'finance/analytics' };
+  const roleArn = 'arn:aws:iam::111122223333:role/acme-operator';
+  const common = { roleArn, sessionName: 'r.j.operator', durationSeconds: 3600 };
+  const assumed = await aws.sts.assumeRole({ grant, subject }, { ...common, identity: 'operator', externalId: `${marker()}/external-id` });
+  const { certificate, privateKey } = await authority.issue('hub-1', { marker: `${marker()}/key` });
+  const where = { endpoint: 'c1.credentials.iot.us-east-1.amazonaws.com', roleAlias: 'hub', thingName: 'hub-1' };
+  const taken = await aws.iotCredentials.assumeRoleWithCertificate(subject, {
+    identity: 'agent',
+    roleArn,
+    ...where,
+    certificate: { certificate, privateKey },
+  });
+  return [assumed, taken].map((answer) => (answer.ok ? 'ok' : answer.error.code));
+}
+
+const opened = grants[0] === undefined ? [] : await openOnce(grants[0]);
 const held = await occurrences();
 const copies = [marker()];
 const kept = await occurrences();
@@ -43,6 +72,7 @@ process.stdout.write(
   JSON.stringify({
     calls: called.length,
     codes: [...new Set(called.map((answer) => (answer.ok ? 'ok' : answer.error.code)))],
+    opened,
     held,
     kept,
     copies: copies.length,

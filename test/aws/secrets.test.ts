@@ -17,6 +17,7 @@ const stand = useStand(async (self) => {
     parameters: {
       '/acme/finance/crm': { value: 'canary-parameter', keyArn: keys['acme'] ?? '' },
       '/acme/finance/locked': { value: 'canary-parameter', keyArn: keys['other'] ?? '' },
+      '/acme/finance/plain': 'canary-plain',
       '/acme/research/crm': 'theirs',
     },
     secrets: { 'acme/finance/crm': '{"password":"canary-secret"}', 'acme/research/crm': 'theirs' },
@@ -48,6 +49,13 @@ void test('a SecureString is read where its name and its key are allowed', async
   }
   const missing = failure(await ssm.getParameter(worker, { name: '/acme/finance/none' }));
   assert.deepEqual([missing.kind, missing.code], ['NotFound', 'ParameterNotFound']);
+});
+
+void test('a parameter that is no SecureString is refused where a secret is wanted, without its value', async () => {
+  const { ssm } = stand.aws;
+  const error = failure(await ssm.getParameter(worker, { name: '/acme/finance/plain', secure: true }));
+  assert.deepEqual([error.kind, error.code, error.message.includes('canary')], ['Invalid', 'NotSecureString', false]);
+  assert.equal(must(await ssm.getParameter(worker, { name: '/acme/finance/crm', secure: true })).value, 'canary-parameter');
 });
 
 void test('machine images are looked up in AWS’s public parameters', async () => {

@@ -67,7 +67,7 @@ export function createRemoteSecrets(options: RemoteOptions): RemoteSecrets {
       const caller = { grant: grant.value, subject: onBehalfOf(about) };
       const answer = await retried(() =>
         origin.kind === 'parameterStore'
-          ? aws.ssm.getParameter(caller, { name: origin.name })
+          ? aws.ssm.getParameter(caller, { name: origin.name, secure: true })
           : aws.secretsManager.getSecretValue(caller, {
               secretId: origin.arn,
               ...(origin.versionStage !== undefined && { versionStage: origin.versionStage }),

@@ -29,7 +29,7 @@ export async function openSecret(
   const action = origin.kind === 'parameterStore' ? 'ssm:GetParameter' : 'secretsmanager:GetSecretValue';
   const value = await actAs(tools.context, onBehalf(view, 'worker', `connection-secret:${name}`), { action, resource }, (aws, caller) =>
     origin.kind === 'parameterStore'
-      ? aws.ssm.getParameter(caller, { name: origin.name })
+      ? aws.ssm.getParameter(caller, { name: origin.name, secure: true })
       : aws.secretsManager.getSecretValue(caller, {
           secretId: origin.arn,
           ...(origin.versionStage !== undefined && { versionStage: origin.versionStage }),
@@ -38,7 +38,7 @@ export async function openSecret(
   if (!value.ok) return value;
   const parsed = parseObject(value.value.value);
   if (parsed !== undefined) return ok(parsed);
-  const message = `the value that connection ${name} names is not a JSON object of texts: store {"key": "value"}`;
+  const message = `the value that connection ${name} names is not a JSON object of texts, numbers and truth values: store {"key": "value"}`;
   return err({ identity: 'worker', chain: [], action, resource, code: 'NotAnObject', message, transient: false });
 }
 
@@ -47,7 +47,9 @@ function parseObject(text: string): Readonly<Record<string, string>> | undefined
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
     const entries = Object.entries(value);
-    return entries.every(([, entry]) => typeof entry === 'string') ? Object.fromEntries(entries as [string, string][]) : undefined;
+    // As the init container reads it: AWS's own database secrets hold a port that is a number.
+    const plain = entries.every(([, entry]) => typeof entry === 'string' || typeof entry === 'number' || typeof entry === 'boolean');
+    return plain ? Object.fromEntries(entries.map(([key, entry]) => [key, String(entry)])) : undefined;
   } catch {
     // The parser's message would quote the value.
     return undefined;

@@ -3,6 +3,7 @@ import type { AwsCalls, AwsMethod } from '../../core/policy/calls.ts';
 import { accountOf, callerArn } from '../../core/policy/principal.ts';
 import type { AuditPort, AwsError, AwsPort, AwsResult, Caller, Grant, Subject } from '../../ports/aws/index.ts';
 import { recordOf } from '../../ports/aws/record.ts';
+import { notSecureString } from '../../ports/aws/secrets.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { SimulatedProcess } from '../world.ts';
 import type { Authenticated } from './authorize.ts';
@@ -262,7 +263,13 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
       deleteVolume: on('ec2.deleteVolume', deleteVolume),
       describeSubnets: on('ec2.describeSubnets', describeSubnets),
     },
-    ssm: { getParameter: on('ssm.getParameter', getParameter) },
+    ssm: {
+      async getParameter(caller, request) {
+        const answer = await on('ssm.getParameter', getParameter)(caller, request);
+        if (!answer.ok || request.secure !== true) return answer;
+        return state.parameters.get(request.name)?.plain === true ? err(notSecureString(request.name)) : answer;
+      },
+    },
     secretsManager: { getSecretValue: on('secretsManager.getSecretValue', getSecretValue) },
     iam: {
       listAttachedRolePolicies: on('iam.listAttachedRolePolicies', listAttachedRolePolicies),

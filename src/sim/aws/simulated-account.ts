@@ -32,7 +32,7 @@ import type {
  *       buckets: [{ name, region, owner, kmsKeyArn, policy, objects: [{ key, body }] }]
  *       keys: [{ arn, enabled: true, policy }]
  *       subnets: [{ id, zone, freeAddresses: 4000, tags: {} }]
- *       parameters: [{ name, value, kmsKeyArn }]
+ *       parameters: [{ name, value, kmsKeyArn, plain: false }]   # plain: of type String, not SecureString
  *       secrets: [{ arn, name, value, kmsKeyArn, versions: { AWSPREVIOUS: … } }]
  *       quotas: { onDemandVcpus: 5000, spotVcpus: 5000, packedSessionCharacters: 16384 }
  *       capacity: [{ instanceType, zone, capacityType, instances }]      # at most so many at once; without zone or capacityType: over all of them
@@ -168,10 +168,15 @@ function readSubnet(item: Fields, at: string): SubnetSpec {
 }
 
 function readParameter(item: Fields, at: string): ParameterSpec {
-  only(item, ['name', 'value', 'kmsKeyArn'], at);
+  only(item, ['name', 'value', 'kmsKeyArn', 'plain'], at);
   const kmsKeyArn = optionalText(item['kmsKeyArn'], `${at}.kmsKeyArn`, arnPattern, 'an ARN');
   const value = text(item['value'], `${at}.value`);
-  return { name: text(item['name'], `${at}.name`), value, ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }) };
+  return {
+    name: text(item['name'], `${at}.name`),
+    value,
+    ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }),
+    ...(item['plain'] === true && { plain: true }),
+  };
 }
 
 function readSecret(item: Fields, at: string): SecretSpec {

@@ -73,7 +73,8 @@ export type SubnetSpec = {
   readonly tags: Readonly<Record<string, string>>;
 };
 
-export type ParameterSpec = { readonly name: string; readonly value: string; readonly kmsKeyArn?: string };
+/** `plain`: of type String; SecureString where left out. */
+export type ParameterSpec = { readonly name: string; readonly value: string; readonly kmsKeyArn?: string; readonly plain?: boolean };
 
 export type SecretSpec = {
   readonly arn: string;
