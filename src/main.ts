@@ -9,6 +9,7 @@ import type { BrokerLookup } from './broker/authorize.ts';
 import { createBrokerHandler } from './broker/handler.ts';
 import { type BrokerServer, type Certificate, startBrokerServer } from './broker/server.ts';
 import { type OperatorConfig, readConfig } from './config/config.ts';
+import { createApiPace } from './controllers/api-pace.ts';
 import type { OperatorContext, OperatorSettings } from './controllers/context.ts';
 import { createOperator, type Operator } from './controllers/start.ts';
 import { type Catalog, type CatalogOptions, type CatalogType, readCatalog } from './core/packing/catalog.ts';
@@ -17,6 +18,7 @@ import { auditOf } from './core/policy/audit.ts';
 import { connectKubernetes, type KubernetesConnection } from './kube/connect.ts';
 import { createLeaderElector, processIdentity } from './machinery/leader-elector.ts';
 import type { AuditPort } from './ports/aws/index.ts';
+import type { ApiPace } from './ports/aws/pace.ts';
 import type { Clock, Random } from './ports/clock.ts';
 import type { KubernetesPort } from './ports/kubernetes.ts';
 import type { Telemetry } from './ports/telemetry.ts';
@@ -37,10 +39,12 @@ async function runOperator(config: OperatorConfig, telemetry: ProcessTelemetry, 
   const catalog = readCatalogs(config.catalogFiles);
   const certificate = config.broker && readCertificate(config.broker);
   const kubernetes = connect(config.kubeconfig);
-  const aws = connectAws(config, clock);
+  const pace = createApiPace({ clock, random, telemetry });
+  const aws = connectAws(config, clock, pace);
   const operator = createOperator({
     kubernetes: kubernetes.port,
     aws: aws.ports,
+    pace,
     clock,
     random,
     telemetry,
@@ -121,13 +125,13 @@ function withoutCertificate(config: OperatorConfig): object {
 }
 
 /** One adapter a region: they share nothing but the audit. */
-function connectAws(config: OperatorConfig, clock: Clock) {
+function connectAws(config: OperatorConfig, clock: Clock, pace: ApiPace) {
   const made = new Map<string, Aws>();
   const ports =
     (audit: AuditPort) =>
     (region: string): Aws => {
       const endpoint = config.awsEndpoint;
-      const aws = made.get(region) ?? createAws({ region, audit, auditOf, clock, ...(endpoint !== undefined && { endpoint }) });
+      const aws = made.get(region) ?? createAws({ region, audit, auditOf, clock, pace, ...(endpoint !== undefined && { endpoint }) });
       made.set(region, aws);
       return aws;
     };

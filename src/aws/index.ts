@@ -1,4 +1,5 @@
 import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
+import type { ApiPace } from '../ports/aws/pace.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createClients } from './clients.ts';
 import { createCloudFormation } from './cloudformation.ts';
@@ -14,7 +15,7 @@ import { createS3 } from './s3.ts';
 import { createSecretsManager, createSsm } from './secrets.ts';
 import { type AuditOf, createSend } from './send.ts';
 import { createSts } from './sts.ts';
-import { createThrottle, type Service, type ServiceLimit } from './throttle.ts';
+import { createThrottle, type Service } from './throttle.ts';
 import { createVault } from './vault.ts';
 
 export type AwsOptions = {
@@ -27,7 +28,10 @@ export type AwsOptions = {
   /** `auditOf` of src/core/policy. */
   readonly auditOf: AuditOf;
   readonly clock: Clock;
-  readonly limits?: Readonly<Partial<Record<Service, ServiceLimit>>>;
+  /** When calls may be made. Left out: as soon as there is a place among the calls under way. */
+  readonly pace?: ApiPace;
+  /** Calls of a service under way at once. */
+  readonly concurrency?: Readonly<Partial<Record<Service, number>>>;
 };
 
 /** `close` ends the idle connections; grants die with the process or by `release`. */
@@ -37,7 +41,7 @@ export type Aws = AwsPort & { close(): void };
 export function createAws(options: AwsOptions): Aws {
   const { region, audit, auditOf, clock } = options;
   const vault = createVault({ clock });
-  const send = createSend({ audit, auditOf, clock, throttle: createThrottle(options.limits), vault });
+  const send = createSend({ audit, auditOf, clock, region, throttle: createThrottle(options), vault });
   const clients = createClients({ region, clock, vault, ...(options.endpoint !== undefined && { endpoint: options.endpoint }) });
   const ec2 = { client: clients.ec2, send };
   return {

@@ -57,10 +57,11 @@ export function createSend(parts: {
   readonly audit: AuditPort;
   readonly auditOf: AuditOf;
   readonly clock: Clock;
+  readonly region: string;
   readonly throttle: Throttle;
   readonly vault: Vault;
 }): Send {
-  const { audit, auditOf, clock, throttle, vault } = parts;
+  const { audit, auditOf, clock, region, throttle, vault } = parts;
 
   /** Resolves once the record is accepted by the stream; answers what is wrong where it is not. */
   async function recorded(
@@ -132,8 +133,23 @@ export function createSend(parts: {
     if (call.actor.grant && !vault.holds(call.actor.grant)) {
       return GRANT_ENDED;
     }
-    return await throttle.run(call.method, () => attempt(call, run));
+    const paced = {
+      account: accountOf(call),
+      region,
+      method: call.method,
+      lane: call.actor.subject.runtime,
+      ticket: call.actor.subject.node,
+    };
+    const result = await throttle.run(paced, () => attempt(call, run));
+    throttle.answered(paced, result.ok ? undefined : result.error.code);
+    return result;
   };
+}
+
+/** Whose buckets the call takes from: the account of the role that makes it, or of the one that it asks for. Static keys do not say theirs. */
+function accountOf({ actor, request }: Call): string {
+  const roleArn = actor.chain.at(-1) ?? ('roleArn' in request ? String(request.roleArn) : '');
+  return roleArn.split(':')[4] ?? `keys of ${actor.identity}`;
 }
 
 /** The actor of a signed call. */

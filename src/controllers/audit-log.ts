@@ -3,14 +3,19 @@ import type { AuditPort, AuditRecord } from '../ports/aws/index.ts';
 /** The audit of running jobs, kept in memory until it is uploaded; every record also goes to `sink` (the log stream) at once. */
 export type AuditLog = AuditPort & {
   ofJob(runtime: string, job: string): readonly AuditRecord[];
+  /** Records of the job since `keptAll`. */
+  unkept(runtime: string, job: string): number;
+  keptAll(runtime: string, job: string): void;
   forgetJob(runtime: string, job: string): void;
 };
 
 /** More than any job makes; a bound so that a loop cannot fill the memory. The log stream has them all. */
-const recordsPerJob = 5_000;
+const recordsPerJob = 20_000;
+
+type JobRecords = { readonly records: AuditRecord[]; kept: number };
 
 export function createAuditLog(sink: AuditPort): AuditLog {
-  const byJob = new Map<string, AuditRecord[]>();
+  const byJob = new Map<string, JobRecords>();
   const keyOf = (runtime: string, job: string): string => `${runtime} ${job}`;
   return {
     refusal: () => sink.refusal?.(),
@@ -18,12 +23,20 @@ export function createAuditLog(sink: AuditPort): AuditLog {
       const written = sink.record(record);
       if (record.job === undefined) return written;
       const key = keyOf(record.runtime, record.job);
-      const records = byJob.get(key) ?? [];
-      if (records.length < recordsPerJob) records.push(record);
-      byJob.set(key, records);
+      const own = byJob.get(key) ?? { records: [], kept: 0 };
+      if (own.records.length < recordsPerJob) own.records.push(record);
+      byJob.set(key, own);
       return written;
     },
-    ofJob: (runtime, job) => byJob.get(keyOf(runtime, job)) ?? [],
+    ofJob: (runtime, job) => byJob.get(keyOf(runtime, job))?.records ?? [],
+    unkept(runtime, job) {
+      const own = byJob.get(keyOf(runtime, job));
+      return own === undefined ? 0 : own.records.length - own.kept;
+    },
+    keptAll(runtime, job) {
+      const own = byJob.get(keyOf(runtime, job));
+      if (own !== undefined) own.kept = own.records.length;
+    },
     forgetJob(runtime, job) {
       byJob.delete(keyOf(runtime, job));
     },

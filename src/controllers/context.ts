@@ -11,6 +11,7 @@ import type { Catalog } from '../core/packing/catalog.ts';
 import type { EventRecorder } from '../machinery/event-recorder.ts';
 import type { Store } from '../machinery/store.ts';
 import type { AwsPort } from '../ports/aws/index.ts';
+import type { ApiPace } from '../ports/aws/pace.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
 import type { Sealer } from '../ports/sealer.ts';
@@ -66,6 +67,7 @@ export type Stores = {
 export type OperatorContext = {
   readonly kubernetes: KubernetesPort;
   readonly aws: (region: string) => AwsPort;
+  readonly pace: ApiPace;
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;

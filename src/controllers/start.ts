@@ -7,6 +7,7 @@ import { createExpectations } from '../machinery/expectations.ts';
 import { keyOf } from '../machinery/keys.ts';
 import { createWorkQueue, type WorkQueue } from '../machinery/work-queue.ts';
 import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
+import type { ApiPace } from '../ports/aws/pace.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
 import type { Sealer } from '../ports/sealer.ts';
@@ -33,6 +34,8 @@ export type OperatorParts = {
   readonly kubernetes: KubernetesPort;
   /** Given the audit that its calls are recorded in. */
   readonly aws: (audit: AuditPort) => (region: string) => AwsPort;
+  /** The one that `aws` keeps to. */
+  readonly pace: ApiPace;
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
@@ -61,6 +64,7 @@ export function createOperator(parts: OperatorParts): Operator {
   const context: OperatorContext = {
     kubernetes,
     aws,
+    pace: parts.pace,
     clock,
     random,
     telemetry,
@@ -102,6 +106,8 @@ export function createOperator(parts: OperatorParts): Operator {
   };
 }
 
+const fewNodes = 50;
+
 type Described = Omit<ControllerOptions, 'clock' | 'telemetry' | 'queue'>;
 
 function describeControllers(context: OperatorContext): readonly ControllerOptions[] {
@@ -129,8 +135,13 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
   const ownRuntime = primarySource(stores.runtimes, { when: intentChanged });
   const runtimes = primarySource(stores.runtimes, { when: runtimeMoved });
   const runtimesOfJobs = storeSource(stores.jobs, (job) => [`${job.metadata.namespace}/${job.spec.runtime}`], { when: jobDemandChanged });
-  const runtimesOfNodes = storeSource(stores.elasticNodes, (node) => [runtimeKey(node.spec.runtimeRef)], { when: nodeMoved });
-  const runtimesOfPods = storeSource(stores.pods, labelled(labels.runtime));
+  // Looking at a runtime costs as much as it has nodes, so changes of many are gathered: 2 ms for each that there is, at most 10 s, and a few not at all.
+  const gatherMs = (key: string): number => {
+    const nodes = stores.elasticNodes.countByIndex('runtime', key);
+    return nodes < fewNodes ? 0 : Math.min(2 * nodes, 10_000);
+  };
+  const runtimesOfNodes = storeSource(stores.elasticNodes, (node) => [runtimeKey(node.spec.runtimeRef)], { when: nodeMoved, gatherMs });
+  const runtimesOfPods = storeSource(stores.pods, labelled(labels.runtime), { gatherMs });
   const intentsOf = (machine: Node): readonly Stored<ElasticNode>[] =>
     machine.spec?.providerID === undefined ? [] : stores.elasticNodes.byIndex('providerID', machine.spec.providerID);
   const nodeOfMachine = storeSource(stores.nodes, (machine) => intentsOf(machine).map((node) => node.metadata.name), {
@@ -152,6 +163,8 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
         .map((runtime) => runtimeKey({ namespace: spec.runtimeRef.namespace, name: runtime.metadata.name })),
     { when: ({ current }) => current === undefined },
   );
+  // A launch or an end whose turn in front of AWS has come.
+  const turns = { synced: async () => {}, start: (enqueue: (key: string) => void) => context.pace.onTurn(enqueue) };
   const everything = {
     synced: async () =>
       void (await Promise.all(
@@ -222,7 +235,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       name: 'node',
       workers: 16,
       reconcile: createNodeReconciler(context, ofNode),
-      sources: [primarySource(stores.elasticNodes, { when: intentChanged }), nodeOfMachine, everything],
+      sources: [primarySource(stores.elasticNodes, { when: intentChanged }), nodeOfMachine, turns, everything],
       expectations: ofNode,
     },
     {

@@ -21,7 +21,7 @@ export type Source = {
   /** Resolves when everything that existed at the start is known. */
   readonly synced: () => Promise<void>;
   /** Starts to enqueue; answers a function that stops it. */
-  readonly start: (enqueue: (key: string, priority?: number) => void) => () => void;
+  readonly start: (enqueue: (key: string, priority?: number, delayMs?: number) => void) => () => void;
 };
 
 export type StoreSourceOptions<T extends KubernetesObject> = {
@@ -29,6 +29,8 @@ export type StoreSourceOptions<T extends KubernetesObject> = {
   readonly priority?: number;
   /** Changes for which this is false are left out. */
   readonly when?: (change: StoreChange<T>) => boolean;
+  /** Milliseconds to gather further changes of a key in; of several the earliest counts. Default: none. */
+  readonly gatherMs?: (key: string) => number;
 };
 
 export function storeSource<T extends KubernetesObject>(
@@ -45,7 +47,7 @@ export function storeSource<T extends KubernetesObject>(
         const priority = change.initial ? priorities.background : (options.priority ?? priorities.normal);
         const { previous, current } = change;
         const keys = new Set([...(previous === undefined ? [] : keysFor(previous)), ...(current === undefined ? [] : keysFor(current))]);
-        for (const key of keys) enqueue(key, priority);
+        for (const key of keys) enqueue(key, priority, options.gatherMs?.(key));
       }),
   };
 }
@@ -75,7 +77,9 @@ export type ControllerOptions = {
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
   const { name, queue, clock, telemetry, expectations } = options;
 
-  const stops = options.sources.map((source) => source.start(queue.add));
+  const enqueue = (key: string, priority?: number, delayMs = 0): void =>
+    delayMs > 0 ? queue.addAfter(key, delayMs, priority) : queue.add(key, priority);
+  const stops = options.sources.map((source) => source.start(enqueue));
   if (expectations !== undefined) stops.push(expectations.onSatisfied((key) => queue.add(key)));
   // Deciding on half a cache would, for one, launch what exists already.
   await Promise.race([Promise.all(options.sources.map((source) => source.synced())), aborted(signal)]);

@@ -21,6 +21,8 @@ export type Store<T extends KubernetesObject, I extends string = string> = {
   list(): readonly Stored<T>[];
   /** The objects for which the index function `index` gave `value`, in the order of their arrival. */
   byIndex(index: I, value: string): readonly Stored<T>[];
+  /** How many they are. */
+  countByIndex(index: I, value: string): number;
   size(): number;
   /** Whether the first list is in. */
   hasSynced(): boolean;
@@ -128,6 +130,7 @@ export function createStore<T extends KubernetesObject, I extends string = never
       if (index === undefined) throw new Error(`the ${type.kind} store has no index ${name}`);
       return [...(index.keys.get(value) ?? [])].map((key) => objects.get(key) as Stored<T>);
     },
+    countByIndex: (name, value) => byName.get(name)?.keys.get(value)?.size ?? 0,
     size: () => objects.size,
     hasSynced: () => version !== undefined,
     synced: () => synced,

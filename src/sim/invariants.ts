@@ -3,7 +3,7 @@ import { tags } from '../api/labels.ts';
 import { organizationPrefix } from '../core/access/locations.ts';
 import { builtinDefaults } from '../core/classes/builtin.ts';
 import type { WrittenRuntime } from '../core/classes/resolve.ts';
-import type { AwsAccount, CallRecord } from './aws/index.ts';
+import type { AwsAccount, CallRecord, InstanceState } from './aws/index.ts';
 import type { SimulatedKubernetes } from './kubernetes/cluster.ts';
 import { kindNamed } from './kubernetes/kinds.ts';
 import type { World } from './world.ts';
@@ -19,7 +19,9 @@ export function createInvariants(judged: Judged): { readonly found: () => readon
   const said = new Set<string>();
   let judgedCalls = 0;
   let judgedInstances = 0;
-  const volumeSizes = new Map<string, number>();
+  const launched = new Map<string, InstanceState[]>();
+  const growing = new Map<string, number>();
+  const nodesOf = countNodes(judged.kubernetes);
 
   function report(invariant: string, detail: string): void {
     if (said.has(`${invariant} ${detail}`)) return;
@@ -28,46 +30,76 @@ export function createInvariants(judged: Judged): { readonly found: () => readon
     world.trace.add(`violation ${invariant} ${detail}`);
   }
 
+  // Each step is judged by what it has changed: a history has many steps, and an account many instances.
   world.afterStep(() => {
-    const calls = account.calls;
-    const fresh = calls.slice(judgedCalls);
-    judgedCalls = calls.length;
-    for (const call of fresh) judgeCall(judged, call, report);
-    if (account.instances().length !== judgedInstances || fresh.length > 0) {
-      judgedInstances = account.instances().length;
-      judgeInstances(judged, report);
-      for (const volume of account.volumes()) {
-        const size = account.volumeSize(volume);
-        const before = volumeSizes.get(volume.volumeId) ?? 0;
-        if (size < before) report('volumes never shrink', `${volume.volumeId} from ${before} to ${size} GiB`);
-        volumeSizes.set(volume.volumeId, size);
-      }
+    const { calls } = account;
+    for (; judgedCalls < calls.length; judgedCalls += 1) {
+      const call = calls[judgedCalls] as CallRecord;
+      judgeCall(judged, call, report);
+      if (call.method === 'ec2.modifyVolume') growing.set(call.resource, growing.get(call.resource) ?? 0);
     }
+    for (const instance of account.instancesFrom(judgedInstances)) {
+      judgedInstances += 1;
+      judgeLaunch(judged, instance, launched, report);
+    }
+    for (const [volumeId, before] of growing) {
+      const volume = account.volume(volumeId);
+      if (volume === undefined) continue;
+      const size = account.volumeSize(volume);
+      if (size < before) report('volumes never shrink', `${volumeId} from ${before} to ${size} GiB`);
+      growing.set(volumeId, size);
+    }
+    judgePools(judged, nodesOf, report);
   });
   return { found: () => violations };
 }
 
-/** At most one live instance per ElasticNode; pools never larger than their maximum. */
-function judgeInstances({ account, kubernetes }: Judged, report: (invariant: string, detail: string) => void): void {
-  const byNode = new Map<string, string[]>();
-  const byRuntime = new Map<string, number>();
-  for (const instance of account.liveInstances()) {
-    const nodeUid = instance.tags[tags.nodeUid] ?? 'none';
-    byNode.set(nodeUid, [...(byNode.get(nodeUid) ?? []), instance.instanceId]);
-    const runtimeUid = instance.tags[tags.runtimeUid] ?? 'none';
-    byRuntime.set(runtimeUid, (byRuntime.get(runtimeUid) ?? 0) + 1);
-  }
-  for (const [nodeUid, instances] of byNode) {
-    if (instances.length > 1) report('at most one live instance per ElasticNode', `${nodeUid}: ${instances.join(', ')}`);
-  }
+/** At most one live instance per ElasticNode: that can only break with a launch. */
+function judgeLaunch(
+  { account }: Judged,
+  instance: InstanceState,
+  launched: Map<string, InstanceState[]>,
+  report: (invariant: string, detail: string) => void,
+): void {
+  const nodeUid = instance.tags[tags.nodeUid] ?? 'none';
+  const own = [...(launched.get(nodeUid) ?? []), instance].filter(
+    (one) => account.stateOf(one) === 'pending' || account.stateOf(one) === 'running',
+  );
+  launched.set(nodeUid, own);
+  if (own.length > 1)
+    report('at most one live instance per ElasticNode', `${nodeUid}: ${own.map(({ instanceId }) => instanceId).join(', ')}`);
+}
+
+/** ElasticNodes that are not being deleted, by their runtime's uid. */
+function countNodes({ server }: SimulatedKubernetes): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  const add = (object: object | undefined, by: number): void => {
+    const node = object as ElasticNode | undefined;
+    if (node === undefined || node.metadata.deletionTimestamp !== undefined) return;
+    const { uid } = node.spec.runtimeRef;
+    counts.set(uid, (counts.get(uid) ?? 0) + by);
+  };
+  server.store.subscribe((kind, { type, object, previous }) => {
+    if (kind.kind !== 'ElasticNode') return;
+    add(previous, -1);
+    if (type !== 'Deleted') add(object, 1);
+  });
+  return counts;
+}
+
+/** Pools are never larger than their maximum. */
+function judgePools(
+  { kubernetes }: Judged,
+  counts: ReadonlyMap<string, number>,
+  report: (invariant: string, detail: string) => void,
+): void {
   const runtimes = kubernetes.server.store.list(kindNamed('ElasticRuntime')) as unknown as readonly (WrittenRuntime & {
     readonly metadata: { readonly uid: string };
   })[];
   for (const { metadata, spec } of runtimes) {
     const limit = (spec.masters?.max ?? builtinDefaults.masters.max) + (spec.workers?.max ?? 0);
-    const nodes = kubernetes.server.store.list(kindNamed('ElasticNode')) as unknown as readonly ElasticNode[];
-    const own = nodes.filter((node) => node.spec.runtimeRef.uid === metadata.uid && node.metadata.deletionTimestamp === undefined);
-    if (own.length > limit) report('pools never larger than their maximum', `${metadata.name} has ${own.length} nodes, at most ${limit}`);
+    const own = counts.get(metadata.uid) ?? 0;
+    if (own > limit) report('pools never larger than their maximum', `${metadata.name} has ${own} nodes, at most ${limit}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { createApiPace } from '../controllers/api-pace.ts';
 import { createOperator, type Operator } from '../controllers/start.ts';
 import type { AuditRecord } from '../ports/aws/index.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
@@ -34,12 +35,15 @@ export function runOperator(
 
   function start(): { readonly process: SimulatedProcess; readonly operator: Operator } {
     const process = world.startProcess('operator');
+    const voice = telemetry(world, process, options.keepLogs === true ? logs : undefined);
+    const pace = createApiPace({ clock: process.clock, random: process.random, telemetry: voice });
     const operator = createOperator({
+      pace,
       kubernetes: kubernetesFor(kubernetes, process),
       aws: (auditPort) => {
         const ports = new Map<string, ReturnType<AwsAccount['awsFor']>>();
         return (region) => {
-          const port = ports.get(region) ?? account.awsFor(process, auditPort, region);
+          const port = ports.get(region) ?? account.awsFor(process, auditPort, region, pace);
           ports.set(region, port);
           return port;
         };
@@ -47,7 +51,7 @@ export function runOperator(
       sealer: simulatedSealer,
       clock: process.clock,
       random: process.random,
-      telemetry: telemetry(world, process, options.keepLogs === true ? logs : undefined),
+      telemetry: voice,
       audit: { record: (record) => void audit.push(record) },
       settings: simulatedSettings(options.nodeAgents),
       instance: process.name,

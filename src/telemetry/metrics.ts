@@ -59,6 +59,9 @@ export const metrics: Readonly<Record<string, Metric>> = {
   },
   audit_pending_records: { kind: 'gauge', labels: [], help: 'Audit records that wait to be written.' },
   audit_refusing: { kind: 'gauge', labels: [], help: '1 while no AWS call is made because its record could not be written.' },
+  aws_queue_wait_seconds: { kind: 'seconds', labels: ['api'], help: "Time that a call waited for a token of its account's bucket." },
+  aws_queue_waiting: { kind: 'gauge', labels: ['api'], help: "Calls that wait for a token of their account's bucket." },
+  aws_throttled_total: { kind: 'counter', labels: ['api'], help: 'Calls that AWS refused for their rate.' },
   aws_calls_total: {
     kind: 'counter',
     labels: ['action', 'outcome'],

@@ -30,8 +30,9 @@ export function createDisruptor(context: OperatorContext): (key: string) => Prom
       idleTimeoutMs: durationMs(runtime.spec.idleTimeout, 600_000),
       now: context.clock.now(),
     });
+    const byName = new Map(nodes.map((node) => [node.metadata.name, node]));
     for (const { name, reason } of remove) {
-      const node = nodes.find((one) => one.metadata.name === name);
+      const node = byName.get(name);
       if (node === undefined) continue;
       if (reason !== 'Interrupted' && (await wantedMeanwhile(context, runtime, node))) continue;
       const { uid, resourceVersion } = node.metadata;

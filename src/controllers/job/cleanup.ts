@@ -6,6 +6,7 @@ import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { parseTime } from '../../machinery/time.ts';
 import { elasticJobs, services } from '../../ports/resources.ts';
 import { describeFailure } from '../identity/failure.ts';
+import { closeAccesses, forgetAccesses } from './access-record.ts';
 import { deleteChild } from './children.ts';
 import { ownJobs } from './own.ts';
 import { clearJobProbes } from './preflight.ts';
@@ -26,8 +27,7 @@ export async function afterwards(tools: JobTools, view: JobView): Promise<JobVer
     const cleaned = await cleanUp(tools, view);
     if (!('go' in cleaned)) return cleaned;
     note(view, { cleaned: true });
-    const { name, namespace } = view.job.metadata;
-    tools.context.audit.forgetJob(`${namespace}/${view.runtime.metadata.name}`, `${namespace}/${name}`);
+    await closeAccesses(tools, view);
   }
   if (ttl === undefined) return go;
   if (ttl > 0) return { wait: 'Kept', message: '', afterMs: ttl };
@@ -84,7 +84,7 @@ export async function deleteService(tools: JobTools, job: Stored<ElasticJob>, at
 }
 
 export async function release(tools: JobTools, job: Stored<ElasticJob>, runtimeKey: string): Promise<JobVerdict> {
-  tools.context.audit.forgetJob(runtimeKey, `${job.metadata.namespace}/${job.metadata.name}`);
+  forgetAccesses(tools, job, runtimeKey);
   tools.context.grants.dropJob(job.metadata.uid);
   tools.placed.delete(job.metadata.uid);
   const removed = await removeFinalizer(tools.context.kubernetes, elasticJobs, job, finalizers.job);

@@ -20,6 +20,7 @@ import { elasticJobs } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
 import { hasEnded } from '../runtime/activity.ts';
+import { closeAccesses, keepAccesses } from './access-record.ts';
 import { startWhenReserved } from './capacity.ts';
 import { applyChildren } from './children.ts';
 import { afterwards, cleanUp, deleteChildren, release } from './cleanup.ts';
@@ -36,6 +37,7 @@ export function createJobReconciler(context: OperatorContext, expectations: Expe
     context,
     expectations,
     placed: new Map(),
+    accesses: new Map(),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-job-controller' }),
   };
   return async (key) => {
@@ -83,7 +85,14 @@ async function advance(
   if (elsewhere !== undefined) return notBegun(tools, job, draft, elsewhere);
   if (!planned.ok) return hasEnded(job) ? go : invalid(tools, job, draft, planned.errors.map(describeError));
   const view: JobView = { job, runtime, plan: planned.plan, references, draft };
-  if (hasEnded(job)) return afterwards(tools, view);
+  const verdict = hasEnded(job) ? await afterwards(tools, view) : await goOn(tools, view);
+  // Whatever calls this look has made, their record outlives this process.
+  if (!hasEnded(job)) await keepAccesses(tools, view);
+  return verdict;
+}
+
+async function goOn(tools: JobTools, view: JobView): Promise<JobVerdict> {
+  const { job, runtime, draft } = view;
   // Judged before the attempt is let go: what runs is not ended because a list was shortened.
   const released = childrenOf(tools, view).master?.spec.suspend === false;
   const unsupported = released ? [] : unsupportedJobFields(job);
@@ -294,8 +303,10 @@ async function tearDown(
   if (pods.length > 0) return { wait: 'ChildrenEnding', message: `${pods.length} pod(s) still end`, afterMs: 5_000 };
   const planned = runtime === undefined ? undefined : planAccess({ runtime, job });
   if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true) {
-    const cleaned = await cleanUp(tools, { job, runtime, plan: planned.plan, references: { found }, draft });
+    const view = { job, runtime, plan: planned.plan, references: { found }, draft };
+    const cleaned = await cleanUp(tools, view);
     if (!('go' in cleaned)) return cleaned;
+    await closeAccesses(tools, view);
   }
   return release(tools, job, runtimeKey);
 }

@@ -1,12 +1,13 @@
 import type { Pod } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
-import { accessRecordKey, formatS3Uri, jobPrefix, logPrefix } from '../../core/access/locations.ts';
+import { formatS3Uri, jobPrefix, logPrefix } from '../../core/access/locations.ts';
 import { podsOf } from '../../core/jobs/outcome.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { folderOf } from '../runtime/verify.ts';
+import { gatherAccesses, storeAccesses } from './access-record.ts';
 import { agentLog } from './agent-log.ts';
 import { deleteChild } from './children.ts';
 import { deleteService } from './cleanup.ts';
@@ -94,34 +95,25 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
       workers: `${formatS3Uri(logPrefix(folder, attempt, 'worker'))}/`,
     },
   });
-  // Asked for at each document: the record of accesses tells of the agent's log, too.
-  const records = () =>
-    context.audit.ofJob(`${job.metadata.namespace}/${runtime.metadata.name}`, `${job.metadata.namespace}/${job.metadata.name}`);
-  const documents = [
-    {
-      location: { bucket: agentFolder.bucket, key: `${agentFolder.key}/agent.log` },
-      text: () => agentLog(tools, view, ending, records()),
-      type: 'text/plain',
-    },
-    {
-      location: accessRecordKey(folder),
-      text: () => `${JSON.stringify({ job: job.metadata.name, uid: job.metadata.uid, accesses: records() }, null, 1)}\n`,
-      type: 'application/json',
-    },
-  ];
-  for (const { location, text, type } of documents) {
-    const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
-    const request = onBehalf(view, 'agent', 'log:agent');
-    const stored = await actAs(context, request, at, (aws, caller) =>
-      aws.s3.putObject(caller, {
-        ...location,
-        body: new TextEncoder().encode(text()),
-        contentType: type,
-        kmsKeyArn: runtime.spec.logs.kmsKeyArn,
-      }),
-    );
-    if (!stored.ok) view.draft.condition('LogsUploaded', false, 'AgentLogNotStored', describeFailure(stored.error));
-  }
+  const accesses = await gatherAccesses(tools, view);
+  const { namespace } = job.metadata;
+  const records = accesses.ok
+    ? accesses.value
+    : context.audit.ofJob(`${namespace}/${runtime.metadata.name}`, `${namespace}/${job.metadata.name}`);
+  const location = { bucket: agentFolder.bucket, key: `${agentFolder.key}/agent.log` };
+  const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  const stored = await actAs(context, onBehalf(view, 'agent', 'log:agent'), at, (aws, caller) =>
+    aws.s3.putObject(caller, {
+      ...location,
+      body: new TextEncoder().encode(agentLog(tools, view, ending, records)),
+      contentType: 'text/plain',
+      kmsKeyArn: runtime.spec.logs.kmsKeyArn,
+    }),
+  );
+  if (!stored.ok) view.draft.condition('LogsUploaded', false, 'AgentLogNotStored', describeFailure(stored.error));
+  // Last, so that it has the others.
+  const kept = await storeAccesses(tools, view);
+  if (!kept.ok) view.draft.condition('LogsUploaded', false, 'AccessesNotStored', describeFailure(kept.error));
 }
 
 /** Before another attempt takes over, nothing of this one may run any more; an end for good leaves what has ended for people to look at. */

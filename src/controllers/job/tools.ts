@@ -9,6 +9,7 @@ import type { Expectations } from '../../machinery/expectations.ts';
 import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
 import type { GrantRequest } from '../identity/grants.ts';
+import type { AccessClaim } from './access-record.ts';
 import { isOwnJob, ownPods } from './own.ts';
 import type { References } from './references.ts';
 
@@ -18,6 +19,8 @@ export type JobTools = {
   readonly expectations: Expectations;
   /** By job uid and pod uid: since when an unbound pod has a place. */
   readonly placed: Map<string, ReadonlyMap<string, number>>;
+  /** By the job's uid. */
+  readonly accesses: Map<string, AccessClaim>;
 };
 
 /** One reconcile of one ElasticJob. */

@@ -24,6 +24,8 @@ type Entry = { until: number; lastMs: number; readonly scope: string; readonly o
 
 export function createCapacityMemory(clock: Clock): CapacityMemory {
   const entries = new Map<string, Entry>();
+  /** The same list for as long as it says the same: the planner knows it by its identity. */
+  const told = new Map<string, readonly UnavailableOffering[]>();
 
   function remember(scope: string, name: string, offering: UnavailableOffering): void {
     const key = `${scope} ${name}`;
@@ -49,7 +51,13 @@ export function createCapacityMemory(clock: Clock): CapacityMemory {
       );
       if (inZone.length >= zoneThreshold) remember(scope, `* ${zone} ${capacityType}`, { zone, capacityType });
     },
-    unavailable: (scope) => current(scope).map(({ offering }) => offering),
+    unavailable(scope) {
+      const offerings = current(scope).map(({ offering }) => offering);
+      const before = told.get(scope);
+      if (before?.length === offerings.length && before.every((offering, index) => offering === offerings[index])) return before;
+      told.set(scope, offerings);
+      return offerings;
+    },
     nextExpiryMs(scope) {
       const ends = current(scope).map((entry) => entry.until);
       return ends.length === 0 ? undefined : Math.max(0, Math.min(...ends) - clock.monotonic());

@@ -9,6 +9,7 @@ import { describeFailure } from '../identity/failure.ts';
 import { tagOwnerOf } from '../runtime/launch-templates.ts';
 import { capacityScope, isCapacityCode } from './capacity-memory.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
+import { hasTurn, turnAgainMs } from './turn.ts';
 
 /** Answers after which an attempt is known to have made no instance. Everything else may have made one. */
 const definitive: ReadonlySet<string> = new Set(['InsufficientCapacity', 'LaunchRefused']);
@@ -31,6 +32,7 @@ export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerd
   const request = launchRequest(node, owner, view.runtime.spec.tags ?? {});
   if (request.offerings.length === 0) return { abandon: 'NoOffering', message: "none of the intent's offerings has a subnet" };
   draft.set({ phase: 'Launching' });
+  if (!hasTurn(tools, view, 'ec2.createFleet')) return { wait: 'its turn in front of EC2', afterMs: turnAgainMs };
   const answer = await actAs(
     tools.context,
     { runtime: view.runtime, identity: 'master', resource: 'nodes', node: node.metadata.name },

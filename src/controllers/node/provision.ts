@@ -7,8 +7,17 @@ import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../api/generate
 import type { Pod, Stored } from '../../api/kubernetes.ts';
 import { finalizers, labels, managedBy } from '../../api/labels.ts';
 import { keepSlots, type Reservation, reserve, slotName } from '../../core/jobs/slots.ts';
-import { buildProblem, type DemandInput, type DemandJob, isUsable, slotOfPod, slotsOf } from '../../core/nodes/demand.ts';
-import { resolvePools } from '../../core/nodes/pools.ts';
+import {
+  buildProblem,
+  type DemandInput,
+  type DemandJob,
+  type DemandMemory,
+  demandMemory,
+  isUsable,
+  slotOfPod,
+  slotsOf,
+} from '../../core/nodes/demand.ts';
+import { rememberedPools } from '../../core/nodes/pools.ts';
 import { planPacking } from '../../core/packing/plan.ts';
 import type { NewNode, PackingPlan } from '../../core/packing/problem.ts';
 import { isConditionTrue } from '../../machinery/conditions.ts';
@@ -38,23 +47,38 @@ const wanting: ReadonlySet<string> = new Set(['Waiting', 'Running']);
 
 export function createProvisioner(context: OperatorContext, hooks: ProvisionHooks): (key: string) => Promise<ReconcileResult> {
   const limits = createNamespaceLimits(context);
+  const memory: Memory = { poolsOf: rememberedPools(), demands: new Map() };
   return async (key) => {
     const runtime = context.stores.runtimes.get(key);
-    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
-    return limits.inTurn(runtime, () => provision(context, { ...hooks, limits }, runtime));
+    if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
+      memory.demands.delete(key);
+      return done;
+    }
+    return limits.inTurn(runtime, () => provision(context, { ...hooks, limits }, runtime, memory));
   };
 }
 
-async function provision(context: OperatorContext, hooks: PlanHooks, runtime: Stored<ElasticRuntime>): Promise<ReconcileResult> {
+/** What a look keeps for the next one: speed only. */
+type Memory = {
+  readonly poolsOf: ReturnType<typeof rememberedPools>;
+  readonly demands: Map<string, { readonly uid: string; readonly memory: DemandMemory }>;
+};
+
+async function provision(
+  context: OperatorContext,
+  hooks: PlanHooks,
+  runtime: Stored<ElasticRuntime>,
+  memory: Memory,
+): Promise<ReconcileResult> {
   const all = jobsOf(context, runtime);
   const released = await releaseEnded(context, hooks, runtime, all);
   if (released !== undefined) return { retry: released };
   if (!isConditionTrue(runtime.status?.conditions, 'Ready') || context.classes.standing(runtime).kind !== 'allowed') return done;
-  const input = observe(context, hooks.limits, runtime, all);
+  const input = observe(context, hooks.limits, runtime, all, memory.poolsOf);
   if (input === undefined) return { requeueAfterMs: 60_000 };
   const pause = context.launchFailures.pause(runtime.metadata.uid);
   if (pause !== undefined) return waitForLaunches(context, hooks, runtime, input, pause);
-  const problem = buildProblem(input);
+  const problem = buildProblem(input, demandsOf(memory, runtime));
   const plan = planPacking(problem);
   const given = await giveBackHalves(context, hooks, runtime, input, plan);
   if (given !== undefined) return given;
@@ -66,11 +90,20 @@ async function provision(context: OperatorContext, hooks: PlanHooks, runtime: St
   return capacityReturns === undefined ? done : { requeueAfterMs: capacityReturns + 1000 };
 }
 
+function demandsOf({ demands }: Memory, { metadata: { uid, namespace = '', name } }: Stored<ElasticRuntime>): DemandMemory {
+  const key = runtimeKey({ namespace, name });
+  const known = demands.get(key);
+  const entry = known?.uid === uid ? known : { uid, memory: demandMemory() };
+  demands.set(key, entry);
+  return entry.memory;
+}
+
 function observe(
   context: OperatorContext,
   limits: NamespaceLimits,
   runtime: Stored<ElasticRuntime>,
   all: readonly Stored<ElasticJob>[],
+  poolsOf: Memory['poolsOf'],
 ): DemandInput | undefined {
   const { stores, settings } = context;
   const zones = [...new Set(knownSubnets(runtime).map(({ zone }) => zone))];
@@ -83,7 +116,7 @@ function observe(
   });
   return {
     runtime,
-    pools: resolvePools(runtime),
+    pools: poolsOf(runtime),
     jobs: jobs.sort(
       (a, b) =>
         b.priority - a.priority ||
@@ -92,12 +125,17 @@ function observe(
     ),
     elasticNodes: nodesOf(context, runtime),
     nodeByProviderId: (id) => stores.nodes.byIndex('providerID', id)[0],
-    pods: all.flatMap((job) => ownPods(context, job)).filter(isAlive),
+    pods: all.flatMap((job) => (hasPods(job) ? ownPods(context, job) : [])).filter(isAlive),
     daemonSets: stores.daemonSets.list(),
     catalog,
     unavailable: context.capacity.unavailable(capacityScope(runtime)),
     limits: limits.left(runtime, catalog),
   };
+}
+
+/** A job that never had an attempt has no pods: with thousands of jobs, most of them are not looked at. */
+function hasPods(job: ElasticJob): boolean {
+  return job.status?.attempt?.number !== undefined;
 }
 
 function isAlive(pod: Pod): boolean {
@@ -179,8 +217,9 @@ async function writePlan(
     const failed = await patchLedger(context, hooks, runtime, node as Stored<ElasticNode>, ledger);
     if (failed !== undefined) return failed;
   }
+  const present = suffix(input.elasticNodes.map((node) => node.metadata.uid));
   for (const [index, planned] of plan.newNodes.entries()) {
-    const desired = intent(runtime, input, planned, index);
+    const desired = intent(runtime, input, planned, `${index} ${present}`);
     if (desired === undefined) continue;
     const created = await context.kubernetes.create(elasticNodes, desired);
     if (!created.ok) return `ElasticNode ${desired.metadata.name}: ${created.error.message}`;
@@ -240,17 +279,23 @@ async function giveBackHalves(
 
 /** Slot keys of the plan, grouped as the ledger keeps them. */
 function reservations(input: DemandInput, slotKeys: readonly string[]): readonly Reservation[] {
+  const byAttempt = new Map<string, string[]>();
+  for (const key of slotKeys) {
+    const [jobUid, attempt, ...slot] = key.split('/');
+    const id = `${jobUid}/${attempt}`;
+    byAttempt.set(id, [...(byAttempt.get(id) ?? []), slot.join('/')]);
+  }
+  if (byAttempt.size === 0) return [];
   return input.jobs.flatMap(({ job, attempt }) => {
-    const prefix = `${job.metadata.uid}/${attempt}/`;
-    const slots = slotKeys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
-    return slots.length === 0 ? [] : [{ jobUid: job.metadata.uid, jobName: job.metadata.name, attempt, slots: slots.sort() }];
+    const slots = byAttempt.get(`${job.metadata.uid}/${attempt}`);
+    return slots === undefined ? [] : [{ jobUid: job.metadata.uid, jobName: job.metadata.name, attempt, slots: slots.sort() }];
   });
 }
 
 /** So many fall-backs are offered to CreateFleet; more only make the request large. */
 const offeringsPerNode = 60;
 
-function intent(runtime: Stored<ElasticRuntime>, input: DemandInput, planned: NewNode, index: number): ElasticNode | undefined {
+function intent(runtime: Stored<ElasticRuntime>, input: DemandInput, planned: NewNode, place: string): ElasticNode | undefined {
   const pool = input.pools.find(({ name }) => name === planned.pool);
   const template = runtime.status?.launchTemplates?.find((candidate) => candidate.pool === planned.pool);
   if (pool === undefined || template?.id === undefined) return undefined;
@@ -268,7 +313,7 @@ function intent(runtime: Stored<ElasticRuntime>, input: DemandInput, planned: Ne
     apiVersion: 'elasticruntime.dev/v1alpha1',
     kind: 'ElasticNode',
     metadata: {
-      name: `${name.slice(0, 30)}-${pool.name.slice(0, 20)}-${suffix([uid, index, planned.pods, input.elasticNodes.map((node) => node.metadata.uid)])}`,
+      name: `${name.slice(0, 30)}-${pool.name.slice(0, 20)}-${suffix([uid, place, planned.pods])}`,
       labels: {
         [labels.managedBy]: managedBy,
         [labels.runtime]: name.slice(0, 63),

@@ -6,6 +6,7 @@ import { describeFailure } from '../identity/failure.ts';
 import { tagOwnerOf } from '../runtime/launch-templates.ts';
 import { findInstance, mayHaveInstance } from './launch.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
+import { hasTurn, turnAgainMs } from './turn.ts';
 
 const pollMs = 5_000;
 
@@ -13,6 +14,9 @@ const pollMs = 5_000;
 export async function terminate(tools: NodeTools, view: NodeView): Promise<NodeVerdict> {
   const { node, draft } = view;
   if (draft.value().instanceId !== undefined || mayHaveInstance(node.status, node.spec.attempt)) {
+    // Once ended, it is only looked at.
+    const asked = draft.value().phase === 'Terminating';
+    if (!asked && !hasTurn(tools, view, 'ec2.terminateInstances')) return { wait: 'its turn in front of EC2', afterMs: turnAgainMs };
     const ended = await endInstances(tools, view);
     if (!('go' in ended)) return ended;
   }

@@ -37,6 +37,7 @@ export async function answerRequest(context: OperatorContext, request: Stored<El
       applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-request-controller' }),
       expectations: createExpectations({ clock: context.clock, telemetry: context.telemetry }),
       placed: new Map(),
+      accesses: new Map(),
     };
     return await withKeys(tools, view.value, connection, resource, (aws, caller) => read(aws, asPerson(caller, request, target.value)));
   }

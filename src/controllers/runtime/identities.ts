@@ -15,7 +15,8 @@ export function accessDigest(runtime: ElasticRuntime): string {
  */
 export function identitiesInUse(context: Pick<OperatorContext, 'stores'>, runtime: Stored<ElasticRuntime>): string | undefined {
   const { verified } = notesOf(runtime);
+  if (verified === undefined || verified === accessDigest(runtime)) return undefined;
   const nodes = nodesOf(context, runtime).length;
-  if (verified === undefined || verified === accessDigest(runtime) || nodes === 0) return undefined;
+  if (nodes === 0) return undefined;
   return `spec.identities was changed while ${nodes} node(s) exist: change it back; change it when no node exists (suspend: true, idle)`;
 }

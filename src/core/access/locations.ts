@@ -106,6 +106,11 @@ export function accessRecordKey(job: S3Folder): S3Location {
   return append(job, 'access.json');
 }
 
+/** What one process of the operator has recorded of a job's accesses, kept until access.json has it. Numbered in the order in which the processes came. */
+export function accessPartKey(job: S3Folder, number: number): S3Location {
+  return append(job, `access/${number}.json`);
+}
+
 /** An object below a folder, by a path that somebody else chose. */
 export function objectKey(folder: S3Folder, path: string): Parsed<S3Location> {
   const location = append(folder, path);

@@ -45,27 +45,42 @@ export function slotOfPod(pod: Pod): { readonly jobUid: string; readonly attempt
   return Number.isInteger(index) ? { jobUid, attempt, name: slotName(role, index) } : undefined;
 }
 
-export function buildProblem(input: DemandInput): PackingProblem {
+/**
+ * The problem of one look. Parts whose sources are the same objects as at the look before are the same objects, too: the planner remembers what it derived from
+ * them, so that planning anew costs what has changed. `memory` belongs to one runtime.
+ */
+export function buildProblem(input: DemandInput, memory: DemandMemory = demandMemory()): PackingProblem {
+  forgetOther(input, memory);
   const bound = new Map<string, Pod>();
+  const keys = new Map<Pod, string>();
+  const podsAt = new Map<string, Pod[]>();
   for (const pod of input.pods) {
+    const { nodeName } = pod.spec;
+    if (nodeName === undefined) continue;
+    const here = podsAt.get(nodeName);
+    if (here === undefined) podsAt.set(nodeName, [pod]);
+    else here.push(pod);
     const slot = slotOfPod(pod);
-    if (slot !== undefined && pod.spec.nodeName !== undefined) bound.set(`${slot.jobUid}/${slot.attempt}/${slot.name}`, pod);
+    if (slot === undefined) continue;
+    const key = `${slot.jobUid}/${slot.attempt}/${slot.name}`;
+    bound.set(key, pod);
+    keys.set(pod, key);
   }
   const reserved = reservedSlots(input.elasticNodes);
-  const pods = input.jobs.flatMap((demand) =>
-    slotsOf(demand)
-      .filter(({ key }) => !bound.has(key) && !reserved.has(key))
-      .map((slot) => packingPod(input, demand, slot)),
-  );
+  const demands = new Map(input.jobs.map((demand) => [`${demand.job.metadata.uid}/${demand.attempt}`, slotPods(input, demand, memory)]));
+  const pods: PackingPod[] = [];
+  for (const { slots } of demands.values())
+    for (const { key, pod } of slots.values()) if (!bound.has(key) && !reserved.has(key)) pods.push(pod);
+  const look: Look = { input, bound, keys, podsAt, demands, types: typesOf(input.catalog), memory };
   return {
     pods,
     // What is going still counts against the limits, and takes nothing new.
     nodes: input.elasticNodes
       .filter((node) => isUsable(node) || node.status?.instanceId !== undefined)
-      .map((node) => ({ ...packingNode(input, node, bound), ...(!isUsable(node) && { unschedulable: true }) })),
+      .map((node) => packingNode(look, node)),
     types: input.catalog.types,
     offerings: input.catalog.offerings,
-    pools: input.pools.map((pool) => packingPool(input, pool)),
+    pools: memory.packingPools,
     daemons: input.daemonSets.map(daemonPod),
     unavailable: input.unavailable,
     ...(input.limits !== undefined && { limits: input.limits }),
@@ -84,6 +99,64 @@ export function usageOf(nodes: readonly ElasticNode[], catalog: Catalog): Usage 
     vcpus: vcpus.reduce((sum, each) => sum + each, 0),
     usdPerHour: offerings.reduce((sum, offering) => sum + (offering?.usdPerHour ?? 0), 0),
   };
+}
+
+type SlotPods = { readonly slots: ReadonlyMap<string, { readonly key: string; readonly pod: PackingPod }> };
+type NodeMemory = {
+  readonly machine: Node | undefined;
+  readonly pods: readonly Pod[];
+  readonly held: readonly PackingPod[];
+  readonly value: PackingNode;
+};
+
+export type DemandMemory = {
+  /** What the rest was made from besides its own sources. */
+  pools: readonly ResolvedPool[] | undefined;
+  catalog: Catalog | undefined;
+  packingPools: readonly PackingPool[];
+  nodes: WeakMap<object, NodeMemory>;
+  slots: WeakMap<object, { readonly attempt: number; readonly priority: number; readonly value: SlotPods }>;
+};
+
+export function demandMemory(): DemandMemory {
+  return { pools: undefined, catalog: undefined, packingPools: [], nodes: new WeakMap(), slots: new WeakMap() };
+}
+
+function forgetOther(input: DemandInput, memory: DemandMemory): void {
+  if (memory.pools === input.pools && memory.catalog === input.catalog) return;
+  const { pools, catalog } = input;
+  Object.assign(memory, demandMemory(), { pools, catalog, packingPools: pools.map((pool) => packingPool(input, pool)) });
+}
+
+type Look = {
+  readonly input: DemandInput;
+  readonly bound: ReadonlyMap<string, Pod>;
+  readonly keys: ReadonlyMap<Pod, string>;
+  readonly podsAt: ReadonlyMap<string, readonly Pod[]>;
+  readonly demands: ReadonlyMap<string, SlotPods>;
+  readonly types: ReadonlyMap<string, Catalog['types'][number]>;
+  readonly memory: DemandMemory;
+};
+
+const typeIndexes = new WeakMap<Catalog['types'], ReadonlyMap<string, Catalog['types'][number]>>();
+
+function typesOf({ types }: Catalog): ReadonlyMap<string, Catalog['types'][number]> {
+  const known = typeIndexes.get(types) ?? new Map(types.map((type) => [type.name, type]));
+  typeIndexes.set(types, known);
+  return known;
+}
+
+/** Pods of a job's slots by name. Those of one role share their spec, so that the planner reads it once. */
+function slotPods(input: DemandInput, demand: DemandJob, memory: DemandMemory): SlotPods {
+  const known = memory.slots.get(demand.job);
+  if (known?.attempt === demand.attempt && known.priority === demand.priority) return known.value;
+  const specs = { master: slotSpec(input, demand, 'master'), worker: slotSpec(input, demand, 'worker') };
+  const slots = new Map(
+    slotsOf(demand).map((slot) => [slotName(slot.role, slot.index), { key: slot.key, pod: packingPod(demand, slot, specs[slot.role]) }]),
+  );
+  const value = { slots };
+  memory.slots.set(demand.job, { attempt: demand.attempt, priority: demand.priority, value });
+  return value;
 }
 
 export function isUsable(node: ElasticNode): boolean {
@@ -117,32 +190,58 @@ export function slotsOf({ job, attempt }: Pick<DemandJob, 'job' | 'attempt'>): r
   return [slot('master', 0, true), ...Array.from({ length: workers }, (_, index) => slot('worker', index, index < min))];
 }
 
-function packingPod(input: DemandInput, demand: DemandJob, slot: SlotDemand): PackingPod {
-  const { job, attempt, priority } = demand;
-  const { uid, namespace = '' } = job.metadata;
-  const template = slot.role === 'master' ? job.spec.master.template : job.spec.workers.template;
+function slotSpec(input: DemandInput, { job }: DemandJob, role: SlotRole): PodSpec {
+  const template = role === 'master' ? job.spec.master.template : job.spec.workers.template;
   const spec = (template?.spec ?? { containers: [] }) as unknown as PodSpec;
   const toleration: Toleration = { key: taints.runtime, operator: 'Equal', value: input.runtime.metadata.uid, effect: 'NoSchedule' };
+  return {
+    ...spec,
+    nodeSelector: { ...spec.nodeSelector, [labels.nodeRole]: role },
+    tolerations: [...(spec.tolerations ?? []), toleration],
+  };
+}
+
+function packingPod({ job, attempt, priority }: DemandJob, slot: SlotDemand, spec: PodSpec): PackingPod {
+  const { uid, namespace = '' } = job.metadata;
+  const template = slot.role === 'master' ? job.spec.master.template : job.spec.workers.template;
   return {
     key: slot.key,
     namespace,
     labels: { ...template?.metadata?.labels, [labels.jobUid]: uid, [labels.role]: slot.role, [labels.attempt]: String(attempt) },
-    spec: {
-      ...spec,
-      nodeSelector: { ...spec.nodeSelector, [labels.nodeRole]: slot.role },
-      tolerations: [...(spec.tolerations ?? []), toleration],
-    },
+    spec,
     priority: slot.inGang ? priority : priority - growthPenalty,
     ...(slot.inGang && { gang: gangId(uid, attempt) }),
   };
 }
 
-function packingNode(input: DemandInput, node: DemandInput['elasticNodes'][number], bound: ReadonlyMap<string, Pod>): PackingNode {
+const none: readonly never[] = [];
+
+function packingNode(look: Look, node: DemandInput['elasticNodes'][number]): PackingNode {
+  const { providerID } = node.status ?? {};
+  const machine = providerID === undefined ? undefined : look.input.nodeByProviderId(providerID);
+  const pods = (machine === undefined ? undefined : look.podsAt.get(machine.metadata.name)) ?? none;
+  const held = heldFor(look, node);
+  const known = look.memory.nodes.get(node);
+  if (known !== undefined && known.machine === machine && sameItems(known.pods, pods) && sameItems(known.held, held)) return known.value;
+  const value = readNode(look, node, machine, [...pods.map((pod) => boundPod(look, pod)), ...held]);
+  look.memory.nodes.set(node, { machine, pods, held, value });
+  return value;
+}
+
+function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
+}
+
+function readNode(
+  { input, types }: Look,
+  node: DemandInput['elasticNodes'][number],
+  machine: Node | undefined,
+  pods: readonly PackingPod[],
+): PackingNode {
   const { name, namespace = '', uid } = input.runtime.metadata;
   const pool = input.pools.find((candidate) => candidate.name === node.spec.pool);
-  const machine = node.status?.providerID === undefined ? undefined : input.nodeByProviderId(node.status.providerID);
   const offering = node.status?.offering ?? node.spec.offerings[0];
-  const type = input.catalog.types.find((candidate) => candidate.name === offering?.instanceType);
+  const type = types.get(offering?.instanceType ?? '');
   const expected: Record<string, string> = {
     ...type?.labels,
     ...(pool === undefined ? {} : nodeLabels({ name, namespace }, pool)),
@@ -152,16 +251,16 @@ function packingNode(input: DemandInput, node: DemandInput['elasticNodes'][numbe
     [labels.instanceType]: offering?.instanceType ?? '',
     [labels.hostname]: node.metadata.name,
   };
-  const registered = machine?.status?.allocatable !== undefined;
   return {
     name: node.metadata.name,
     labels: { ...expected, ...machine?.metadata.labels },
     taints: pool === undefined ? [] : nodeTaints(uid, pool),
     allocatable: machine?.status?.allocatable ?? allocatableOf(type),
-    pods: [...boundTo(machine?.metadata.name, bound, input.pods), ...heldFor(input, node, bound)],
-    launching: !registered,
+    pods,
+    launching: machine?.status?.allocatable === undefined,
     pool: node.spec.pool,
     ...(offering?.usdPerHour !== undefined && { usdPerHour: offering.usdPerHour }),
+    ...(!isUsable(node) && { unschedulable: true }),
   };
 }
 
@@ -174,29 +273,25 @@ function allocatableOf(type: Catalog['types'][number] | undefined): Readonly<Rec
   return { ...type.capacity, cpu: `${millis}m`, memory: `${mebibytes}Mi` };
 }
 
-function boundTo(nodeName: string | undefined, bound: ReadonlyMap<string, Pod>, all: readonly Pod[]): readonly PackingPod[] {
-  if (nodeName === undefined) return [];
-  const slots = new Map([...bound].map(([key, pod]) => [pod.metadata.uid, key]));
-  return all
-    .filter((pod) => pod.spec.nodeName === nodeName)
-    .map((pod) => ({
-      key: slots.get(pod.metadata.uid) ?? `pod ${pod.metadata.namespace}/${pod.metadata.name}`,
-      namespace: pod.metadata.namespace ?? '',
-      labels: pod.metadata.labels ?? {},
-      spec: pod.spec as unknown as PodSpec,
-      terminating: pod.metadata.deletionTimestamp !== undefined,
-    }));
+function boundPod({ keys }: Look, pod: Pod): PackingPod {
+  return {
+    key: keys.get(pod) ?? `pod ${pod.metadata.namespace}/${pod.metadata.name}`,
+    namespace: pod.metadata.namespace ?? '',
+    labels: pod.metadata.labels ?? {},
+    spec: pod.spec as unknown as PodSpec,
+    terminating: pod.metadata.deletionTimestamp !== undefined,
+  };
 }
 
 /** Slots that are kept here for pods that do not exist yet, or are not bound yet. */
-function heldFor(input: DemandInput, node: ElasticNode, bound: ReadonlyMap<string, Pod>): readonly PackingPod[] {
-  return (node.spec.reservedFor ?? []).flatMap((entry) => {
-    const demand = input.jobs.find(({ job, attempt }) => job.metadata.uid === entry.jobUid && attempt === entry.attempt);
-    if (demand === undefined) return [];
-    const byName = new Map(slotsOf(demand).map((slot) => [slotName(slot.role, slot.index), slot]));
+function heldFor({ demands, bound }: Look, node: ElasticNode): readonly PackingPod[] {
+  const { reservedFor } = node.spec;
+  if (reservedFor === undefined || reservedFor.length === 0) return none;
+  return reservedFor.flatMap((entry) => {
+    const demand = demands.get(`${entry.jobUid}/${entry.attempt}`);
     return entry.slots.flatMap((name) => {
-      const slot = byName.get(name);
-      return slot === undefined || bound.has(slot.key) ? [] : [packingPod(input, demand, slot)];
+      const slot = demand?.slots.get(name);
+      return slot === undefined || bound.has(slot.key) ? [] : [slot.pod];
     });
   });
 }

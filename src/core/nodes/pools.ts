@@ -89,6 +89,21 @@ export function resolvePools(runtime: ElasticRuntime): readonly ResolvedPool[] {
   ];
 }
 
+/** The pools of each runtime for as long as its spec says the same of them, as the same objects. */
+export function rememberedPools(): (runtime: ElasticRuntime & { readonly metadata: { readonly uid: string } }) => readonly ResolvedPool[] {
+  const known = new Map<string, { readonly text: string; readonly pools: readonly ResolvedPool[] }>();
+  return (runtime) => {
+    const { masters, workers, machineImage } = runtime.spec;
+    // Not the generation: a change of the runtime's class moves them, too.
+    const text = JSON.stringify([masters, workers, machineImage]);
+    const entry = known.get(runtime.metadata.uid);
+    if (entry?.text === text) return entry.pools;
+    const pools = resolvePools(runtime);
+    known.set(runtime.metadata.uid, { text, pools });
+    return pools;
+  };
+}
+
 /** A launch template names one image, so a pool has one architecture: arm64 only where its requirements leave no other. */
 function architectureOf(requirements: readonly Requirement[]): 'amd64' | 'arm64' {
   const allowed = (['amd64', 'arm64'] as const).filter((architecture) =>

@@ -41,8 +41,8 @@ export type DocumentContext = {
 
 const everything: readonly ObjectAction[] = ['read', 'write', 'delete', 'list'];
 
-/** What the agent writes: its own log of each attempt, and the record of accesses. */
-const agentLogs: FolderOptions = { objects: ['jobs/*/*/agent/*', 'jobs/*/access.json'], multipart: false };
+/** What the agent writes: its own log of each attempt, and the record of accesses with its parts. */
+const agentLogs: FolderOptions = { objects: ['jobs/*/*/agent/*', 'jobs/*/access.json', 'jobs/*/access/*.json'], multipart: false };
 
 export function agentStatements(context: DocumentContext): readonly PolicyStatement[] {
   return [

@@ -97,8 +97,10 @@ function unavailable(state: AccountState, offering: FleetOffering): Failure | un
 }
 
 function overQuota(state: AccountState, type: CatalogEntry, capacityType: FleetOffering['capacityType']): Failure | undefined {
-  const running = live(state).filter((instance) => instance.capacityType === capacityType);
-  const vcpus = running.reduce((sum, instance) => sum + instance.type.vcpu, type.vcpu);
+  const now = state.world.now();
+  let vcpus = type.vcpu;
+  for (const instance of state.instances.values())
+    if (instance.capacityType === capacityType && isLive(instance, now)) vcpus += instance.type.vcpu;
   if (capacityType === 'spot') {
     return vcpus > state.spec.quotas.spotVcpus
       ? failure('InsufficientCapacity', 'MaxSpotInstanceCountExceeded', 'Max spot instance count exceeded')

@@ -1,5 +1,6 @@
 import type { PolicyDocument } from '../../core/policy/document.ts';
 import type { AuditPort, AwsPort } from '../../ports/aws/index.ts';
+import type { ApiPace } from '../../ports/aws/pace.ts';
 import type { SimulatedProcess, World } from '../world.ts';
 import { placeStack, removeStack, type StackState } from './cloudformation.ts';
 import { interrupt } from './fleet.ts';
@@ -30,13 +31,15 @@ export type { InstanceEvents, InstanceState } from './state.ts';
 export type AwsAccount = {
   readonly spec: AccountSpec;
   /** The port of one process. Its grants are its own: another process, or its next incarnation, knows none of them. */
-  awsFor(process: SimulatedProcess, audit: AuditPort, region?: string): AwsPort;
+  awsFor(process: SimulatedProcess, audit: AuditPort, region?: string, pace?: ApiPace): AwsPort;
   /** Every call that reached the account, in order, as the account saw it. */
   readonly calls: readonly CallRecord[];
   /** Request ids of calls whose answer is still on its way; those of a process that died stay. */
   readonly inFlight: ReadonlySet<string>;
   /** Every instance ever launched. */
   instances(): readonly InstanceState[];
+  /** Those launched after the first `count`. */
+  instancesFrom(count: number): readonly InstanceState[];
   /** Not ended: neither shutting down nor terminated. */
   liveInstances(): readonly InstanceState[];
   instance(id: string): InstanceState | undefined;
@@ -103,10 +106,11 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
   const live = (): readonly InstanceState[] => [...state.instances.values()].filter((instance) => isLive(instance, world.now()));
   return {
     spec,
-    awsFor: (process, audit, region = spec.region) => createPort(state, process, audit, region),
+    awsFor: (process, audit, region = spec.region, pace) => createPort(state, process, audit, region, pace),
     calls: state.calls,
     inFlight: state.inFlight,
     instances: () => [...state.instances.values()],
+    instancesFrom: (count) => (state.instances.size === count ? [] : [...state.instances.values()].slice(count)),
     liveInstances: live,
     instance: (id) => state.instances.get(id),
     stateOf: (instance) => stateOf(instance, world.now()),

@@ -1,3 +1,4 @@
+import { tags as tagKeys } from '../../api/labels.ts';
 import { callerArn } from '../../core/policy/principal.ts';
 import type { Instance, InstanceState as StateName, Tags } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -31,7 +32,12 @@ export function describeInstances(
   if (refused !== undefined) return err(refused);
   const now = state.world.now();
   if ('tags' in filter) {
-    const known = [...state.instances.values()].filter((instance) => stateOf(instance, now) !== 'forgotten');
+    const known: InstanceState[] = [];
+    // Most calls ask for the one instance of a node.
+    const nodeUid = filter.tags[tagKeys.nodeUid];
+    for (const instance of state.instances.values())
+      if ((nodeUid === undefined || instance.tags[tagKeys.nodeUid] === nodeUid) && stateOf(instance, now) !== 'forgotten')
+        known.push(instance);
     return ok(withTags(known, filter.tags, now).map((instance) => shown(state, instance)));
   }
   const found = byIds(state, filter.instanceIds, (instance) => instance.visibleAt <= now);

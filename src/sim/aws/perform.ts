@@ -1,11 +1,12 @@
 import { auditOf } from '../../core/policy/audit.ts';
 import type { AwsCalls, AwsMethod } from '../../core/policy/calls.ts';
-import { callerArn } from '../../core/policy/principal.ts';
+import { accountOf, callerArn } from '../../core/policy/principal.ts';
 import { err, type Result } from '../../ports/result.ts';
 import { type Authenticated, authenticate, type Credentials, isFailure, serviceOf } from './authorize.ts';
 import { type Failure, throttled } from './failures.ts';
 import type { CallRecord } from './record.ts';
 import type { AccountState } from './state.ts';
+import { overRate } from './throttling.ts';
 
 /** One request as it arrives at the account. */
 export type Request<M extends AwsMethod> = {
@@ -27,7 +28,9 @@ export function perform<M extends AwsMethod, T>(
 ): Answer<T> {
   const caller = authenticate(state, serviceOf(incoming.method), incoming.credentials);
   if (isFailure(caller)) return recorded(state, incoming, err(caller), unknownCaller(state, incoming.credentials));
-  return recorded(state, incoming, run(caller), whoIs(caller, incoming.credentials));
+  const over = overRate(state, accountOf(callerArn(caller.principal)), incoming.method);
+  const result = over ? err(throttled(serviceOf(incoming.method))) : run(caller);
+  return recorded(state, incoming, result, whoIs(caller, incoming.credentials));
 }
 
 export function performUnsigned<M extends AwsMethod, T>(

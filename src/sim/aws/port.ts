@@ -2,6 +2,7 @@ import { auditOf } from '../../core/policy/audit.ts';
 import type { AwsCalls, AwsMethod } from '../../core/policy/calls.ts';
 import { accountOf, callerArn } from '../../core/policy/principal.ts';
 import type { AuditPort, AwsError, AwsPort, AwsResult, Caller, Grant, Subject } from '../../ports/aws/index.ts';
+import type { ApiPace } from '../../ports/aws/pace.ts';
 import { recordOf } from '../../ports/aws/record.ts';
 import { notSecureString } from '../../ports/aws/secrets.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -71,12 +72,15 @@ const grantEnded: AwsError = {
 };
 
 /** One process's AWS: its own vault of grants and its own audit, over the account that all processes share. */
-export function createPort(state: AccountState, process: SimulatedProcess, audit: AuditPort, region: string): AwsPort {
+export function createPort(state: AccountState, process: SimulatedProcess, audit: AuditPort, region: string, pace?: ApiPace): AwsPort {
   const vault = createVault(process.clock, process.name);
 
   async function send<M extends AwsMethod, T>(incoming: Request<M>, actor: Actor, effect: () => Answer<T>): Promise<AwsResult<T>> {
     const { method, request } = incoming;
     const shown = auditOf(method, request);
+    const roleArn = actor.chain.at(-1) ?? ('roleArn' in request ? request.roleArn : '');
+    const paced = { account: roleArn.split(':')[4] ?? '', region, method, lane: actor.subject.runtime, ticket: actor.subject.node };
+    await pace?.take(paced);
     const sent: string[] = [];
     const startedAt = process.clock.monotonic();
     const note = (answer: Answer<T>): Answer<T> => {
@@ -111,6 +115,12 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
         durationMs: process.clock.monotonic() - startedAt,
         requestId: answer?.requestId,
       }),
+    );
+    pace?.answered(
+      paced,
+      answer?.result.ok === false &&
+        answer.result.error.kind === 'Throttled' &&
+        answer.result.error.code !== 'VolumeModificationRateExceeded',
     );
     if (answer === undefined) return err(noAnswer);
     return answer.result.ok ? answer.result : err({ ...answer.result.error, requestId: answer.requestId });

@@ -1,5 +1,6 @@
 import { type Policy, type PolicyDocument, type PolicyUse, parsePolicy } from '../../core/policy/document.ts';
 import type { Principal } from '../../core/policy/principal.ts';
+import type { TokenBucket } from '../../core/throttling/bucket.ts';
 import type { Tags } from '../../ports/aws/index.ts';
 import type { Random } from '../../ports/clock.ts';
 import { createRandom } from '../faults.ts';
@@ -173,6 +174,8 @@ export type AccountState = {
   readonly calls: CallRecord[];
   /** Request ids of calls whose answer has not arrived yet (or never will: the process died). */
   readonly inFlight: Set<string>;
+  /** Token buckets by account and API. */
+  readonly tokens: Map<string, readonly TokenBucket[]>;
   /** What has been allowed of the call that is being carried out. */
   readonly deciding: Decision[];
   /** What CloudFormation was allowed with its callers' rights. */
@@ -209,6 +212,7 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     clientTokens: new Map(),
     calls: [],
     inFlight: new Set(),
+    tokens: new Map(),
     deciding: [],
     forwarded: [],
   };

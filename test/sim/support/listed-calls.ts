@@ -45,13 +45,11 @@ export const listedCalls: readonly ListedCall[] = [
     actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
     resource: `arn:aws:ecr:${region}:${account}:repository/etl`,
   },
-  // the agent on a person's behalf: preview at design time, polling logs
+  // the agent on a person's behalf: preview at design time (the log location it reads for itself, too)
   { as: 'agent', actions: ['s3:GetObject'], resource: s3('acme-lake/out/part-0') },
   { as: 'agent', actions: ['s3:ListBucket'], resource: s3('acme-lake'), context: { 's3:prefix': 'out/' } },
   { as: 'agent', actions: ['kms:Decrypt'], resource: kms('lake'), context: through('acme-lake') },
   { as: 'agent', actions: ['sts:AssumeRole'], resource: `arn:aws:iam::${account}:role/orders` },
-  { as: 'agent', actions: ['s3:GetObject'], resource: s3(`acme-logs/${below}/jobs/j-1/1/worker/n/p/main/0.log`) },
-  { as: 'agent', actions: ['kms:Decrypt'], resource: ownKey, context: through('acme-logs') },
   // people of the organization
   { as: analyst, actions: ['s3:GetObject'], resource: s3('acme-staging/elastic/acme/finance/table/part-0') },
   { as: analyst, actions: ['s3:ListBucket'], resource: s3('acme-staging'), context: { 's3:prefix': 'elastic/acme/finance/' } },

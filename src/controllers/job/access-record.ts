@@ -1,0 +1,176 @@
+/**
+ * The record of a job's accesses, complete over restarts and changes of the leader. Each process of the operator keeps what it has recorded in an object of its own,
+ * `access/<number>.json`, written at the end of every reconcile that made calls; whoever ends the job merges what is there into `access.json`. A process claims its
+ * number by a write that succeeds only where nothing is, so a number says how many came before, no process overwrites another's, and a late reply loses nothing.
+ *
+ * Lost to the object, never to the stream: the records of the one reconcile during which a process dies, and the write of access.json itself.
+ */
+import { accessPartKey, accessRecordKey, jobPrefix, type S3Location } from '../../core/access/locations.ts';
+import { mergeRecords, readRecords } from '../../core/audit/records.ts';
+import type { AuditRecord, AwsPort, Caller } from '../../ports/aws/index.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
+import { actAs } from '../identity/act.ts';
+import { type AccessFailure, awsFailure, describeFailure } from '../identity/failure.ts';
+import { folderOf } from '../runtime/verify.ts';
+import { withKeys } from './credentials.ts';
+import { type JobTools, type JobView, onBehalf } from './tools.ts';
+
+/** What this process knows of a job's record. `earlier` is undefined until the objects of the processes before were read. */
+export type AccessClaim = { readonly number: number; readonly mine: boolean; readonly earlier?: readonly AuditRecord[] };
+
+/** More processes than this in the life of one job: what the first ones wrote is not looked for any more. */
+const mostParts = 100;
+const mostBytes = 64 * 1024 * 1024;
+
+/** Writes this process's own part where calls were made since. What cannot be written now is tried with the next reconcile. */
+export async function keepAccesses(tools: JobTools, view: JobView): Promise<void> {
+  const { audit, telemetry } = tools.context;
+  const [runtime, job] = namesOf(view);
+  if (audit.unkept(runtime, job) === 0) return;
+  const kept = await writePart(tools, view);
+  if (!kept.ok) telemetry.log('warn', 'accesses not kept yet', { job, reason: describeFailure(kept.error) });
+}
+
+/** All that is recorded so far, by whatever process. What the processes before this one wrote is read once. */
+export async function gatherAccesses(tools: JobTools, view: JobView): Promise<Result<readonly AuditRecord[], AccessFailure>> {
+  const { audit } = tools.context;
+  const [runtime, job] = namesOf(view);
+  if (claimOf(tools, view)?.mine !== true) {
+    const claimed = await writePart(tools, view);
+    if (!claimed.ok) return claimed;
+  }
+  const earlier = await readEarlier(tools, view);
+  if (!earlier.ok) {
+    // Nothing is overwritten by what is only a part of it.
+    const kept = await writePart(tools, view);
+    return kept.ok ? earlier : kept;
+  }
+  return ok(mergeRecords([earlier.value, audit.ofJob(runtime, job)]));
+}
+
+/** Merges what all processes have recorded into access.json, as agent. */
+export async function storeAccesses(tools: JobTools, view: JobView): Promise<Result<void, AccessFailure>> {
+  const accesses = await gatherAccesses(tools, view);
+  if (!accesses.ok) return accesses;
+  const { audit } = tools.context;
+  const text = (): string => document(view, mergeRecords([accesses.value, audit.ofJob(...namesOf(view))]));
+  const stored = await put(tools, view, accessRecordKey(folderOfJob(view)), text, false);
+  if (!stored.ok) return stored;
+  audit.keptAll(...namesOf(view));
+  return ok(undefined);
+}
+
+/** After the last of the job's calls, the clean-up's: they are in access.json too. That it cannot be stored does not keep the job. */
+export async function closeAccesses(tools: JobTools, view: JobView): Promise<void> {
+  const [runtime, job] = namesOf(view);
+  if (tools.context.audit.unkept(runtime, job) === 0) return;
+  const stored = await storeAccesses(tools, view);
+  if (!stored.ok)
+    tools.context.telemetry.log('warn', 'the last accesses are in the log stream only', { job, reason: describeFailure(stored.error) });
+  forgetAccesses(tools, view.job, runtime);
+}
+
+/** Nothing of the job stays in memory. */
+export function forgetAccesses(tools: JobTools, job: JobView['job'], runtime: string): void {
+  const { namespace, name, uid } = job.metadata;
+  tools.accesses.delete(uid);
+  tools.context.audit.forgetJob(runtime, `${namespace}/${name}`);
+}
+
+function claimOf(tools: JobTools, { job }: JobView): AccessClaim | undefined {
+  return tools.accesses.get(job.metadata.uid);
+}
+
+async function writePart(tools: JobTools, view: JobView): Promise<Result<void, AccessFailure>> {
+  const { audit } = tools.context;
+  const [runtime, job] = namesOf(view);
+  for (;;) {
+    const claim = claimOf(tools, view) ?? { number: 1, mine: false };
+    const location = accessPartKey(folderOfJob(view), claim.number);
+    const written = await put(tools, view, location, () => document(view, audit.ofJob(runtime, job)), !claim.mine);
+    if (written.ok) {
+      tools.accesses.set(view.job.metadata.uid, { ...claim, mine: true });
+      audit.keptAll(runtime, job);
+      return ok(undefined);
+    }
+    const taken = !claim.mine && written.error.code === 'PreconditionFailed' && claim.number < mostParts;
+    if (!taken) return written;
+    tools.accesses.set(view.job.metadata.uid, { number: claim.number + 1, mine: false });
+  }
+}
+
+/** What the processes before this one have written: once, since none of them writes any more. */
+async function readEarlier(tools: JobTools, view: JobView): Promise<Result<readonly AuditRecord[], AccessFailure>> {
+  const claim = claimOf(tools, view);
+  if (claim === undefined || claim.number === 1) return ok([]);
+  if (claim.earlier !== undefined) return ok(claim.earlier);
+  const folder = folderOfJob(view);
+  const locations = [accessRecordKey(folder), ...Array.from({ length: claim.number - 1 }, (_, index) => accessPartKey(folder, index + 1))];
+  const lists: (readonly AuditRecord[])[] = [];
+  for (const location of locations) {
+    const read = await readOne(tools, view, location);
+    if (!read.ok) return read;
+    lists.push(read.value);
+  }
+  const earlier = mergeRecords(lists);
+  tools.accesses.set(view.job.metadata.uid, { ...claim, earlier });
+  return ok(earlier);
+}
+
+/** As whom the log location is polled. */
+async function readOne(tools: JobTools, view: JobView, location: S3Location): Promise<Result<readonly AuditRecord[], AccessFailure>> {
+  const polling = view.plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log')?.identity ?? 'agent';
+  const at = { action: 's3:GetObject', resource: arnOf(location) };
+  const get = (aws: AwsPort, caller: Caller) => aws.s3.getObject(caller, { ...location, maxBytes: mostBytes });
+  const connection = view.plan.connections.find(
+    ({ authentication }) => authentication.kind === 'credentials' && authentication.identity === polling,
+  );
+  const object =
+    connection === undefined
+      ? await actAs(tools.context, onBehalf(view, polling, 'log'), at, get)
+      : await withKeys(tools, view, connection, 'log', async (aws, caller) => {
+          const answer = await get(aws, caller);
+          return answer.ok ? answer : err(awsFailure({ identity: caller.grant.identity, chain: [], ...at }, answer.error));
+        });
+  if (object.ok) return ok(readRecords(new TextDecoder().decode(object.value.body)));
+  return object.error.code === 'NoSuchKey' ? ok([]) : object;
+}
+
+function put(
+  tools: JobTools,
+  view: JobView,
+  location: S3Location,
+  /** Made once the session is had, so that its own hops are in it. */
+  text: () => string,
+  ifNoneMatch: boolean,
+): Promise<Result<unknown, AccessFailure>> {
+  const at = { action: 's3:PutObject', resource: arnOf(location) };
+  return actAs(tools.context, onBehalf(view, 'agent', 'log:agent'), at, (aws, caller) =>
+    aws.s3.putObject(caller, {
+      ...location,
+      body: new TextEncoder().encode(text()),
+      contentType: 'application/json',
+      kmsKeyArn: view.runtime.spec.logs.kmsKeyArn,
+      ...(ifNoneMatch && { ifNoneMatch }),
+    }),
+  );
+}
+
+function document(view: JobView, accesses: readonly AuditRecord[]): string {
+  const { name, namespace, uid } = view.job.metadata;
+  const plan = view.plan.rows;
+  return `${JSON.stringify({ job: name, uid, namespace, runtime: view.runtime.metadata.name, plan, accesses }, null, 1)}\n`;
+}
+
+function folderOfJob({ runtime, job }: JobView) {
+  return jobPrefix(folderOf(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
+}
+
+function arnOf({ bucket, key }: S3Location): string {
+  return `arn:aws:s3:::${bucket}/${key}`;
+}
+
+function namesOf({ job, runtime }: JobView): readonly [runtime: string, job: string] {
+  const { namespace, name } = job.metadata;
+  return [`${namespace}/${runtime.metadata.name}`, `${namespace}/${name}`];
+}

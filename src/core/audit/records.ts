@@ -1,0 +1,50 @@
+/** Audit records as they are kept: lines of the stream, documents of a job. Structural, as the ports' AuditRecord. */
+export type Recorded = {
+  readonly time: string;
+  readonly runtime: string;
+  readonly job?: string;
+  readonly node?: string;
+  readonly phase?: string;
+  readonly planResource?: string;
+  readonly rule?: string;
+  readonly identity: string;
+  readonly chain: readonly string[];
+  readonly sessionName: string;
+  readonly action: string;
+  readonly resource: string;
+  readonly outcome: string;
+  readonly errorCode?: string;
+  readonly requestId?: string;
+  readonly durationMs?: number;
+};
+
+/** In the order of time, each once: two that have the same request id, or none and the same of everything else, are the same call. */
+export function mergeRecords<T extends Recorded>(lists: readonly (readonly T[])[]): readonly T[] {
+  const byKey = new Map<string, T>();
+  for (const record of lists.flat()) byKey.set(keyOf(record), record);
+  return [...byKey.values()].sort((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
+}
+
+function keyOf({ requestId, time, sessionName, action, resource }: Recorded): string {
+  return requestId === undefined ? JSON.stringify([time, sessionName, action, resource]) : `id ${requestId} ${action} ${resource}`;
+}
+
+/** The accesses of a job's document; none where it is no such document: what somebody else put there is not ours to judge. */
+export function readRecords(text: string): readonly Recorded[] {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  if (typeof document !== 'object' || document === null || !('accesses' in document) || !Array.isArray(document.accesses)) return [];
+  return document.accesses.filter(isRecord);
+}
+
+const texts = ['time', 'runtime', 'identity', 'sessionName', 'action', 'resource', 'outcome'] as const;
+
+export function isRecord(value: unknown): value is Recorded {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = value as Readonly<Record<string, unknown>>;
+  return texts.every((name) => typeof fields[name] === 'string') && Array.isArray(fields['chain']);
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../../src/api/generated/types.ts';
+import type { Node, Pod } from '../../../src/api/kubernetes.ts';
+import { labels } from '../../../src/api/labels.ts';
+import { buildProblem, type DemandInput, demandMemory } from '../../../src/core/nodes/demand.ts';
+import { rememberedPools } from '../../../src/core/nodes/pools.ts';
+
+type Uid = { readonly metadata: { readonly uid: string; readonly generation?: number } };
+
+const runtime = {
+  metadata: { name: 'analytics', namespace: 'finance', uid: 'r-1', generation: 1 },
+  spec: {
+    machineImage: { family: 'AL2023' },
+    masters: { min: 0, max: 1, volumes: {} },
+    workers: { min: 0, max: 10, spotPercent: 0, volumes: {} },
+  },
+} as unknown as ElasticRuntime & Uid;
+
+const job = {
+  metadata: { name: 'nightly', namespace: 'finance', uid: 'j-1' },
+  spec: { master: { template: { spec: { containers: [] } } }, workers: { min: 1, max: 2, template: { spec: { containers: [] } } } },
+} as unknown as ElasticJob & Uid;
+
+function elasticNode(name: string, slots: readonly string[] = []): ElasticNode & Uid {
+  const reservedFor = slots.length === 0 ? [] : [{ jobUid: 'j-1', jobName: 'nightly', attempt: 1, slots }];
+  return {
+    metadata: { name, uid: `uid-${name}` },
+    spec: { pool: 'workers', role: 'worker', offerings: [], reservedFor },
+    status: { instanceId: `i-${name}`, providerID: `aws:///z/i-${name}`, phase: 'Ready' },
+  } as unknown as ElasticNode & Uid;
+}
+
+function machine(name: string, cpu = '4'): Node {
+  return { metadata: { name: `machine-${name}` }, status: { allocatable: { cpu } } };
+}
+
+function workerPod(index: number, nodeName: string): Pod {
+  const own = {
+    [labels.jobUid]: 'j-1',
+    [labels.role]: 'worker',
+    [labels.attempt]: '1',
+    'batch.kubernetes.io/job-completion-index': String(index),
+  };
+  return {
+    metadata: { name: `nightly-1-worker-${index}`, namespace: 'finance', uid: `p-${index}`, labels: own },
+    spec: { nodeName, containers: [] },
+  };
+}
+
+const catalog = { types: [], offerings: [] } as unknown as DemandInput['catalog'];
+
+function stage() {
+  const machines = new Map([
+    ['aws:///z/i-a', machine('a')],
+    ['aws:///z/i-b', machine('b')],
+  ]);
+  const poolsOf = rememberedPools();
+  const nodes = { a: elasticNode('a', ['worker/0']), b: elasticNode('b') };
+  const input = {
+    runtime,
+    pools: poolsOf(runtime),
+    jobs: [{ job, attempt: 1, priority: 0 }],
+    elasticNodes: [nodes.a, nodes.b],
+    nodeByProviderId: (id: string) => machines.get(id),
+    pods: [] as Pod[],
+    daemonSets: [],
+    catalog,
+    unavailable: [],
+  } satisfies DemandInput;
+  return { input, machines, poolsOf, nodes };
+}
+
+void test('the same sources give the same objects, and what has changed gives what a look without memory gives', () => {
+  const { input, machines, poolsOf, nodes } = stage();
+  const memory = demandMemory();
+  const first = buildProblem(input, memory);
+  const again = buildProblem({ ...input, elasticNodes: [...input.elasticNodes] }, memory);
+  assert.ok(again.nodes.every((node, index) => node === first.nodes[index]));
+  assert.ok(again.pools === first.pools && again.pods[0] === first.pods[0]);
+  assert.deepEqual(again, buildProblem(input));
+
+  // Each of the sources of a node, changed alone: whether a and b are kept.
+  const changes: readonly (readonly [what: string, input: DemandInput, kept: readonly [a: boolean, b: boolean]])[] = [
+    ['a pod is bound to b', { ...input, pods: [workerPod(1, 'machine-b')] }, [true, false]],
+    ['the slot that a holds is bound to it', { ...input, pods: [workerPod(0, 'machine-a')] }, [false, true]],
+    ['b is reserved for', { ...input, elasticNodes: [nodes.a, elasticNode('b', ['worker/1'])] }, [true, false]],
+    ['the job has ended', { ...input, jobs: [] }, [false, true]],
+  ];
+  for (const [what, changed, kept] of changes) {
+    const before = buildProblem(input, memory);
+    const next = buildProblem(changed, memory);
+    assert.deepEqual([next.nodes[0] === before.nodes[0], next.nodes[1] === before.nodes[1]], kept, what);
+    assert.deepEqual(next, buildProblem(changed), what);
+  }
+  machines.set('aws:///z/i-b', machine('b', '8'));
+  assert.equal(buildProblem(input, memory).nodes[1]?.allocatable['cpu'], '8');
+
+  // A new spec: labels of pools, and with them all nodes.
+  const spec = { ...runtime.spec, workers: { ...runtime.spec.workers, pools: [{ name: 'workers', weight: 0, labels: { team: 'x' } }] } };
+  const edited = { ...runtime, metadata: { ...runtime.metadata, generation: 2 }, spec } as unknown as typeof runtime;
+  const anew = { ...input, runtime: edited, pools: poolsOf(edited) };
+  assert.equal(poolsOf(edited), anew.pools);
+  assert.equal(buildProblem(anew, memory).nodes[0]?.labels['team'], 'x');
+  assert.deepEqual(buildProblem(anew, memory), buildProblem(anew));
+});
