@@ -1,15 +1,17 @@
 #!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { createAccountReader } from '../aws/account-reader.ts';
+import { readBucket } from '../aws/bucket-reader.ts';
 import { connectAsPerson } from '../aws/person.ts';
 import { createOpener } from '../aws/seal.ts';
 import { auditOf } from '../core/policy/audit.ts';
 import { connectKubernetes } from '../kube/connect.ts';
 import { systemClock } from '../telemetry/system.ts';
+import { runAudit } from './audit.ts';
 import type { ClusterFlags, ClusterIo } from './cluster.ts';
 import { runDemo } from './demo.ts';
 import { runDoctor } from './doctor/doctor.ts';
@@ -231,6 +233,33 @@ clusterCommand('preview <job> <connection>', "What lies at the location of a job
   .action(async (job: string, connection: string, options: ClusterOptions & { readonly rows: number }) => {
     exitCode = await runPreview({ ...options, job, connection }, objectsIo);
   });
+
+program
+  .command('audit')
+  .description(
+    'Who accessed what as whom, held to the access plan; with CloudTrail, the calls of pods, too. Exit 1: something was not planned.',
+  )
+  .argument('[files...]', 'audit streams, access.json, CloudTrail JSON, .gz of each; - for stdin')
+  .option('--resource <uri>', 's3://BUCKET/PREFIX: the records of jobs below it, read with your own AWS credentials')
+  .option('--since <time>', 'RFC 3339')
+  .option('--until <time>', 'RFC 3339')
+  .option('--job <name>', 'NAMESPACE/NAME or NAME')
+  .option('-o, --output <form>', 'table or json', output, 'table')
+  .action(
+    async (
+      files: readonly string[],
+      options: {
+        readonly resource?: string;
+        readonly since?: string;
+        readonly until?: string;
+        readonly job?: string;
+        readonly output: 'table' | 'json';
+      },
+    ) => {
+      const readBytes = (path: string): Promise<Uint8Array> => (path === '-' ? buffer(process.stdin) : readFile(path));
+      exitCode = await runAudit({ files, ...options }, { readBytes, readBucket, stdout: io.stdout, stderr: io.stderr });
+    },
+  );
 
 for (const command of program.commands) command.exitOverride();
 try {

@@ -143,7 +143,7 @@ export function createApiPace(options: ApiPaceOptions): ApiPace {
       telemetry.count('aws_throttled_total', { api: group.api });
       const now = clock.monotonic();
       group.buckets = group.buckets.map((bucket, index) =>
-        afterRefusal(refilled(group.sizes[index] as BucketSize, bucket, now), now, random.next()),
+        afterRefusal(refilled(group.sizes[index] as BucketSize, bucket, now), now, random.next(), index === 0 ? 0 : 1 / 4),
       );
       group.timer?.();
       group.timer = undefined;

@@ -44,9 +44,12 @@ export function taken(bucket: TokenBucket): TokenBucket {
   return { ...bucket, tokens: bucket.tokens - 1 };
 }
 
-/** AWS refused: our count was wrong. The bucket is taken as empty, the pace halved, and nothing is asked for a moment; `jitter` in [0, 1). */
-export function afterRefusal(bucket: TokenBucket, now: number, jitter: number): TokenBucket {
+/**
+ * AWS refused: our count was wrong. The pace is halved, and nothing is asked for a moment; `jitter` in [0, 1). What is left of the tokens is `keep`: nothing of the bucket
+ * that is most likely the empty one, a part of one that takes a quarter of an hour to fill and may not be the reason.
+ */
+export function afterRefusal(bucket: TokenBucket, now: number, jitter: number, keep = 0): TokenBucket {
   const share = Math.max(leastShare, bucket.share / 2);
   const blockedUntil = Math.max(bucket.blockedUntil, now + (pauseMs / share) * (0.5 + jitter));
-  return { ...bucket, tokens: Math.min(bucket.tokens, 0), share, blockedUntil };
+  return { ...bucket, tokens: Math.min(bucket.tokens, Math.max(0, bucket.tokens) * keep), share, blockedUntil };
 }

@@ -1,0 +1,168 @@
+import { gunzipSync } from 'node:zlib';
+import { readTrail, type TrailEvent } from '../core/audit/cloudtrail.ts';
+import { isRecord, mergeRecords, type Recorded, readRecords } from '../core/audit/records.ts';
+import { auditReport, type JobPlan, type ReportRow } from '../core/audit/report.ts';
+
+export type AuditArguments = {
+  /** Streams, access.json documents, CloudTrail files; `.gz` of each; `-`: stdin */
+  readonly files: readonly string[];
+  /** `s3://bucket/prefix`: access.json below it, read as the person whose AWS credentials are there */
+  readonly resource?: string | undefined;
+  /** RFC 3339 */
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  /** `<namespace>/<name>` or `<name>` */
+  readonly job?: string | undefined;
+  readonly output: 'table' | 'json';
+};
+
+export type AuditIo = {
+  readonly readBytes: (path: string) => Promise<Uint8Array>;
+  /** Objects below a prefix whose key `wanted` accepts, with what they hold. */
+  readonly readBucket: (
+    place: { readonly bucket: string; readonly prefix: string },
+    wanted: (key: string) => boolean,
+  ) => Promise<readonly { readonly name: string; readonly bytes: Uint8Array }[]>;
+  readonly stdout: (line: string) => void;
+  readonly stderr: (line: string) => void;
+};
+
+type Gathered = { readonly records: Recorded[]; readonly plans: JobPlan[]; trail: TrailEvent[] | undefined };
+
+class WrongInput extends Error {}
+
+/** Exit 0: all as planned; 1: something was not; 2: wrong input. */
+export async function runAudit(args: AuditArguments, io: AuditIo): Promise<number> {
+  try {
+    const [since, until] = [timeOf('--since', args.since), timeOf('--until', args.until)];
+    const gathered = await gather(args, io);
+    const within = ({ time }: { readonly time: string }): boolean => {
+      const at = Date.parse(time);
+      return (since === undefined || at >= since) && (until === undefined || at < until);
+    };
+    const rows = auditReport({ ...gathered, records: mergeRecords([gathered.records]) })
+      .filter(within)
+      .filter(({ job }) => args.job === undefined || job === args.job || job?.split('/')[1] === args.job);
+    if (args.output === 'json') io.stdout(JSON.stringify(rows, undefined, 2));
+    else io.stdout(table(rows));
+    const unplanned = rows.filter((row) => row.unplanned !== undefined);
+    if (args.output === 'table') io.stdout(`${rows.length} access(es), ${unplanned.length} not planned`);
+    return unplanned.length === 0 ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof WrongInput)) throw error;
+    io.stderr(`audit: ${error.message}`);
+    return 2;
+  }
+}
+
+function timeOf(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new WrongInput(`${flag} ${JSON.stringify(text)} is no time: give one like 2026-12-01T10:00:00Z`);
+  return time;
+}
+
+async function gather({ files, resource }: AuditArguments, io: AuditIo): Promise<Gathered> {
+  const gathered: Gathered = { records: [], plans: [], trail: undefined };
+  if (files.length === 0 && resource === undefined) throw new WrongInput('give files, - for stdin, or --resource s3://BUCKET/PREFIX');
+  for (const file of files) take(gathered, file, await read(io, file));
+  if (resource === undefined) return gathered;
+  const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(resource) ?? [];
+  if (bucket === undefined) throw new WrongInput(`--resource ${JSON.stringify(resource)} is no s3://BUCKET/PREFIX`);
+  // A job that runs has its parts only.
+  const objects = await io
+    .readBucket({ bucket, prefix }, (key) => /\/access(\/\d+)?\.json$/.test(key))
+    .catch((error: unknown) => {
+      throw new WrongInput(`${resource}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+    });
+  for (const { name, bytes } of objects) take(gathered, name, bytes);
+  return gathered;
+}
+
+async function read(io: AuditIo, file: string): Promise<Uint8Array> {
+  try {
+    return await io.readBytes(file);
+  } catch (error) {
+    throw new WrongInput(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+}
+
+function take(gathered: Gathered, name: string, bytes: Uint8Array): void {
+  const text = new TextDecoder().decode(isGzip(bytes) ? gunzipSync(bytes) : bytes);
+  const document = parsed(text);
+  const trail = readTrail(document);
+  if (trail !== undefined) {
+    gathered.trail = [...(gathered.trail ?? []), ...trail];
+    return;
+  }
+  if (document !== undefined) {
+    takeDocument(gathered, name, document, text);
+    return;
+  }
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const found = lines.map(parsed).filter(isRecord);
+  if (found.length === 0 && lines.length > 0)
+    throw new WrongInput(`${name}: holds no audit records: give an audit stream, an access.json or a file of CloudTrail`);
+  gathered.records.push(...found);
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A job's access.json, the result of `simulate -o json`, a list of records, or a stream of one line. */
+function takeDocument(gathered: Gathered, name: string, document: unknown, text: string): void {
+  if (isRecord(document)) {
+    gathered.records.push(document);
+    return;
+  }
+  const fields = (Array.isArray(document) ? { audit: document } : document) as Readonly<Record<string, unknown>> | null;
+  if (Array.isArray(fields?.['audit'])) {
+    gathered.records.push(...fields['audit'].filter(isRecord));
+    return;
+  }
+  if (!Array.isArray(fields?.['accesses'])) throw new WrongInput(`${name}: is neither an access.json nor a file of CloudTrail`);
+  gathered.records.push(...readRecords(text));
+  const { job, uid, namespace, runtime, plan } = fields;
+  if (Array.isArray(plan) && typeof job === 'string' && typeof uid === 'string')
+    gathered.plans.push({
+      runtime: `${String(namespace)}/${String(runtime)}`,
+      job: `${String(namespace)}/${job}`,
+      uid,
+      rows: plan as JobPlan['rows'],
+    });
+}
+
+function table(rows: readonly ReportRow[]): string {
+  const head = ['time', 'by', 'for', 'phase', 'what', 'as', 'did', 'on', 'outcome', 'trail', ''];
+  const cells = rows.map((row) => [
+    row.time.replace(/\.\d+Z$/, 'Z'),
+    row.by,
+    row.job ?? row.runtime ?? '-',
+    row.phase ?? '-',
+    row.planResource ?? '-',
+    row.identity,
+    row.action,
+    row.resource.replace(/^arn:aws[a-z-]*:s3:::/, 's3://'),
+    row.outcome,
+    row.inCloudTrail === undefined ? '' : row.inCloudTrail ? 'yes' : 'no',
+    row.unplanned === undefined ? '' : `NOT PLANNED: ${row.unplanned}`,
+  ]);
+  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
+  return [head, ...cells]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,71 @@
+/**
+ * Events of CloudTrail as far as a join with the audit needs them:
+ * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html and …-user-identity.html.
+ */
+export type TrailEvent = {
+  readonly time: string;
+  readonly requestId: string | undefined;
+  /** As IAM names it, e.g. s3:GetObject */
+  readonly action: string;
+  readonly resource: string;
+  /** ARN of the role whose session made the call; for AssumeRoleWithWebIdentity, of the role that is asked for */
+  readonly roleArn: string | undefined;
+  readonly sessionName: string | undefined;
+  /** The session was had with a web identity token: a pod's own, or the agent's. */
+  readonly webIdentity: boolean;
+  readonly outcome: string;
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Of a `{"Records": [...]}` document; undefined where the document is none. */
+export function readTrail(document: unknown): readonly TrailEvent[] | undefined {
+  const records = fields(document)?.['Records'];
+  return Array.isArray(records) ? records.flatMap((record) => readEvent(fields(record))) : undefined;
+}
+
+function readEvent(event: Fields | undefined): readonly TrailEvent[] {
+  const time = text(event?.['eventTime']);
+  const name = text(event?.['eventName']);
+  const source = text(event?.['eventSource']);
+  if (event === undefined || time === undefined || name === undefined || source === undefined) return [];
+  const parameters = fields(event['requestParameters']);
+  const identity = fields(event['userIdentity']);
+  const session = fields(identity?.['sessionContext']);
+  const issuer = fields(session?.['sessionIssuer']);
+  const [, assumedSession] = /:assumed-role\/[^/]+\/(.+)$/.exec(text(identity?.['arn']) ?? '') ?? [];
+  return [
+    {
+      time,
+      requestId: text(event['requestID']),
+      action: `${source.replace(/\.amazonaws\.com$/, '')}:${iamName(name)}`,
+      resource: resourceOf(event, parameters),
+      roleArn: text(issuer?.['arn']) ?? text(parameters?.['roleArn']),
+      sessionName: assumedSession ?? text(parameters?.['roleSessionName']),
+      webIdentity: text(identity?.['type']) === 'WebIdentityUser' || fields(session?.['webIdFederationData']) !== undefined,
+      outcome: text(event['errorCode']) ?? 'ok',
+    },
+  ];
+}
+
+/** The event is named after the API, the permission is not: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html */
+function iamName(name: string): string {
+  return { ListObjects: 'ListBucket', ListObjectsV2: 'ListBucket', HeadObject: 'GetObject' }[name] ?? name;
+}
+
+function resourceOf(event: Fields, parameters: Fields | undefined): string {
+  const bucket = text(parameters?.['bucketName']);
+  const key = text(parameters?.['key']);
+  if (bucket !== undefined) return `arn:aws:s3:::${bucket}${key === undefined ? '' : `/${key}`}`;
+  const [first] = Array.isArray(event['resources']) ? event['resources'] : [];
+  const arn = fields(first)?.['ARN'];
+  return text(arn) ?? text(parameters?.['roleArn']) ?? text(parameters?.['name']) ?? text(parameters?.['secretId']) ?? '*';
+}
+
+function fields(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

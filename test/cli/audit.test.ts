@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { type AuditArguments, runAudit } from '../../src/cli/audit.ts';
+import type { ReportRow } from '../../src/core/audit/report.ts';
+import { job, runtime, start, until } from '../sim/support/stage.ts';
+
+type Files = Readonly<Record<string, Uint8Array | string>>;
+
+async function run(files: Files, args: Partial<AuditArguments> = {}) {
+  const out: string[] = [];
+  const errors: string[] = [];
+  const bytes = (content: Uint8Array | string): Uint8Array => (typeof content === 'string' ? new TextEncoder().encode(content) : content);
+  const code = await runAudit(
+    { files: Object.keys(files), output: 'json', ...args },
+    {
+      async readBytes(path) {
+        const content = files[path];
+        if (content === undefined) throw Object.assign(new Error('missing'), { code: 'ENOENT' });
+        return bytes(content);
+      },
+      readBucket: async ({ bucket, prefix }, wanted) =>
+        Object.entries(files)
+          .filter(([key]) => bucket === 'acme-logs' && key.startsWith(prefix) && wanted(key))
+          .map(([name, content]) => ({ name, bytes: bytes(content) })),
+      stdout: (line) => void out.push(line),
+      stderr: (line) => void errors.push(line),
+    },
+  );
+  const rows = args.output === 'table' || code === 2 ? [] : (JSON.parse(out.join('\n')) as readonly ReportRow[]);
+  return { code, rows, text: out.join('\n'), errors };
+}
+
+/** What a simulated job leaves in the log location, and the stream of its operator. */
+async function lived() {
+  const simulation = start([
+    ...runtime({}),
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'etl', namespace: 'finance' }, data: { 'etl.py': 'print()' } },
+    job('nightly', {}, { dependencies: [{ path: 'etl.py', configMapKeyRef: { name: 'etl', key: 'etl.py' } }] }),
+  ]);
+  await until(simulation, 'the job ends', () => simulation.jobs()[0]?.status?.phase === 'Succeeded');
+  const objects = Object.fromEntries(simulation.account.objects('acme-logs').map(({ key, body }) => [key, body]));
+  const records = simulation.audit();
+  const stream = records.map((record) => JSON.stringify({ level: 'info', ...record, audit: true, message: 'm' })).join('\n');
+  return { objects, records, stream };
+}
+
+const simulated = lived();
+
+void test('the stream and the record of a whole job: every access is planned', async () => {
+  const { objects, stream, records } = await simulated;
+  const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';
+  const { code, rows } = await run({
+    'operator.log': `not json\n{"level":"info","message":"starting"}\n${stream}\n`,
+    [key]: objects[key] ?? '',
+  });
+  assert.deepEqual(
+    rows.filter(({ unplanned }) => unplanned !== undefined),
+    [],
+  );
+  assert.equal(code, 0);
+  // Those of the stream and of the document are the same ones.
+  assert.equal(rows.length, records.length);
+});
+
+void test('from the bucket, between two times, of one job', async () => {
+  const { objects } = await simulated;
+  const all = await run(objects, { files: [], resource: 's3://acme-logs/elastic/acme/' });
+  assert.ok(all.code === 0 && all.rows.length >= 3, `${all.rows.length} rows`);
+  assert.ok(all.rows.every((row) => row.job === 'finance/nightly'));
+  const first = all.rows[0]?.time ?? '';
+  const later = await run(objects, {
+    files: [],
+    resource: 's3://acme-logs/elastic/acme/',
+    since: new Date(Date.parse(first) + 30_000).toISOString(),
+  });
+  assert.ok(later.rows.length > 0 && later.rows.length < all.rows.length);
+  assert.deepEqual((await run(objects, { files: [], resource: 's3://acme-logs/elastic/acme/', job: 'other' })).rows, []);
+});
+
+void test('what is not planned is flagged, in the table too, and the exit code is 1; gz and CloudTrail are read', async () => {
+  const { objects, records } = await simulated;
+  const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';
+  const own = records.find((record) => record.job !== undefined && record.action === 's3:PutObject');
+  const strange = JSON.stringify({ ...own, identity: 'master', requestId: 'X' });
+  const trail = gzipSync(
+    JSON.stringify({ Records: [{ eventTime: own?.time, eventName: 'PutObject', eventSource: 's3.amazonaws.com', requestID: 'X' }] }),
+  );
+  const { code, text } = await run({ [key]: objects[key] ?? '', strange, 'trail.json.gz': trail }, { output: 'table' });
+  assert.equal(code, 1);
+  assert.match(text, /as master.*\n|NOT PLANNED: the plan reaches/);
+  assert.match(text, /access\(es\), 1 not planned$/);
+});
+
+const wrong: readonly (readonly [what: string, files: Files, args: Partial<AuditArguments>, says: RegExp])[] = [
+  ['nothing to read', {}, {}, /give files/],
+  ['a file that is not there', {}, { files: ['x'] }, /^audit: x: cannot be read \(ENOENT\)/],
+  ['no records in it', { x: 'hello\n' }, {}, /x: holds no audit records/],
+  ['another document', { x: '{"kind":"Pod"}' }, {}, /neither an access\.json nor/],
+  ['a wrong time', { x: '' }, { since: 'yesterday' }, /--since "yesterday" is no time/],
+  ['no bucket', {}, { files: [], resource: 'acme-logs' }, /is no s3:\/\/BUCKET/],
+];
+
+for (const [what, files, args, says] of wrong)
+  void test(`wrong input ends with 2: ${what}`, async () => {
+    const { code, errors } = await run(files, args);
+    assert.deepEqual([code, errors.length], [2, 1]);
+    assert.match(errors[0] ?? '', says);
+  });
+
+void test('the command reads stdin', async () => {
+  const { stream } = await simulated;
+  const { status, stdout } = spawnSync(process.execPath, ['src/cli/main.ts', 'audit', '-', '-o', 'json'], {
+    input: stream,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  assert.equal(status, 0);
+  assert.ok((JSON.parse(stdout) as readonly unknown[]).length > 5);
+});
