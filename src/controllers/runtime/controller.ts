@@ -35,7 +35,8 @@ type Draft = StatusDraft<ElasticRuntimeStatus>;
 
 /** Blocked by somebody's mistake: looked at again this often, so that a repaired policy is noticed without an event. */
 const stalledRetryMs = 60_000;
-const upkeepMs = 600_000;
+/** Less than the resync of runtimes, which would else find it just not due every other time. */
+const upkeepMs = 540_000;
 
 export function createRuntimeReconciler(context: OperatorContext, expectations: Expectations): (key: string) => Promise<ReconcileResult> {
   const tools: RuntimeTools = {

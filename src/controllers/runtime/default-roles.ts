@@ -21,8 +21,8 @@ import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 
 type Draft = StatusDraft<ElasticRuntimeStatus>;
 
-/** How often the agent role's policies are compared with the worker's. */
-const compareMs = 600_000;
+/** How often the agent role's policies are compared with the worker's: less than the resync of runtimes, which would else find it just not due every other time. */
+const compareMs = 540_000;
 const pollMs = 5_000;
 const firstPauseMs = 60_000;
 const longestPauseMs = 600_000;
