@@ -173,3 +173,28 @@ void test('a heap snapshot of a process that holds and uses grants shows none of
   });
   assert.ok(kept > 0, 'the search finds what is there');
 });
+
+void test('STS says how much of its packed limit a session takes, and refuses what is over it; a wider session says so in the audit', async () => {
+  const { agent, worker } = await assumeChain(stand);
+  assert.equal(worker.packedPolicySize, undefined);
+  const { sts } = stand.aws;
+  const policy = JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'ec2:Describe*', Resource: '*' } });
+  const request = {
+    identity: 'operator',
+    roleArn: arnOf('operator'),
+    sessionName: 'r.j.operator',
+    durationSeconds: 900,
+    externalId,
+    tags: stableTags,
+    policy,
+  };
+  const made = must(await sts.assumeRole(as(agent), { ...request, widened: ['encryption-context'] }));
+  assert.deepEqual([made.widened, (made.packedPolicySize ?? 0) > 0], [['encryption-context'], true]);
+  await sts.getCallerIdentity(as(made));
+  assert.deepEqual(stand.audit.at(-1)?.widened, ['encryption-context']);
+  stand.gate.account.packedCharacters = 100;
+  const error = failure(await sts.assumeRole(as(agent), request));
+  delete stand.gate.account.packedCharacters;
+  assert.deepEqual([error.kind, error.code], ['Invalid', 'PackedPolicyTooLarge']);
+  assert.match(error.message, /^Packed policy consumes \d+% of allotted space/);
+});
