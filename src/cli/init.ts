@@ -10,6 +10,7 @@ import { elasticRuntimes, secrets } from '../ports/resources.ts';
 import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
 import { checkManifests } from './explain.ts';
 import { formatInputError, type ManifestIo, readManifests } from './manifests.ts';
+import { patient } from './patient.ts';
 
 export type InitArguments = ClusterFlags & {
   /** Name of an ElasticRuntime in the cluster; or its manifest in `files`. */
@@ -125,7 +126,8 @@ async function withPerson(
     const account = runtime.spec.identities.agent.roleArn.split(':')[4];
     if (who.value.account !== account)
       throw new Refused(2, `these credentials are of account ${who.value.account}, the agent role is of ${account}: use that account's`);
-    await run({ io, cluster, aws: person.aws, caller, runtime, x509, namespace, name });
+    const aws = { ...person.aws, iot: patient(person.aws.iot, io.wait) };
+    await run({ io, cluster, aws, caller, runtime, x509, namespace, name });
   } finally {
     person.close();
   }
