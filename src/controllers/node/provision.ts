@@ -124,7 +124,11 @@ function observe(
         a.job.metadata.uid.localeCompare(b.job.metadata.uid),
     ),
     elasticNodes: nodesOf(context, runtime),
-    nodeByProviderId: (id) => stores.nodes.byIndex('providerID', id)[0],
+    nodeByProviderId: (id) => {
+      const claims = stores.nodes.byIndex('providerID', id);
+      // Of several that claim it, the one that was registered: only the operator sets the label.
+      return claims.length === 1 ? claims[0] : claims.find(({ metadata }) => metadata.labels?.[labels.runtimeUid] === runtime.metadata.uid);
+    },
     pods: all.flatMap((job) => (hasPods(job) ? ownPods(context, job) : [])).filter(isAlive),
     daemonSets: stores.daemonSets.list(),
     catalog,
