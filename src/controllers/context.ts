@@ -21,6 +21,7 @@ import type { ResolvedRuntimes } from './classes/resolved-runtimes.ts';
 import type { GrantKeeper } from './identity/grants.ts';
 import type { Verifications } from './identity/verifications.ts';
 import type { CapacityMemory } from './node/capacity-memory.ts';
+import type { CostBounds } from './node/cost-bounds.ts';
 import type { Explanations } from './node/explanations.ts';
 import type { LaunchFailures } from './node/launch-failures.ts';
 
@@ -82,6 +83,7 @@ export type OperatorContext = {
   readonly audit: AuditLog;
   readonly capacity: CapacityMemory;
   readonly explanations: Explanations;
+  readonly costBounds: CostBounds;
   /** Launch templates that EC2 no longer knows: made anew at the next look. */
   readonly missingTemplates: Set<string>;
   readonly launchFailures: LaunchFailures;

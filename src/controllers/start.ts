@@ -21,6 +21,7 @@ import { createVerifications } from './identity/verifications.ts';
 import { createJobReconciler } from './job/controller.ts';
 import { createCapacityMemory } from './node/capacity-memory.ts';
 import { createNodeReconciler } from './node/controller.ts';
+import { createCostBounds } from './node/cost-bounds.ts';
 import { createExplanations } from './node/explanations.ts';
 import { createLaunchFailures } from './node/launch-failures.ts';
 import { createProvisioner } from './node/provision.ts';
@@ -92,6 +93,7 @@ export function createOperator(parts: OperatorParts): Operator {
     }),
     capacity: createCapacityMemory(clock),
     explanations: createExplanations(),
+    costBounds: createCostBounds(),
     missingTemplates: new Set(),
     launchFailures: createLaunchFailures(clock),
   };
@@ -134,12 +136,20 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
     };
   const ownRuntime = primarySource(stores.runtimes, { when: intentChanged });
   const runtimes = primarySource(stores.runtimes, { when: runtimeMoved });
-  const runtimesOfJobs = storeSource(stores.jobs, (job) => [`${job.metadata.namespace}/${job.spec.runtime}`], { when: jobDemandChanged });
   // Looking at a runtime costs as much as it has nodes, so changes of many are gathered: 2 ms for each that there is, at most 10 s, and a few not at all.
   const gatherMs = (key: string): number => {
     const nodes = stores.elasticNodes.countByIndex('runtime', key);
     return nodes < fewNodes ? 0 : Math.min(2 * nodes, 10_000);
   };
+  // As much as it has jobs, too, most of which have ended.
+  const gatherJobsMs = (key: string): number => {
+    const jobs = stores.jobs.countByIndex('runtime', key);
+    return jobs < fewNodes ? 0 : Math.min(jobs / 5, 2_000);
+  };
+  const runtimesOfJobs = storeSource(stores.jobs, (job) => [`${job.metadata.namespace}/${job.spec.runtime}`], {
+    when: jobDemandChanged,
+    gatherMs: gatherJobsMs,
+  });
   const runtimesOfNodes = storeSource(stores.elasticNodes, (node) => [runtimeKey(node.spec.runtimeRef)], { when: nodeMoved, gatherMs });
   const runtimesOfPods = storeSource(stores.pods, labelled(labels.runtime), { gatherMs });
   const intentsOf = (machine: Node): readonly Stored<ElasticNode>[] =>
@@ -227,6 +237,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       reconcile: createProvisioner(context, {
         expectations: ofRuntime.provision,
         explained: (keys) => keys.forEach((key) => queueOf('job').add(key)),
+        bounded: (key) => queueOf('runtime').add(key),
       }),
       sources: [runtimes, runtimesOfJobs, runtimesOfNodes, runtimesOfPods, neighbours, everything],
       expectations: ofRuntime.provision,

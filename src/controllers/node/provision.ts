@@ -37,6 +37,8 @@ export type ProvisionHooks = {
   readonly expectations: Expectations;
   /** Jobs whose explanation changed. */
   readonly explained: (jobKeys: readonly string[]) => void;
+  /** A runtime whose demand costs at least something else now. */
+  readonly bounded: (runtimeKey: string) => void;
 };
 
 type PlanHooks = ProvisionHooks & { readonly limits: NamespaceLimits };
@@ -78,7 +80,9 @@ async function provision(
   if (input === undefined) return { requeueAfterMs: 60_000 };
   const pause = context.launchFailures.pause(runtime.metadata.uid);
   if (pause !== undefined) return waitForLaunches(context, hooks, runtime, input, pause);
-  const problem = buildProblem(input, demandsOf(memory, runtime));
+  const demands = demandsOf(memory, runtime);
+  if (context.costBounds.look(runtime, input, demands)) hooks.bounded(runtimeKey(runtime.metadata));
+  const problem = buildProblem(input, demands);
   const plan = planPacking(problem);
   const given = await giveBackHalves(context, hooks, runtime, input, plan);
   if (given !== undefined) return given;

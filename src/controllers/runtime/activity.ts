@@ -1,4 +1,4 @@
-import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
+import type { ElasticJob, ElasticNode, ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { formatTime } from '../../machinery/time.ts';
 import type { OperatorContext } from '../context.ts';
@@ -50,6 +50,27 @@ export function summarizeNodes(nodes: readonly ElasticNode[]): NodeSummary {
       ).length,
       total: nodes.length,
     },
-    usdPerHour: usd.toFixed(4).replace(/\.?0+$/, '') || '0',
+    usdPerHour: money(usd),
   };
+}
+
+function money(usd: number): string {
+  return usd.toFixed(4).replace(/\.?0+$/, '') || '0';
+}
+
+/**
+ * The bound is of the slots that have a place or must have one: never above the price of the nodes, but while some are missing. A new process keeps what the status says
+ * until its first plan.
+ */
+export function costOf(
+  context: Pick<OperatorContext, 'stores' | 'costBounds'>,
+  runtime: Stored<ElasticRuntime>,
+  usdPerHour: string,
+  launching: number,
+): NonNullable<ElasticRuntimeStatus['cost']> {
+  const known = runtime.status?.cost?.lowerBoundUsdPerHour;
+  const bound = context.costBounds.get(runtime.metadata.uid) ?? (known === undefined ? undefined : Number(known));
+  if (bound === undefined) return { usdPerHour };
+  const missing = launching > 0 || activeJobs(context, runtime).some((job) => job.status?.phase === 'Waiting');
+  return { usdPerHour, lowerBoundUsdPerHour: money(missing ? bound : Math.min(bound, Number(usdPerHour))) };
 }

@@ -17,7 +17,7 @@ import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
 import { type AccessFailure, describeFailure, reportFailure } from '../identity/failure.ts';
 import { ensureAccounts } from './accounts.ts';
-import { idleSince, nodesOf, summarizeNodes } from './activity.ts';
+import { costOf, idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { keepCertificate } from './certificate.ts';
 import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
 import { ensureDefaultRoles } from './default-roles.ts';
@@ -254,7 +254,7 @@ function denied(
 function summarize(context: OperatorContext, runtime: Stored<ElasticRuntime>, draft: Draft, verdict: StepVerdict, deleting: boolean): void {
   const { nodes, usdPerHour } = summarizeNodes(nodesOf(context, runtime));
   if (!deleting) draft.set({ resolved: describeResolved(context, runtime) });
-  draft.set({ nodes, cost: { ...runtime.status?.cost, usdPerHour } });
+  draft.set({ nodes, cost: costOf(context, runtime, usdPerHour, nodes.launching) });
   const since = idleSince(context, runtime);
   if (since === undefined) draft.unset('idleSince');
   else draft.set({ idleSince: since });

@@ -5,6 +5,7 @@ import { labels, taints } from '../../api/labels.ts';
 import type { Allowance, Usage } from '../classes/limits.ts';
 import { gangId, type SlotRole, slotKey, slotName } from '../jobs/slots.ts';
 import type { Catalog } from '../packing/catalog.ts';
+import { planPacking } from '../packing/plan.ts';
 import type { PackingNode, PackingPod, PackingPool, PackingProblem, PodSpec, Toleration, UnavailableOffering } from '../packing/problem.ts';
 import { nodeLabels, nodeTaints, type ResolvedPool } from './pools.ts';
 
@@ -326,4 +327,39 @@ function daemonPod(daemonSet: DaemonSet): PackingPod {
     labels: template.metadata?.labels ?? {},
     spec: template.spec as unknown as PodSpec,
   };
+}
+
+/**
+ * What no set of nodes for the present demand costs less than, US dollars an hour: every slot that has a place and every gang's slots, planned from nothing, with
+ * each offering of the catalog to be had. Growth that has no place yet is not counted: limits may never let it have one. `of` tells one demand from another.
+ */
+export function demandBound(
+  input: DemandInput,
+  memory: DemandMemory = demandMemory(),
+): { readonly of: string; readonly usdPerHour: () => number } {
+  forgetOther(input, memory);
+  const placed = new Set([...reservedSlots(input.elasticNodes), ...boundSlots(input.pods)]);
+  const pods: PackingPod[] = [];
+  const counts: string[] = [];
+  for (const demand of input.jobs) {
+    const before = pods.length;
+    for (const { key, pod } of slotPods(input, demand, memory).slots.values())
+      if (pod.gang !== undefined || placed.has(key)) pods.push(pod);
+    counts.push(`${demand.job.metadata.uid} ${demand.attempt} ${demand.priority} ${pods.length - before}`);
+  }
+  const pools = memory.packingPools.map(({ limits: _limits, minNodes: _minNodes, ...pool }) => pool);
+  const { types, offerings } = input.catalog;
+  const daemons = input.daemonSets.map(daemonPod);
+  return {
+    of: JSON.stringify([counts, pools]),
+    usdPerHour: () =>
+      pods.length === 0 ? 0 : planPacking({ pods, nodes: [], types, offerings, pools, daemons, effort: 0 }).lowerBoundUsdPerHour,
+  };
+}
+
+function boundSlots(pods: readonly Pod[]): readonly string[] {
+  return pods.flatMap((pod) => {
+    const slot = pod.spec.nodeName === undefined ? undefined : slotOfPod(pod);
+    return slot === undefined ? [] : [`${slot.jobUid}/${slot.attempt}/${slot.name}`];
+  });
 }

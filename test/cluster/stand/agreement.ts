@@ -137,7 +137,7 @@ function resourcesAt(path: string, { staging, logs, connections }: Places): read
   }
   if (path.startsWith(`${logs}/`)) {
     const [, part] = /\/jobs\/[^/]+\/(?:\d+\/(agent|master|worker)\/|access\.json$)/.exec(path) ?? [];
-    if (path.endsWith('/access.json')) return ['log:agent'];
+    if (/\/access(\/\d+)?\.json$/.test(path)) return ['log:agent'];
     return [part === undefined ? 'log' : `log:${part}`];
   }
   return Object.values(connections).flatMap((own) =>
