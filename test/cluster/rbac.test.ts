@@ -113,6 +113,8 @@ const people: readonly (readonly [user: string, clusterRole: string, namespace?:
   ['ron', 'elastic-runtime-admin', 'finance'],
   ['ada', 'admin', 'finance'],
   ['eve', 'admin', 'research'],
+  // Every right that there is in a namespace.
+  ['mallory', 'cluster-admin', 'research'],
   ['pat', 'cluster-admin'],
   ['clara', 'class-writer'],
 ];
@@ -744,6 +746,20 @@ const rows: readonly Row[] = [
         schedule: '@daily',
         jobTemplate: { spec: { template: { spec: { containers: [container], restartPolicy: 'Never', ...ofAll } } } },
       },
+    }),
+  ],
+  ['mallory', 'names the machine of her pod', /passes the scheduler/, 'POST', pods, () => pod({ nodeName: 'ip-10-0-0-1' })],
+  [
+    'mallory',
+    'binds her pod as the scheduler does',
+    /a binding passes the scheduler/,
+    'POST',
+    `${pods}/p/binding`,
+    () => ({
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'p', namespace: 'research' },
+      target: { apiVersion: 'v1', kind: 'Node', name: 'ip-10-0-0-1' },
     }),
   ],
   ['eve', 'binds a pod to a machine by name', /passes the scheduler/, 'POST', pods, () => pod({ nodeName: 'ip-10-0-0-1' })],
