@@ -1,3 +1,4 @@
+import { tags as tagKeys } from '../../api/labels.ts';
 import type { Authorization } from '../../core/policy/actions.ts';
 import type { CreateFleetAnswer, CreateFleetRequest, FleetOffering } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -181,6 +182,8 @@ function launch(state: AccountState, template: TemplateState, offering: FleetOff
     ...(template.instanceProfileArn === undefined ? {} : { instanceProfileArn: template.instanceProfileArn }),
   };
   state.instances.set(instanceId, instance);
+  const nodeUid = tags[tagKeys.nodeUid] ?? '';
+  state.instancesOfNode.set(nodeUid, [...(state.instancesOfNode.get(nodeUid) ?? []), instance]);
   const bootMs = instance.runningAt - now + between(random, 15_000, 40_000);
   world.schedule(bootMs, `aws ${instanceId} boots`, () => {
     if (isLive(instance, world.now()) && !instance.neverRegisters) state.events.booted?.(instance);

@@ -32,12 +32,10 @@ export function describeInstances(
   if (refused !== undefined) return err(refused);
   const now = state.world.now();
   if ('tags' in filter) {
-    const known: InstanceState[] = [];
     // Most calls ask for the one instance of a node.
     const nodeUid = filter.tags[tagKeys.nodeUid];
-    for (const instance of state.instances.values())
-      if ((nodeUid === undefined || instance.tags[tagKeys.nodeUid] === nodeUid) && stateOf(instance, now) !== 'forgotten')
-        known.push(instance);
+    const candidates = nodeUid === undefined ? [...state.instances.values()] : (state.instancesOfNode.get(nodeUid) ?? []);
+    const known = candidates.filter((instance) => stateOf(instance, now) !== 'forgotten');
     return ok(withTags(known, filter.tags, now).map((instance) => shown(state, instance)));
   }
   const found = byIds(state, filter.instanceIds, (instance) => instance.visibleAt <= now);

@@ -168,6 +168,8 @@ export type AccountState = {
   readonly capacity: CapacitySpec[];
   readonly templates: Map<string, TemplateState>;
   readonly instances: Map<string, InstanceState>;
+  /** The same by the node that they were launched for; tags are never rewritten. */
+  readonly instancesOfNode: Map<string, readonly InstanceState[]>;
   readonly volumes: Map<string, VolumeState>;
   /** Client tokens of EC2, `<action>/<token>`: what was asked, and what was answered. */
   readonly clientTokens: Map<string, { readonly parameters: string; readonly answer: unknown }>;
@@ -208,6 +210,7 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     capacity: [...spec.capacity],
     templates: new Map(),
     instances: new Map(),
+    instancesOfNode: new Map(),
     volumes: new Map(),
     clientTokens: new Map(),
     calls: [],
