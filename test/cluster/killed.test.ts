@@ -100,7 +100,10 @@ async function run(namespace: string): Promise<Outcome> {
       conditions: conditions(job.status),
     },
     runtime: { conditions: conditions(runtime?.status), nodes: runtime?.status?.nodes },
-    objects: objects.map(({ key }) => key.replaceAll(namespace, 'NAMESPACE').replaceAll(job.metadata.uid.slice(0, 8), 'UID')),
+    // How many parts the record of accesses came in depends on when a process died; access.json has them all.
+    objects: objects
+      .filter(({ key }) => !key.includes('/access/'))
+      .map(({ key }) => key.replaceAll(namespace, 'NAMESPACE').replaceAll(job.metadata.uid.slice(0, 8), 'UID')),
     left: instances.filter(({ State }) => State?.Name !== 'terminated').map(({ InstanceId = '' }) => InstanceId),
   };
 }

@@ -29,6 +29,7 @@ function revocationsOf({ runtime, connections, identity }: Parameters<typeof rev
   const concerned = identity === undefined ? connections : connections.filter((connection) => connection.name === name);
   return [runtime.spec.accessRevokedBefore, ...concerned.map(({ accessRevokedBefore }) => accessRevokedBefore)].flatMap((time) => {
     const at = time === undefined ? Number.NaN : Date.parse(time);
-    return Number.isNaN(at) ? [] : [at];
+    // Up to the whole second: what Kubernetes says of when a pod was created has no fraction.
+    return Number.isNaN(at) ? [] : [Math.ceil(at / 1000) * 1000];
   });
 }

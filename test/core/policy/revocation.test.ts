@@ -13,7 +13,7 @@ const of = (runtime?: string, connection?: string, identity?: Identity) => ({
 
 void test('a revocation counts from its moment on, for whom it is about', () => {
   const noon = Date.parse(hour(12));
-  const rows: readonly [Parameters<typeof revokedBefore>[0], number | undefined, number | undefined][] = [
+  const rows: readonly [Parameters<typeof revokedBefore>[0], number | undefined, number | undefined, number?][] = [
     [of(), undefined, undefined],
     [of(hour(11)), 11, undefined],
     [of(hour(12)), 12, undefined],
@@ -24,10 +24,12 @@ void test('a revocation counts from its moment on, for whom it is about', () => 
     [of(undefined, hour(11), 'connectionRole:other'), undefined, undefined],
     [of(undefined, hour(14), 'connectionRole:lake'), undefined, 14],
     [of('never'), undefined, undefined],
+    [of('2026-12-01T10:59:59.001Z'), 11, undefined],
+    [of('2026-12-01T12:00:00.001Z'), undefined, undefined, Date.parse(hour(12)) + 1000],
   ];
-  for (const [input, past, next] of rows) {
+  for (const [input, past, next, exactly] of rows) {
     const at = (n: number | undefined) => (n === undefined ? undefined : Date.parse(hour(n)));
-    assert.deepEqual([revokedBefore(input, noon), nextRevocation(input, noon)], [at(past), at(next)], JSON.stringify(input));
+    assert.deepEqual([revokedBefore(input, noon), nextRevocation(input, noon)], [at(past), exactly ?? at(next)], JSON.stringify(input));
   }
 });
 
