@@ -45,8 +45,8 @@ export function draftStatus<S extends StatusLike>(current: S | undefined, genera
   };
 }
 
-/** Conditions hold at most 32,768 characters; four thousand say it, a missing policy statement included. */
-function clip(message: string): string {
+/** Messages hold at most 32,768 characters; four thousand say it, a missing policy statement included. */
+export function clip(message: string): string {
   return message.length <= 4096 ? message : `${message.slice(0, 4095)}…`;
 }
 

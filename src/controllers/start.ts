@@ -28,7 +28,15 @@ import { createProvisioner } from './node/provision.ts';
 import { createRequestReconciler } from './request/controller.ts';
 import { createRuntimeReconciler } from './runtime/controller.ts';
 import { createStores } from './stores.ts';
-import { intentChanged, jobDemandChanged, machineMoved, nodeIntentOrReport, nodeMoved, runtimeMoved } from './triggers.ts';
+import {
+  intentChanged,
+  jobDemandChanged,
+  machineMoved,
+  nodeIntentOrReport,
+  nodeMoved,
+  runtimeExplained,
+  runtimeMoved,
+} from './triggers.ts';
 import { createVolumeReconciler } from './volume/controller.ts';
 
 export type OperatorParts = {
@@ -216,7 +224,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
         storeSource(
           stores.runtimes,
           (runtime) => jobKeysOf(runtimeKey({ namespace: runtime.metadata.namespace ?? '', name: runtime.metadata.name })),
-          { when: runtimeMoved },
+          { when: runtimeExplained },
         ),
         storeSource(
           stores.elasticNodes,

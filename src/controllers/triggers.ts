@@ -46,12 +46,18 @@ export const nodeMoved: When<ElasticNode> = changedIn((node) => [
   node.status?.report?.logs,
 ]);
 
+function standing({ metadata, status }: ElasticRuntime): readonly unknown[] {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  return [...intent({ metadata }), ready, status?.idleSince, status?.launchTemplates];
+}
+
 /** For those who work on a runtime. */
-export const runtimeMoved: When<ElasticRuntime> = changedIn((runtime) => [
-  ...intent(runtime),
-  runtime.status?.conditions?.find(({ type }) => type === 'Ready')?.status,
-  runtime.status?.idleSince,
-  runtime.status?.launchTemplates,
+export const runtimeMoved: When<ElasticRuntime> = changedIn(standing);
+
+/** For the jobs that wait for it: they say why in its words. */
+export const runtimeExplained: When<ElasticRuntime> = changedIn((runtime) => [
+  ...standing(runtime),
+  runtime.status?.conditions?.find(({ type, status }) => type === 'Ready' && status !== 'True')?.message,
 ]);
 
 /** Heartbeats of a kubelet are no news. */

@@ -55,10 +55,19 @@ export function kubernetesFailure(
 
 /** One sentence: which call failed, as whom, through which chain, with AWS's own words and request id; then what to do. */
 export function describeFailure(failure: AccessFailure): string {
+  return describeFailures([failure]);
+}
+
+/** All that failed, then all there is to do: whoever reads the beginning knows what is wrong. */
+export function describeFailures(failures: readonly AccessFailure[]): string {
+  const remedies = failures.flatMap(({ remedy }) => (remedy === undefined ? [] : [remedyText(remedy)]));
+  return [[...new Set(failures.map(whatFailed))].join('; '), ...new Set(remedies)].join('. ');
+}
+
+function whatFailed(failure: AccessFailure): string {
   const chain = failure.chain.length === 0 ? '' : ` (chain ${failure.chain.join(' -> ')})`;
   const request = failure.requestId === undefined ? '' : ` [request ${failure.requestId}]`;
-  const remedy = failure.remedy === undefined ? '' : `. ${remedyText(failure.remedy)}`;
-  return `${failure.action} on ${failure.resource} failed as ${failure.identity}${chain}: ${failure.code}: ${failure.message}${request}${remedy}`;
+  return `${failure.action} on ${failure.resource} failed as ${failure.identity}${chain}: ${failure.code}: ${failure.message}${request}`;
 }
 
 /** What status holds of it: for programs, and for `kubectl-elastic why`. */

@@ -18,7 +18,7 @@ import { keyOf } from '../../machinery/keys.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { elasticJobs } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
-import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
+import { applyStatus, clip, draftStatus, type StatusDraft } from '../draft.ts';
 import { hasEnded } from '../runtime/activity.ts';
 import { closeAccesses, keepAccesses } from './access-record.ts';
 import { startWhenReserved } from './capacity.ts';
@@ -282,7 +282,7 @@ async function invalid(
 ): Promise<JobVerdict> {
   const problem = await deleteChildren(tools, job);
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
-  const message = messages.join('; ').slice(0, 4096);
+  const message = clip(messages.join('; '));
   const { staged, verified } = notesOf({ draft });
   if (staged === undefined && verified === undefined) note({ draft }, { cleaned: true });
   draft.set({ phase: 'Failed', completionTime: formatTime(tools.context.clock.now()), failure: { reason: 'InvalidSpec', message } });
@@ -359,7 +359,7 @@ function describeWaiting(context: OperatorContext, draft: StatusDraft<ElasticJob
   draft.set({
     waiting: {
       reason: verdict.wait,
-      message: verdict.message.slice(0, 1024),
+      message: clip(verdict.message),
       since: before?.reason === verdict.wait && before.since !== undefined ? before.since : formatTime(context.clock.now()),
       ...(verdict.expectedAt !== undefined && { expectedAt: formatTime(verdict.expectedAt) }),
     },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { jobProbes } from '../../core/preflight/probes.ts';
 import { elasticJobs } from '../../ports/resources.ts';
-import { type AccessFailure, describeFailure, reportFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, describeFailures, reportFailure } from '../identity/failure.ts';
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
 import { openSecret, withKeys } from './credentials.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
@@ -34,7 +34,7 @@ function refused(tools: JobTools, view: JobView, failures: readonly AccessFailur
   // One that a retry may cure does not end the job, but one that it cannot does, and is named first.
   const final = failures.find((failure) => !failure.transient);
   const ordered = final === undefined ? failures : [final, ...failures.filter((failure) => failure !== final)];
-  const message = ordered.map(describeFailure).join('; ');
+  const message = describeFailures(ordered);
   view.draft.condition('AccessVerified', false, 'AccessDenied', message);
   view.draft.set({ preflight: { failed: ordered.slice(0, 16).map(reportFailure) } });
   if (final === undefined) return { again: 'AccessNotVerified', message };

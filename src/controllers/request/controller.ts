@@ -5,7 +5,7 @@ import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { elasticAccessRequests } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
-import { applyStatus } from '../draft.ts';
+import { applyStatus, clip } from '../draft.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { answerRequest } from './answer.ts';
 
@@ -29,7 +29,7 @@ export function createRequestReconciler(context: OperatorContext): (key: string)
       : {
           phase: 'Refused',
           reason: answered.error.code.slice(0, 128),
-          message: describeFailure(answered.error).slice(0, 4096),
+          message: clip(describeFailure(answered.error)),
           identity: answered.error.identity,
         };
     const written = await applyStatus(applier, elasticAccessRequests, request, {

@@ -16,12 +16,15 @@ import type { GrantRequest } from '../identity/grants.ts';
 import { notesOf } from './notes.ts';
 import type { RuntimeTools } from './tools.ts';
 
-/** How often a certificate's age is looked at. */
-const lookMs = 600_000;
+/** How often a certificate's age is looked at: less than the resync of runtimes, which would else find it just not due every other time. */
+const lookMs = 540_000;
+/** After a failure that may pass by itself. */
+const retryMs = 60_000;
 /** AWS IoT needs a moment before every part of it knows what was attached. */
 const verifyAttempts = 6;
 const verifyPauseMs = 2_000;
 
+type Kept = { readonly runtime: Stored<ElasticRuntime>; readonly lookAgainMs?: number };
 type Failed = Result<never, AccessFailure>;
 type Settled = Result<Stored<ElasticRuntime>, AccessFailure>;
 const at = { identity: 'operator', chain: [] } as const;
@@ -30,21 +33,22 @@ const at = { identity: 'operator', chain: [] } as const;
  * Replaces the runtime's certificate before it is too old, as operator: new key, certificate (inactive), ledger, thing and policy, active, verified by a session of its own,
  * Secret, and only then the end of the old one. The ledger in the status names every certificate that may have to be ended before it can do anything, so that a crash at any
  * line leaves the runtime one that works, and the next look ends what is left over. What fails is said in an event: the certificate in the Secret still works.
- * The runtime that it answers is the newest that is known.
+ * The runtime that it answers is the newest that is known; `lookAgainMs`: something was left over that need not stay until the next resync.
  */
-export async function keepCertificate(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Stored<ElasticRuntime>> {
+export async function keepCertificate(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Kept> {
   const { clock, events } = tools.context;
   const { uid } = runtime.metadata;
   const { x509 } = runtime.spec.identities.agent;
   // Before the identities are verified there is no operator to do it as.
-  if (x509 === undefined || notesOf(runtime).verified === undefined) return runtime;
-  if (clock.monotonic() - (tools.certificates.get(uid) ?? Number.NEGATIVE_INFINITY) < lookMs) return runtime;
+  if (x509 === undefined || notesOf(runtime).verified === undefined) return { runtime };
+  if (clock.monotonic() < (tools.certificates.get(uid) ?? 0)) return { runtime };
   const kept = await keep(tools, runtime, x509);
-  tools.certificates.set(uid, clock.monotonic());
-  if (kept.ok) return kept.value;
-  const message = `${describeFailure(kept.error)}. The certificate in Secret ${x509.certificateSecretRef.name} stays; tried again in ten minutes`;
+  const waitMs = !kept.ok && kept.error.transient ? retryMs : lookMs;
+  tools.certificates.set(uid, clock.monotonic() + waitMs);
+  if (kept.ok) return { runtime: kept.value };
+  const message = `${describeFailure(kept.error)}. The certificate in Secret ${x509.certificateSecretRef.name} stays; tried again in ${waitMs / 60_000} minute(s)`;
   events.record(elasticRuntimes, runtime, 'Warning', 'CertificateNotRotated', message);
-  return runtime;
+  return { runtime, lookAgainMs: waitMs };
 }
 
 /** At the end of a runtime: certificates that were left over go; the one in the Secret is its owner's (`init --x509 --revoke` ends it). */

@@ -15,7 +15,7 @@ import { elasticRuntimes } from '../../ports/resources.ts';
 import type { Standing } from '../classes/resolved-runtimes.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
-import { type AccessFailure, describeFailure, reportFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailures, reportFailure } from '../identity/failure.ts';
 import { ensureAccounts } from './accounts.ts';
 import { costOf, idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { keepCertificate } from './certificate.ts';
@@ -72,7 +72,8 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
   if (!noted.ok) return { retry: noted.error.message };
   const resolved = stillResolved(observed, noted.value);
   if (resolved === undefined) return { retry: 'the runtime was changed meanwhile' };
-  const runtime = deleting || refused !== undefined ? resolved : await keepCertificate(tools, resolved);
+  const kept = deleting || refused !== undefined ? { runtime: resolved } : await keepCertificate(tools, resolved);
+  const { runtime } = kept;
   const draft = draftStatus(runtime.status, runtime.metadata.generation, context.clock.now());
   const verdict = deleting ? await tearDown(tools, runtime, draft) : (refused ?? (await bringUp(tools, runtime, draft)));
   if (deleting && 'go' in verdict) return done;
@@ -82,7 +83,8 @@ async function reconcileRuntime(tools: RuntimeTools, observed: Stored<ElasticRun
   if (written.value.changed) tools.expectations.wrote(keyOf(runtime), context.stores.runtimes, written.value.object);
   if ('again' in verdict) return verdict.afterMs === undefined ? { retry: verdict.message } : { requeueAfterMs: verdict.afterMs };
   if ('stalled' in verdict) return { requeueAfterMs: verdict.afterMs ?? stalledRetryMs };
-  return verdict.lookAgainMs === undefined ? done : { requeueAfterMs: verdict.lookAgainMs };
+  const { lookAgainMs } = soonest(verdict, kept);
+  return lookAgainMs === undefined ? done : { requeueAfterMs: lookAgainMs };
 }
 
 /** What a write answered has the author's fields only. */
@@ -131,7 +133,7 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   return 'go' in stored ? soonest(roles, revoked) : stored;
 }
 
-function soonest(...verdicts: readonly Extract<StepVerdict, { readonly go: true }>[]): StepVerdict {
+function soonest(...verdicts: readonly { readonly lookAgainMs?: number }[]): Extract<StepVerdict, { readonly go: true }> {
   const times = verdicts.flatMap(({ lookAgainMs }) => (lookAgainMs === undefined ? [] : [lookAgainMs]));
   return times.length === 0 ? go : { go: true, lookAgainMs: Math.min(...times) };
 }
@@ -246,7 +248,7 @@ function denied(
   failure: AccessFailure,
   all: readonly AccessFailure[] = [failure],
 ): StepVerdict {
-  const message = [...new Set(all.map(describeFailure))].join('; ');
+  const message = describeFailures(all);
   draft.condition(condition, false, reason, message);
   return failure.transient ? { again: reason, message } : { stalled: reason, message };
 }

@@ -9,7 +9,7 @@ export type RuntimeTools = {
   readonly expectations: Expectations;
   /** Init scripts by runtime and spec. */
   readonly scripts: Map<string, string>;
-  /** By uid: when the certificate was last looked at, by the monotonic clock. */
+  /** By uid: when the certificate is to be looked at next, by the monotonic clock. */
   readonly certificates: Map<string, number>;
   /** By uid: when the default roles were last found as they should be. */
   readonly roles: Map<string, { readonly generation: number | undefined; readonly at: number }>;
