@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { keyAdministration } from '../../../src/core/policy/account/keys.ts';
 import { type PolicyDocument, policyOf } from '../../../src/core/policy/document.ts';
 import { decidersOf, type Evaluation, evaluate, type RequestContext } from '../../../src/core/policy/evaluate.ts';
 import type { Principal } from '../../../src/core/policy/principal.ts';
@@ -91,31 +92,7 @@ export const listedCalls: readonly ListedCall[] = [
   // whoever administers the account
   {
     as: 'account',
-    actions: [
-      'kms:CancelKeyDeletion',
-      'kms:CreateAlias',
-      'kms:DeleteAlias',
-      'kms:DescribeKey',
-      'kms:DisableKey',
-      'kms:DisableKeyRotation',
-      'kms:EnableKey',
-      'kms:EnableKeyRotation',
-      'kms:GetKeyPolicy',
-      'kms:GetKeyRotationStatus',
-      'kms:ListAliases',
-      'kms:ListGrants',
-      'kms:ListKeyPolicies',
-      'kms:ListKeyRotations',
-      'kms:ListResourceTags',
-      'kms:PutKeyPolicy',
-      'kms:RevokeGrant',
-      'kms:RotateKeyOnDemand',
-      'kms:ScheduleKeyDeletion',
-      'kms:TagResource',
-      'kms:UntagResource',
-      'kms:UpdateAlias',
-      'kms:UpdateKeyDescription',
-    ],
+    actions: keyAdministration,
     resource: ownKey,
   },
 ];

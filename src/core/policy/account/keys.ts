@@ -33,7 +33,7 @@ export function keyPlans(views: readonly RuntimeView[], options: AccountPlanOpti
 }
 
 /** Those of the default policy's administrators: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */
-const administration = [
+export const keyAdministration = [
   'kms:CancelKeyDeletion',
   'kms:CreateAlias',
   'kms:DeleteAlias',
@@ -74,7 +74,7 @@ function keyStatements(arn: string, users: readonly RuntimeView[]): readonly Pol
     .filter((role) => accountOfRole(role) !== account && users.some((view) => usesKey(view, role, arn)))
     .sort();
   return [
-    { Sid: 'AdministrationByTheAccountWithoutUse', Effect: 'Allow', Principal: { AWS: root }, Action: administration, Resource: '*' },
+    { Sid: 'AdministrationByTheAccountWithoutUse', Effect: 'Allow', Principal: { AWS: root }, Action: keyAdministration, Resource: '*' },
     {
       Sid: 'UseThroughS3AsIamPoliciesOfTheAccountSay',
       Effect: 'Allow',
