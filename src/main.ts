@@ -115,9 +115,20 @@ async function leadWhenElected(parts: ElectionParts, operator: Operator, stop: A
 }
 
 function settingsOf(config: OperatorConfig): Omit<OperatorSettings, 'catalog'> {
-  const { clusterName, operatorImage, kubernetesVersion, join, registrationTimeoutMs, logFlushTimeoutMs, garbagePeriodMs } = config;
+  const { clusterName, operatorImage, kubernetesVersion, join, registrationTimeoutMs, nodeNames, logFlushTimeoutMs, garbagePeriodMs } =
+    config;
   const nodeAgents = config.broker !== undefined;
-  return { clusterName, operatorImage, kubernetesVersion, join, registrationTimeoutMs, logFlushTimeoutMs, garbagePeriodMs, nodeAgents };
+  return {
+    clusterName,
+    operatorImage,
+    kubernetesVersion,
+    join,
+    registrationTimeoutMs,
+    nodeNames,
+    logFlushTimeoutMs,
+    garbagePeriodMs,
+    nodeAgents,
+  };
 }
 
 function withoutCertificate(config: OperatorConfig): object {

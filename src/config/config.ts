@@ -25,6 +25,7 @@ export type OperatorConfig = {
   /** Undefined: stdout. */
   readonly auditFile: string | undefined;
   readonly registrationTimeoutMs: number;
+  readonly nodeNames: 'Ec2' | 'Any';
   readonly logFlushTimeoutMs: number;
   readonly garbagePeriodMs: number;
   readonly kubeconfig: string | undefined;
@@ -78,6 +79,7 @@ function assemble(values: Values<typeof operatorFlags>, readFile: (path: string)
     logLevel: values['log-level'],
     auditFile: values['audit-file'],
     registrationTimeoutMs: values['registration-timeout'],
+    nodeNames: values['node-names'],
     logFlushTimeoutMs: values['log-flush-timeout'],
     garbagePeriodMs: values['garbage-period'],
     kubeconfig: values.kubeconfig,

@@ -109,6 +109,12 @@ export const operatorFlags = {
     default: '15m',
     parse: duration(60_000, '1m'),
   },
+  'node-names': {
+    value: 'RULE',
+    help: 'Which Node is an instance: Ec2, one that has its private DNS name (by its first label) or its id as name; Any, whichever claims its provider id.',
+    default: 'Ec2',
+    parse: oneOf(['Ec2', 'Any']),
+  },
   'log-flush-timeout': {
     value: 'DURATION',
     help: 'How long the pods of a finished attempt are kept for node agents to ship their logs.',

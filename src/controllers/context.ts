@@ -39,6 +39,8 @@ export type OperatorSettings = {
   readonly catalog: (region: string, zones: readonly string[]) => Catalog | undefined;
   /** A launched instance that has not registered as a Node by then is ended. Milliseconds. */
   readonly registrationTimeoutMs: number;
+  /** Ec2: a Node is believed to be an instance where it has its name. Any: where it alone claims the instance's provider id. */
+  readonly nodeNames: 'Ec2' | 'Any';
   /** How long an attempt's pods are kept for the node agents to ship their logs. Milliseconds. */
   readonly logFlushTimeoutMs: number;
   /** How often instances are compared with ElasticNodes. Milliseconds. */

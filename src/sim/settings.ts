@@ -14,6 +14,7 @@ export function simulatedSettings(nodeAgents: boolean): OperatorSettings {
     kubernetesVersion: '1.35',
     join: { endpoint: 'https://kubernetes.simulation', certificateAuthority: 'c2ltdWxhdGlvbg==', serviceCidr: '10.100.0.0/16' },
     registrationTimeoutMs: 10 * 60_000,
+    nodeNames: 'Ec2',
     logFlushTimeoutMs: 120_000,
     garbagePeriodMs: 2 * 60_000,
     nodeAgents,

@@ -19,6 +19,10 @@ function labelled(simulation: Simulation): readonly string[] {
   return all.filter(({ metadata }) => metadata.labels?.[labels.runtimeUid] !== undefined).map(({ metadata }) => metadata.name);
 }
 
+function registered(simulation: Simulation) {
+  return intents(simulation).flatMap(({ status }) => status?.conditions?.filter(({ type }) => type === 'Registered') ?? []);
+}
+
 function claim(simulation: Simulation, name: string, instanceId: string, zone: string): void {
   const capacity = { cpu: '8', memory: '32Gi', pods: '50', 'ephemeral-storage': '50Gi' };
   joinNode(simulation.kubernetes, { name, providerID: `aws:///${zone}/${instanceId}`, zone, capacity });
@@ -37,18 +41,45 @@ void test('a machine that claims the provider id of a registered one gets no lab
   assert.equal(intents(simulation)[0]?.status?.nodeName, instance.privateDnsName);
 });
 
-void test('of two machines that claim one provider id before any is registered, none gets a pod; the intent is given up with the reason', async () => {
+void test('a machine that claims the provider id before the real one has joined gets nothing, and the real one is believed when it comes', async () => {
+  const simulation = start([...runtime({}), job('patient', {})]);
+  await until(simulation, 'launched', () => intents(simulation)[0]?.status?.instanceId !== undefined);
+  const [instance] = simulation.account.liveInstances();
+  assert.ok(instance);
+  claim(simulation, 'a-stolen-machine', instance.instanceId, instance.zone);
+  await until(simulation, 'it says so', () => registered(simulation).some(({ reason }) => reason === 'NodeNameMismatch'));
+  const [refusal] = registered(simulation);
+  assert.match(refusal?.message ?? '', /^node a-stolen-machine says that it is aws:\/\/\/[^ ]+, whose name is ip-10-/);
+  assert.deepEqual(labelled(simulation), []);
+  await until(simulation, 'registered', () => intents(simulation)[0]?.status?.nodeName !== undefined);
+  assert.equal(intents(simulation)[0]?.status?.nodeName, instance.privateDnsName);
+  assert.deepEqual(labelled(simulation), [instance.privateDnsName]);
+  await simulation.settle(3 * hour);
+  assert.equal(find(simulation, 'patient').status?.phase, 'Succeeded');
+  assert.equal(simulation.account.instance(instance.instanceId)?.endedBy?.includes('a-stolen-machine') ?? false, false);
+});
+
+void test('a machine that is never there but by claims of others is given up with the reason, and its instance is ended as master', async () => {
   const simulation = start([...runtime({}), job('patient', {})]);
   await until(simulation, 'launched', () => simulation.account.liveInstances().length > 0);
   const [instance] = simulation.account.liveInstances();
   assert.ok(instance);
   (instance as { neverRegisters: boolean }).neverRegisters = true;
   for (const name of ['a-machine', 'b-machine']) claim(simulation, name, instance.instanceId, instance.zone);
-  await until(simulation, 'it says so', () =>
-    intents(simulation).some(({ status }) => status?.conditions?.some(({ reason }) => reason === 'ProviderIdClaimedTwice')),
-  );
+  await until(simulation, 'it says so', () => registered(simulation).some(({ reason }) => reason === 'NodeNameMismatch'));
   assert.deepEqual(labelled(simulation), []);
   await simulation.settle(3 * hour);
   assert.equal(find(simulation, 'patient').status?.phase, 'Succeeded');
   assert.match(simulation.account.instance(instance.instanceId)?.endedBy ?? '', /role\/master/);
+});
+
+void test('a machine that is named by its instance id joins as any other', async () => {
+  const simulation = start([...runtime({}), job('patient', {})]);
+  await until(simulation, 'launched', () => simulation.account.liveInstances().length > 0);
+  const [instance] = simulation.account.liveInstances();
+  assert.ok(instance);
+  (instance as { neverRegisters: boolean }).neverRegisters = true;
+  claim(simulation, instance.instanceId, instance.instanceId, instance.zone);
+  await until(simulation, 'registered', () => intents(simulation)[0]?.status?.nodeName === instance.instanceId);
+  assert.deepEqual(labelled(simulation), [instance.instanceId]);
 });

@@ -20,6 +20,7 @@ export function createNodeReconciler(context: OperatorContext, expectations: Exp
   const tools: NodeTools = {
     context,
     expectations,
+    hostNames: new Map(),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-node-controller' }),
   };
   return async (key) => {
@@ -45,6 +46,7 @@ async function reconcileNode(tools: NodeTools, node: Stored<ElasticNode>): Promi
     view,
   );
   if (deleting && 'go' in verdict) {
+    tools.hostNames.delete(draft.value().instanceId ?? '');
     context.events.record(elasticNodes, node, 'Normal', 'Terminated', `instance ${draft.value().instanceId ?? '(none)'} ended`);
     const removed = await removeFinalizer(context.kubernetes, elasticNodes, node, finalizers.node);
     return removed.ok ? done : { retry: removed.error.message };

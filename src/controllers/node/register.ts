@@ -4,40 +4,22 @@ import { reservationLabel } from '../../core/jobs/children.ts';
 import { nodeLabels, resolvePools } from '../../core/nodes/pools.ts';
 import { parseTime } from '../../machinery/time.ts';
 import { nodes } from '../../ports/resources.ts';
-import { machineOf } from './machine.ts';
+import { identify } from './identify.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 
-/** Matches the Node that appeared to the intent by provider id, labels it, and takes the startup taint off. */
+/** Matches the Node that appeared to the intent by provider id and name, labels it, and takes the startup taint off. */
 export async function register(tools: NodeTools, view: NodeView): Promise<NodeVerdict> {
   const { draft } = view;
-  const { providerID } = draft.value();
-  const found = machineOf(tools.context.stores.nodes, draft.value());
-  if ('claimedBy' in found) return unregistered(tools, view, found.claimedBy);
+  const { providerID, instanceId = '' } = draft.value();
+  const found = await identify(tools, view);
+  if (!('node' in found)) return found;
   const machine = found.node;
   const patched = await labelNode(tools, view, machine);
   if (!('go' in patched)) return patched;
+  tools.hostNames.delete(instanceId);
   draft.set({ nodeName: machine.metadata.name, ...(draft.value().phase === 'Launched' && { phase: 'Registered' as const }) });
   draft.condition('Registered', true, 'Registered', `node ${machine.metadata.name} has provider id ${providerID}`);
   return go;
-}
-
-function unregistered(tools: NodeTools, view: NodeView, claimedBy: readonly string[]): NodeVerdict {
-  const { draft } = view;
-  const registeredBefore = draft.value().nodeName !== undefined;
-  if (registeredBefore) return { abandon: 'NodeGone', message: `node ${draft.value().nodeName} was deleted from the cluster` };
-  const launched = parseTime(draft.value().launchTime) ?? tools.context.clock.now();
-  const left = launched + tools.context.settings.registrationTimeoutMs - tools.context.clock.now();
-  const { providerID } = draft.value();
-  const claims = `nodes ${claimedBy.join(', ')} all say that they are ${providerID}: one of them lies, and none gets a pod`;
-  if (left <= 0 && claimedBy.length > 1) return { abandon: 'ProviderIdClaimedTwice', message: claims };
-  if (left <= 0)
-    return {
-      abandon: 'NotRegistered',
-      message: `instance ${draft.value().instanceId} did not join the cluster in time: its user data, subnet, security groups and node role decide that`,
-    };
-  if (claimedBy.length > 1) draft.condition('Registered', false, 'ProviderIdClaimedTwice', claims);
-  else draft.condition('Registered', false, 'Waiting', 'the instance has not joined the cluster yet');
-  return { wait: 'registration', afterMs: left };
 }
 
 /** One merge patch, conditional on what was seen: a taint list is one value to the API server. */

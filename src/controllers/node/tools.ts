@@ -5,7 +5,13 @@ import type { Expectations } from '../../machinery/expectations.ts';
 import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
 
-export type NodeTools = { readonly context: OperatorContext; readonly applier: Applier; readonly expectations: Expectations };
+export type NodeTools = {
+  readonly context: OperatorContext;
+  readonly applier: Applier;
+  readonly expectations: Expectations;
+  /** Private DNS names by instance id, of instances that are about to join. */
+  readonly hostNames: Map<string, string>;
+};
 
 /** One reconcile of one ElasticNode. */
 export type NodeView = {
