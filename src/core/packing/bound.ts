@@ -1,16 +1,20 @@
 import { admitsLaunch, admitsNode } from './admit.ts';
 import type { Variant } from './compile.ts';
+import { boundEffort } from './effort.ts';
 import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
 import type { Candidate, LaunchSpace } from './launch.ts';
 import { type Ledger, roomOf } from './ledger.ts';
 import { solveFluid } from './patterns/fluid.ts';
 import { askedInAll, cappedRoom, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
+import { patternBound } from './patterns/pattern-bound.ts';
+import type { Column } from './patterns/simplex.ts';
 import { type ShareSlack, shareSlack } from './share.ts';
 
 /**
  * USD per hour below which no plan places the pods that this plan places: the resource relaxation with required rules only, whole
- * prices of machines, any zone. What existing nodes could absorb is taken off, since another plan might use them better.
+ * prices of machines, any zone; where that leaves a gap, the worth of whole fillings (patternBound). What existing nodes could absorb is
+ * taken off, since another plan might use them better.
  */
 export function lowerBound(ledger: Ledger, left: ReadonlyMap<number, number>): number {
   if (!ledger.nodes.some((node) => node.candidate !== undefined && node.placed.size > 0)) return 0;
@@ -31,6 +35,13 @@ export function lowerBound(ledger: Ledger, left: ReadonlyMap<number, number>): n
     ),
   );
 }
+
+// A gap below this is proof enough that bound and plan are good; a wider one is worth the steps of the finer bound.
+const PROVEN = 1.008;
+// With few kinds of pods the finer bound costs next to nothing.
+const PROVEN_FOR_FEW = 1.001;
+// Above this each filling takes too long.
+const MOST_KINDS = 150;
 
 function laxest(variant: Variant): Variant {
   return variant.relaxed === undefined ? variant : laxest(variant.relaxed);
@@ -53,12 +64,21 @@ function absorbedBy({ room, hosts }: Absorbed, width: number): Float64Array {
 function boundFor(ledger: Ledger, demand: readonly Demand[], nodes: Absorbed | undefined): number {
   if (demand.length === 0) return 0;
   let best = 0;
+  let finest: { readonly kinds: number; readonly bound: () => number } | undefined;
+  const paid = ledger.nodes.reduce((sum, { candidate }) => sum + (candidate?.usdPerHour ?? 0), 0);
   for (const slack of shareSlack(ledger)) {
     const problem = relaxation(ledger, demand, slack);
     if (problem.options.length === 0) continue;
-    best = Math.max(best, solveFluid(problem, nodes && absorbedBy(nodes, problem.width)).usdPerHour - slack.allowance);
+    const absorbed = nodes && absorbedBy(nodes, problem.width);
+    const fluid = solveFluid(problem, absorbed);
+    if (finest !== undefined && fluid.usdPerHour - slack.allowance <= best) continue;
+    best = fluid.usdPerHour - slack.allowance;
+    const bound = () =>
+      patternBound(problem, fluid, paid + slack.allowance, boundEffort(ledger.problem), nodeColumns(ledger, problem), absorbed);
+    finest = { kinds: problem.items.length, bound: () => bound() - slack.allowance };
   }
-  return best;
+  if (finest === undefined || finest.kinds > MOST_KINDS) return best;
+  return paid <= best * (finest.kinds <= FEW_KINDS ? PROVEN_FOR_FEW : PROVEN) ? best : Math.max(best, finest.bound());
 }
 
 function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack): PatternProblem {
@@ -92,23 +112,38 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
     all.map((option) => ({ ...option, candidates: [] })),
     [...eligibility.values()],
   );
-  const drafts = new Map<string, { amounts: Float64Array; eligible: Uint8Array; count: number }>();
-  for (const [index, { count, amounts }] of wanted.entries()) {
+  const drafts = new Map<string, { amounts: Float64Array; eligible: Uint8Array; count: number; members: Demand[] }>();
+  for (const [index, { variant, count, amounts }] of wanted.entries()) {
     const eligible = Uint8Array.from(options, (option) => (open[index] as Uint8Array)[option.id] as number);
     const key = `${eligible.join('')};${amounts.join()}`;
-    const draft = drafts.get(key) ?? { amounts, eligible, count: 0 };
+    const draft = drafts.get(key) ?? { amounts, eligible, count: 0, members: [] };
     draft.count += count;
+    draft.members.push({ variant, count });
     drafts.set(key, draft);
   }
-  const items = [...drafts.values()].map(({ amounts, eligible, count }, id): Item => {
+  const items = [...drafts.values()].map(({ amounts, eligible, count, members }, id): Item => {
     const taken = [...amounts.keys()].filter((dim) => (amounts[dim] as number) > 0);
-    return { id, count, amounts, taken, eligible, members: [] };
+    return { id, count, amounts, taken, eligible, members };
   });
   return {
     items: items.filter((item) => item.eligible.includes(1)).map((item, id) => ({ ...item, id })),
     options: options.map((option, id) => ({ ...option, id })),
     width,
   };
+}
+
+/** What the nodes of the plan hold: where the search for a better bound begins. */
+function nodeColumns(ledger: Ledger, { items }: PatternProblem): readonly Column[] {
+  const itemOf = new Map(items.flatMap((item) => item.members.map(({ variant }) => [variant.class.id, item.id] as const)));
+  return ledger.nodes.flatMap(({ candidate, placed }): readonly Column[] => {
+    if (candidate === undefined) return [];
+    const counts = new Map<number, number>();
+    for (const [id, pods] of placed) {
+      const item = itemOf.get((ledger.compiled.variants[id] as Variant).class.id);
+      if (item !== undefined) counts.set(item, (counts.get(item) ?? 0) + pods);
+    }
+    return [{ cost: candidate.usdPerHour, rows: Int32Array.from(counts.keys()), values: Float64Array.from(counts.values()) }];
+  });
 }
 
 function amountsOf(variant: Variant, hosts: ReadonlyMap<number, number>, base: number): Float64Array {

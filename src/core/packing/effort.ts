@@ -1,4 +1,5 @@
 import type { Effort } from './patterns/columns.ts';
+import type { BoundEffort } from './patterns/pattern-bound.ts';
 import type { PackingProblem } from './problem.ts';
 
 /** What `effort` buys; everything is counted in steps so that the same problem gives the same plan on any machine. */
@@ -17,4 +18,8 @@ export function effortOf(problem: PackingProblem): Effort {
     improvements: problem.effort === 0 ? 0 : 160,
     completions: problem.effort === 0 ? 0 : 1500,
   };
+}
+
+export function boundEffort(problem: PackingProblem): BoundEffort {
+  return problem.effort === 0 ? { rounds: 0, steps: 0 } : { rounds: 40, steps: 300_000 };
 }
