@@ -76,7 +76,7 @@ test('a pod that fits nowhere: exit 1, with the nearest offering and what exclud
   assert.equal(code, 1);
   const [left] = JSON.parse(out).unschedulable;
   assert.equal(left.pod, 'huge');
-  assert.match(left.reason, /^TooLarge: nearest is m\S+ in us-east-1a \(on-demand\): too little cpu$/);
+  assert.match(left.reason, /^TooLarge: nearest is m\S+ in us-east-1a \(on-demand\): too little cpu \(64 asked for, \d+m? there\)$/);
 });
 
 test('a runtime: its requirements, its cap in dollars, its spot share, and what kubelets keep', async () => {

@@ -453,7 +453,7 @@ test('GPUs: only where there are any, and enough', () => {
   const [misfit] = planPacking(problem({ ...part, pods: [asks(2)] })).unschedulable;
   assert.deepEqual(
     [misfit?.reason, misfit?.nearest?.offering.instanceType, misfit?.nearest?.excludedBy],
-    ['TooLarge', 'g.one', 'too little nvidia.com/gpu'],
+    ['TooLarge', 'g.one', 'too little nvidia.com/gpu (2 asked for, 1 there)'],
   );
 });
 test('daemons take their room on new nodes', () => {
