@@ -72,6 +72,8 @@ void test('doctor says what is missing, what it may not see, and what is well', 
   assert.equal(made.code, 0, made.stderr);
   const installed = await findings();
   assert.deepEqual(statuses(installed.of, 'custom resources', 'admission policies', 'operator'), ['ok', 'ok', 'failed']);
+  assert.deepEqual([bare.of.get('reach of the operator')?.status, installed.of.get('reach of the operator')?.status], ['ok', 'warning']);
+  assert.match(installed.of.get('reach of the operator')?.remedy ?? '', /tenantNamespaces/);
   assert.match(installed.of.get('encryption of Secrets')?.message ?? '', /k8s:enc:aescbc:v1:.* under a key that lies on the API server/);
   assert.match(installed.of.get('encryption of custom resources')?.message ?? '', /encrypted none/);
   assert.equal(installed.of.get('runtime finance/analytics')?.message, 'the operator has not looked at it yet');

@@ -3,6 +3,7 @@ import { encryption } from './encryption.ts';
 import type { Check, Finding } from './facts.ts';
 import { issuer, runtimes } from './identity.ts';
 import { admission, apiServer, kinds, operator } from './installation.ts';
+import { reach } from './reach.ts';
 
 export type DoctorArguments = ClusterFlags & { readonly output: 'table' | 'json' };
 
@@ -22,7 +23,7 @@ export function runDoctor(given: DoctorArguments, io: ClusterIo): Promise<number
 async function examine(cluster: ClusterConnection, now: number): Promise<readonly Finding[]> {
   const server = await apiServer(cluster);
   if (server.some(({ message, status }) => status === 'failed' && !message.startsWith('Kubernetes'))) return server;
-  const checks: readonly Check[] = [kinds, (of) => operator(of, now), admission, issuer, encryption, runtimes];
+  const checks: readonly Check[] = [kinds, (of) => operator(of, now), admission, reach, issuer, encryption, runtimes];
   const found = await Promise.all(checks.map((check) => check(cluster)));
   return [...server, ...found.flat()];
 }

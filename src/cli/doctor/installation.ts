@@ -8,7 +8,18 @@ import { type Finding, getJson, unseen } from './facts.ts';
 const oldestMinor = 30;
 /** The operator renews its lease every few seconds: one this old has no holder. */
 const staleLeaseMs = 60_000;
-const policies = ['elastic-access-request', 'elastic-agents', 'elastic-nodes', 'elastic-runtime-class', 'elastic-runtime-organization'];
+const policies = [
+  'elastic-access-request',
+  'elastic-agents',
+  'elastic-nodes',
+  'elastic-operator-jobs',
+  'elastic-operator-secrets',
+  'elastic-operator-serviceaccounts',
+  'elastic-operator-services',
+  'elastic-operator-specs',
+  'elastic-runtime-class',
+  'elastic-runtime-organization',
+];
 
 export async function apiServer(cluster: ClusterConnection): Promise<readonly Finding[]> {
   const check = 'API server';
