@@ -4,6 +4,7 @@ import { labels, operatorNamespace } from '../api/labels.ts';
 import { brokerAudience, nodeAgentServiceAccount } from '../ports/broker.ts';
 import type { KubernetesPort, TokenReview } from '../ports/kubernetes.ts';
 import { err, ok, type Result } from '../ports/result.ts';
+import { type HeardNodes, isAddressOf } from './peers.ts';
 
 /** What the broker knows of the cluster: the operator's caches. */
 export type BrokerLookup = {
@@ -60,19 +61,24 @@ function extra(review: TokenReview & { readonly authenticated: true }, name: str
   return values?.length === 1 && values[0] !== '' ? values[0] : undefined;
 }
 
-type Facts = { readonly bound: BoundTo; readonly lookup: BrokerLookup; readonly peer: string | undefined };
+type Facts = {
+  readonly bound: BoundTo;
+  readonly lookup: BrokerLookup;
+  /** The caller's end of the connection. */
+  readonly peer: string;
+  readonly heard: Pick<HeardNodes, 'mustMatch'>;
+  /** Whether every caller must come from an address of its Node's, or only one that has been heard from one before. */
+  readonly checkPeer: boolean;
+};
 
-/**
- * Token -> Node -> provider id -> the one ElasticNode -> its runtime. `peer` is the caller's address where it can be trusted to be its own: then it
- * must be one of the Node's, so that a token carried to another machine is worth nothing there.
- */
+/** Token -> Node -> provider id -> the one ElasticNode -> its runtime. A token carried to another machine is worth nothing there, where addresses can be trusted. */
 export function findCaller(facts: Facts): Result<NodeCaller, Refusal> {
-  const { bound, lookup, peer } = facts;
+  const { bound, lookup, peer, heard, checkPeer } = facts;
   const node = lookup.node(bound.nodeName);
   if (node === undefined) return refuse(403, `no Node ${bound.nodeName}`);
   if (bound.nodeUid !== undefined && bound.nodeUid !== node.metadata.uid)
     return refuse(403, `Node ${bound.nodeName} is another one than the token's`);
-  if (peer !== undefined && !(node.status?.addresses ?? []).some(({ address }) => address === plainAddress(peer)))
+  if ((checkPeer || heard.mustMatch(node, peer)) && !isAddressOf(node, peer))
     return refuse(403, `the token of node ${bound.nodeName} came from ${peer}`);
   const providerID = node.spec?.providerID;
   if (providerID === undefined || providerID === '') return refuse(403, `Node ${bound.nodeName} has no provider id`);
@@ -95,11 +101,6 @@ function findRuntime({ lookup }: Facts, node: Stored<Node>, elasticNode: Stored<
   if (node.metadata.labels?.[labels.runtimeUid] !== runtimeRef.uid)
     return refuse(403, `Node ${node.metadata.name} is labelled for another runtime`);
   return ok({ node, elasticNode, runtime });
-}
-
-/** An IPv4 address as a dual-stack socket shows it: `::ffff:10.0.0.1`. */
-function plainAddress(address: string): string {
-  return address.toLowerCase().startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }
 
 function refuse(status: Refusal['status'], reason: string): { readonly ok: false; readonly error: Refusal } {

@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { type BrokerLookup, findCaller, type NodeCaller, type Refusal, reviewCaller } from './authorize.ts';
+import { createHeardNodes } from './peers.ts';
 import { jobPods } from './pods.ts';
 import { createRateLimiter, type RateLimit } from './rate-limit.ts';
 import { logFolder, nodeLogPolicies, type ObtainSession } from './session.ts';
@@ -32,7 +33,7 @@ export type BrokerOptions = {
   readonly perNode?: RateLimit;
   /** Before a token is reviewed; larger, since addresses may be shared behind a translation. */
   readonly perPeer?: RateLimit;
-  /** Whether the caller's address must be one of its Node's. Only where nothing on the way translates addresses. */
+  /** Whether the caller's address must be one of its Node's from the first request on. Otherwise only once it has been (peers.ts). */
   readonly checkPeer?: boolean;
 };
 
@@ -44,6 +45,7 @@ export function createBrokerHandler(options: BrokerOptions): BrokerHandler {
   const { clock, telemetry, lookup } = options;
   const peers = createRateLimiter(clock, options.perPeer ?? defaultPerPeer);
   const nodes = createRateLimiter(clock, options.perNode ?? defaultPerNode);
+  const heard = createHeardNodes();
 
   async function decide({ token, peer }: BrokerRequest): Promise<BrokerReply> {
     const early = peers.take(peer);
@@ -52,8 +54,10 @@ export function createBrokerHandler(options: BrokerOptions): BrokerHandler {
     if (!bound.ok) return refused(bound.error);
     const busy = nodes.take(bound.value.nodeName);
     if (busy !== undefined) return { status: 429, reason: `too many requests from node ${bound.value.nodeName}`, retryAfterSeconds: busy };
-    const caller = findCaller({ bound: bound.value, lookup, peer: options.checkPeer === true ? peer : undefined });
-    return caller.ok ? await answer(caller.value) : refused(caller.error);
+    const caller = findCaller({ bound: bound.value, lookup, peer, heard, checkPeer: options.checkPeer === true });
+    if (!caller.ok) return refused(caller.error);
+    heard.heard(caller.value.node, peer);
+    return answer(caller.value);
   }
 
   async function answer(caller: NodeCaller): Promise<BrokerReply> {

@@ -87,7 +87,7 @@ export const operatorFlags = {
   },
   'broker-check-peer': {
     value: 'BOOL',
-    help: "Whether an agent's address must be one of its Node's. true only where nothing between them translates addresses.",
+    help: "Whether an agent's address must be one of its Node's from its first request on: true only where nothing between them translates addresses. false: once it has been.",
     default: 'false',
     parse: truth,
   },

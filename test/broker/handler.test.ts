@@ -286,6 +286,35 @@ void test('a token carried to another machine gets nothing where addresses can b
   assert.equal((await handler.handle({ token, peer: '::ffff:10.0.0.1' })).status, 200);
 });
 
+void test('a node that was heard from its own address is heard from no other; one behind a translation goes on', async () => {
+  const { handler, asked } = setup();
+  // An overlay's address stands for the node: nothing is known of the way, then or later.
+  assert.equal((await handler.handle({ token, peer: '10.244.1.0' })).status, 200);
+  assert.equal((await handler.handle({ token, peer: '10.244.1.0' })).status, 200);
+  assert.equal((await handler.handle({ token, peer: '::ffff:10.0.0.1' })).status, 200);
+  const before = asked.length;
+  assert.equal((await handler.handle({ token, peer: '10.244.1.0' })).status, 403);
+  assert.equal((await handler.handle({ token, peer: '10.0.0.99' })).status, 403);
+  assert.equal(asked.length, before);
+  // Another family takes another way.
+  assert.equal((await handler.handle({ token, peer: 'fd00::7' })).status, 200);
+  assert.equal((await handler.handle({ token, peer: '10.0.0.1' })).status, 200);
+});
+
+void test('a node of the same name that was made anew is another one', async () => {
+  const { handler } = setup({
+    review: agentReview('node-a', { extra: extraWithout('node-uid') }),
+    cluster: (cluster) => void (current = cluster),
+  });
+  assert.equal((await handler.handle({ token, peer })).status, 200);
+  assert.equal((await handler.handle({ token, peer: '10.244.1.0' })).status, 403);
+  const [old] = current?.nodes ?? [];
+  assert.ok(old && current);
+  current.nodes = [{ ...old, metadata: { ...old.metadata, uid: 'another' } }];
+  assert.equal((await handler.handle({ token, peer: '10.244.1.0' })).status, 200);
+});
+let current: Cluster | undefined;
+
 void test('what is no token is not shown to the API server', async () => {
   const { handler, kubernetes } = setup();
   for (const wrong of [undefined, '', 'no-jwt', 'a.b', 'a.b.c d', `a.b.${'c'.repeat(9_000)}`]) {

@@ -60,10 +60,23 @@ function bound(
   return cluster.tokenFor(of, { audiences, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', ...to } });
 }
 
-function ask(server: BrokerServer, bearer: string | undefined): Promise<{ readonly status: number | undefined; readonly body: string }> {
+function ask(
+  server: BrokerServer,
+  bearer: string | undefined,
+  localAddress = '127.0.0.1',
+): Promise<{ readonly status: number | undefined; readonly body: string }> {
   return new Promise((resolve, reject) => {
     const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
-    const options = { host: '127.0.0.1', port: server.port, ca: certificate.cert, method: 'POST', path: brokerPath, headers, agent: false };
+    const options = {
+      host: '127.0.0.1',
+      localAddress,
+      port: server.port,
+      ca: certificate.cert,
+      method: 'POST',
+      path: brokerPath,
+      headers,
+      agent: false,
+    };
     const sent = request(options, (response) => {
       let body = '';
       response.setEncoding('utf8');
@@ -164,6 +177,14 @@ test('a token is worth its own node only: from another machine it gets nothing, 
   assert.ok(server);
   const answer = JSON.parse((await ask(server, other)).body) as { readonly node: string; readonly role: string };
   assert.deepEqual([answer.node, answer.role, asked[0]?.node], ['analytics-masters-b', 'master', 'analytics-masters-b']);
+});
+
+test('without being told to, a replica that has heard a node from its address takes its token from no other', async () => {
+  for (const server of replicas) {
+    assert.equal((await ask(server, token)).status, 200);
+    assert.deepEqual(await ask(server, token, '127.0.0.2'), { status: 403, body: '' });
+    assert.equal((await ask(server, token)).status, 200);
+  }
 });
 
 /** The same claims but for `changes`, signed with the cluster's own key, as only time can make them. */
