@@ -1,17 +1,50 @@
 import {
+  type EvaluationResult,
+  GetRoleCommand,
   GetRolePolicyCommand,
   type IAMClient,
   ListAttachedRolePoliciesCommand,
   ListRolePoliciesCommand,
   PutRolePolicyCommand,
+  SimulatePrincipalPolicyCommand,
 } from '@aws-sdk/client-iam';
-import type { AwsResult, IamPort } from '../ports/aws/index.ts';
+import type { AwsResult, IamPort, SimulatedDecision } from '../ports/aws/index.ts';
 import { ok } from '../ports/result.ts';
 import { actorOf, type Send } from './send.ts';
 
 export function createIam(parts: { readonly client: IAMClient; readonly send: Send }): IamPort {
   const { client, send } = parts;
   return {
+    async getRole(caller, request) {
+      const answer = await send({ method: 'iam.getRole', request, actor: actorOf(caller) }, (abortSignal) =>
+        client.send(new GetRoleCommand({ RoleName: request.roleName }), { abortSignal }),
+      );
+      // URL-encoded: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
+      const { Arn = '', AssumeRolePolicyDocument = '' } = (answer.ok ? answer.value.Role : undefined) ?? {};
+      return answer.ok ? ok({ arn: Arn, trust: decodeURIComponent(AssumeRolePolicyDocument) }) : answer;
+    },
+
+    simulatePrincipalPolicy(caller, request) {
+      const ContextEntries = Object.entries(request.context).map(([key, value]) => ({
+        ContextKeyName: key,
+        ContextKeyType: typeof value === 'string' ? ('string' as const) : ('stringList' as const),
+        ContextKeyValues: [value].flat(),
+      }));
+      const input = {
+        PolicySourceArn: request.roleArn,
+        ActionNames: [...request.actions],
+        ResourceArns: [request.resource],
+        ContextEntries,
+      };
+      return allPages(
+        (marker) =>
+          send({ method: 'iam.simulatePrincipalPolicy', request, actor: actorOf(caller) }, (abortSignal) =>
+            client.send(new SimulatePrincipalPolicyCommand({ ...input, ...marker }), { abortSignal }),
+          ),
+        (page) => (page.EvaluationResults ?? []).map(decisionOf),
+      );
+    },
+
     listAttachedRolePolicies: (caller, request) =>
       allPages(
         (marker) =>
@@ -46,6 +79,19 @@ export function createIam(parts: { readonly client: IAMClient; readonly send: Se
       );
       return answer.ok ? ok(undefined) : answer;
     },
+  };
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html: with a list of resources the missing keys stand in its own results. */
+function decisionOf(result: EvaluationResult): SimulatedDecision {
+  const { EvalActionName = '', EvalDecision = 'implicitDeny', ResourceSpecificResults = [] } = result;
+  const missing = [result, ...ResourceSpecificResults].flatMap(({ MissingContextValues = [] }) => MissingContextValues);
+  return {
+    action: EvalActionName,
+    decision: EvalDecision,
+    ...(result.OrganizationsDecisionDetail?.AllowedByOrganizations === false && { refusedBy: 'service control policy' as const }),
+    ...(result.PermissionsBoundaryDecisionDetail?.AllowedByPermissionsBoundary === false && { refusedBy: 'permissions boundary' as const }),
+    missingContext: [...new Set(missing)].sort(),
   };
 }
 

@@ -197,7 +197,8 @@ spec:
   master: { template: { spec: { containers: [{ name: main, image: "registry.example.com/etl:1" }] } } }
 `;
   const { code, out, err } = await iam({ ...finance, 'close.yaml': named });
-  assert.deepEqual([code, err], [0, []]);
+  // How large it is, is said on stderr from 51,200 bytes on.
+  assert.deepEqual([code, err.filter((line) => !line.endsWith('deploy it from an S3 bucket'))], [0, []]);
   assert.match(out, /RoleLedgerWriter:/);
   assert.match(out, /Resource: arn:aws:s3:::acme-ledger\/\*/);
   const ofClass = `apiVersion: elasticruntime.dev/v1alpha1

@@ -10,6 +10,7 @@ import { createFleet } from './fleet.ts';
 import type { WireAnswer, WireRequest } from './http.ts';
 import type { TokenLedger } from './idempotency.ts';
 import type { Instances } from './instances.ts';
+import { simulatePrincipalPolicy } from './simulate.ts';
 import { noUpdate } from './stacks.ts';
 import { assumeRole, assumeRoleWithWebIdentity, getCallerIdentity } from './sts.ts';
 import type { Volumes } from './volumes.ts';
@@ -61,6 +62,7 @@ async function perform(
   if (method === 'ec2.createLaunchTemplate') return await world.tokens.once(operation, parameters, () => world.forward(request));
   if (method === 'ec2.modifyVolume') return await world.volumes.modify(parameters, now);
   if (method === 'ec2.describeVolumesModifications') return await world.volumes.describeModifications(parameters, now);
+  if (method === 'iam.simulatePrincipalPolicy') return simulatePrincipalPolicy(world.account, parameters);
   if (method === 'cloudFormation.updateStack') {
     const refusal = await noUpdate(world.backend, parameters);
     if (refusal !== undefined) return refusal;

@@ -71,6 +71,11 @@ const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
   'sts:AssumeRoleWithWebIdentity': (p) => ({ method: 'sts.assumeRoleWithWebIdentity', request: assumed(p) }),
   'sts:AssumeRole': (p) => ({ method: 'sts.assumeRole', request: { ...assumed(p), tags: tagsAt(p, 'Tags') } }),
   'sts:GetCallerIdentity': () => ({ method: 'sts.getCallerIdentity', request: {} }),
+  'iam:GetRole': (p) => ({ method: 'iam.getRole', request: { roleName: textAt(p, 'RoleName') ?? '' } }),
+  'iam:SimulatePrincipalPolicy': (p) => ({
+    method: 'iam.simulatePrincipalPolicy',
+    request: { roleArn: textAt(p, 'PolicySourceArn') ?? '' },
+  }),
   'iam:ListAttachedRolePolicies': (p) => ({ method: 'iam.listAttachedRolePolicies', request: { roleName: textAt(p, 'RoleName') ?? '' } }),
   'iam:ListRolePolicies': (p) => ({ method: 'iam.listRolePolicies', request: { roleName: textAt(p, 'RoleName') ?? '' } }),
   'iam:GetRolePolicy': (p) => ({

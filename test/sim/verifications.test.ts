@@ -15,7 +15,7 @@ const failure = (transient: boolean): AccessFailure => ({
   transient,
 });
 
-function stand(answer: () => Result<unknown, AccessFailure>) {
+function stand(answer: () => Result<object, AccessFailure>) {
   let now = 0;
   let asked = 0;
   const verifications = createVerifications({ now: () => now, monotonic: () => now, after: () => () => undefined });
@@ -29,7 +29,7 @@ function stand(answer: () => Result<unknown, AccessFailure>) {
 }
 
 void test('many that ask at once, and all who ask within ten minutes, get one answer', async () => {
-  const { ask, asked, pass, isFresh } = stand(() => ok(undefined));
+  const { ask, asked, pass, isFresh } = stand(() => ok({}));
   assert.equal(isFresh(), false);
   await Promise.all(Array.from({ length: 1000 }, ask));
   assert.equal(asked(), 1);
@@ -66,7 +66,7 @@ void test('a refusal is asked for again after two seconds; what passes by itself
 
 void test('a success after failures counts as one, and its failures are forgotten', async () => {
   let good = false;
-  const { ask, asked, pass } = stand(() => (good ? ok(undefined) : err(failure(true))));
+  const { ask, asked, pass } = stand(() => (good ? ok({}) : err(failure(true))));
   await ask();
   good = true;
   pass(1_000);

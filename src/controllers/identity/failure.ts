@@ -84,3 +84,8 @@ export function reportFailure(failure: AccessFailure): Readonly<Record<string, u
     ...(remedy !== undefined && { remedy: remedy.text, add: remedy.add }),
   };
 }
+
+/** The end of a sentence that says what was verified. */
+export function except(notVerified: readonly string[]): string {
+  return notVerified.length === 0 ? '' : `; not verified: ${notVerified.join('; ')}`;
+}

@@ -8,7 +8,7 @@ import type { AccessPlan } from '../../core/access/plan.ts';
 import { connectionOf } from '../../core/access/routes.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
 import { remedyFor } from '../../core/preflight/missing.ts';
-import { type ObjectProbe, type Probe, probePolicy } from '../../core/preflight/probes.ts';
+import { type ObjectProbe, type PathProbe, type Probe, probePolicy, type SimulationProbe } from '../../core/preflight/probes.ts';
 import type { AwsPort, Caller } from '../../ports/aws/index.ts';
 import { secretsWithoutData, serviceAccounts } from '../../ports/resources.ts';
 import { err, type Result } from '../../ports/result.ts';
@@ -17,7 +17,10 @@ import { generatedDocuments } from './documents.ts';
 import type { AccessFailure } from './failure.ts';
 import type { GrantRequest } from './grants.ts';
 import { inParallel } from './parallel.ts';
+import { proveOwnPath } from './pods-path.ts';
 import { clearProbe, probeObjects } from './probe.ts';
+import { proveMay } from './role-actions.ts';
+import type { Proof } from './verifications.ts';
 
 type Context = Pick<OperatorContext, 'aws' | 'grants' | 'kubernetes' | 'verifications' | 'settings'>;
 
@@ -86,6 +89,8 @@ export async function keyed(context: Context, of: ProofOf, probes: readonly Prob
 /** Where a job's own folder stands for a wider one, the answer holds for that. */
 function placeOf(probe: Probe): readonly unknown[] {
   const common = [probe.kind, probe.identity, probe.resource];
+  if (probe.kind === 'path') return [...common, probe.of, probe.roleArn, probe.externalId];
+  if (probe.kind === 'simulation') return [...common, probe.questions];
   if (probe.kind !== 'objects') return common;
   const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object } = probe;
   return [...common, within ?? folder, actions, kmsKeyArn, expectedBucketOwner, object !== undefined];
@@ -101,16 +106,35 @@ function versionOf(answer: Awaited<ReturnType<Context['kubernetes']['get']>>): s
   return answer.ok ? `${answer.value.metadata.uid} ${answer.value.metadata.resourceVersion}` : answer.error.kind;
 }
 
-/** All probes, some at a time; the failures, each with its remedy. */
-export async function proveAll(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<readonly AccessFailure[]> {
+export type Proved = {
+  /** Each with its remedy. */
+  readonly failures: readonly AccessFailure[];
+  /** What could not be looked at, and why: neither proved nor refused. */
+  readonly notVerified: readonly string[];
+};
+
+/** All probes, some at a time. */
+export async function proveAll(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<Proved> {
   const outcomes = await inParallel(probes, atOnce, async ({ probe, key }) => {
     const outcome = await context.verifications.verify(key, () => prove(context, of, probe));
     return outcome.ok ? outcome : err(await withRemedy(context, of, probe, outcome.error));
   });
-  return outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+  const notVerified = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.notVerified ?? []) : []));
+  return { failures: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])), notVerified: [...new Set(notVerified)].sort() };
 }
 
-async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Result<unknown, AccessFailure>> {
+async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Result<Proof, AccessFailure>> {
+  if (probe.kind === 'path') return proveOwnPath(context, of, probe, requestOf(of, probe));
+  if (probe.kind === 'simulation') return proveMay(context, of, probe, requestOf(of, probe));
+  const called = await proveByCall(context, of, probe);
+  return called.ok ? { ok: true, value: {} } : called;
+}
+
+async function proveByCall(
+  context: Context,
+  of: ProofOf,
+  probe: Exclude<Probe, PathProbe | SimulationProbe>,
+): Promise<Result<unknown, AccessFailure>> {
   const connection = connectionOfProbe(probe, of);
   if (probe.kind === 'secret') return connection === undefined ? { ok: true, value: undefined } : readSecret(of, connection);
   const keys = connection?.authentication.kind === 'credentials' ? connection : undefined;
@@ -193,7 +217,7 @@ function requestOf({ runtime, job, plan }: ProofOf, probe: Probe): GrantRequest 
 }
 
 function connectionOfProbe(probe: Probe, { connections }: ProofOf): Connection | undefined {
-  const name = probe.kind === 'secret' ? probe.connection : connectionOf(probe.identity);
+  const name = probe.kind === 'secret' ? probe.connection : connectionOf(probe.kind === 'path' ? probe.of : probe.identity);
   return connections.find((connection) => connection.name === name);
 }
 

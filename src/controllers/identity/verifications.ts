@@ -3,7 +3,10 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Result } from '../../ports/result.ts';
 import type { AccessFailure } from './failure.ts';
 
-type Outcome = Result<unknown, AccessFailure>;
+/** What a success says besides: what of it could not be looked at. */
+export type Proof = { readonly notVerified?: readonly string[] };
+
+type Outcome = Result<Proof, AccessFailure>;
 
 /**
  * What preflights have proved, in memory: a thousand equal jobs cost one preflight. A key holds everything that went into an answer, the versions

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { jobProbes } from '../../core/preflight/probes.ts';
 import { elasticJobs } from '../../ports/resources.ts';
-import { type AccessFailure, describeFailure, describeFailures, reportFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
 import { openSecret, withKeys } from './credentials.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
@@ -22,10 +22,11 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
     note(view, { probing: true });
     return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 100 };
   }
-  const failures = await proveAll(context, of, probes);
+  const { failures, notVerified } = await proveAll(context, of, probes);
   if (failures.length > 0) return refused(tools, view, failures);
-  view.draft.condition('AccessVerified', true, 'Verified', `${probes.length} access(es) verified before any node starts`);
-  view.draft.set({ preflight: { verified: probes.length } });
+  const verified = probes.length - notVerified.length;
+  view.draft.condition('AccessVerified', true, 'Verified', `${verified} access(es) verified before any node starts${except(notVerified)}`);
+  view.draft.set({ preflight: { verified, ...(notVerified.length > 0 && { notVerified }) } });
   note(view, { verified: digest, probing: undefined });
   return go;
 }

@@ -15,7 +15,7 @@ import { elasticRuntimes } from '../../ports/resources.ts';
 import type { Standing } from '../classes/resolved-runtimes.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
-import { type AccessFailure, describeFailures, reportFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
 import { ensureAccounts } from './accounts.ts';
 import { costOf, idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { keepCertificate } from './certificate.ts';
@@ -176,9 +176,9 @@ async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draf
   const digest = accessDigest(runtime);
   const verified = hasDefaultRoles(runtime)
     ? 'every identity can be had; the default roles are made with what they need at staging and logs'
-    : 'every identity can be had; staging and logs can be written, read, listed and deleted as worker';
+    : 'every identity can be had; staging and logs can be written, read, listed and deleted as worker; master and worker role let the pods in';
   if (notesOf(runtime).verified === digest) {
-    draft.condition('AccessVerified', true, 'Verified', verified);
+    draft.condition('AccessVerified', true, 'Verified', `${verified}${except(notVerifiedOf(runtime))}`);
     return go;
   }
   const outcome = await verifyAccess(tools, runtime);
@@ -187,11 +187,17 @@ async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draf
     draft.set({ preflight: { failed: outcome.error.map(reportFailure) } });
     return first === undefined ? go : denied(draft, 'AccessVerified', 'AccessDenied', first, outcome.error);
   }
-  draft.condition('AccessVerified', true, 'Verified', verified);
-  draft.unset('preflight');
+  const notVerified = outcome.value;
+  draft.condition('AccessVerified', true, 'Verified', `${verified}${except(notVerified)}`);
+  if (notVerified.length === 0) draft.unset('preflight');
+  else draft.set({ preflight: { notVerified } });
   note(draft, { verified: digest });
   tools.context.events.record(elasticRuntimes, runtime, 'Normal', 'AccessVerified', 'agent, operator, master and worker verified');
   return go;
+}
+
+function notVerifiedOf({ status }: ElasticRuntime): readonly string[] {
+  return (status?.preflight as { readonly notVerified?: readonly string[] } | undefined)?.notVerified ?? [];
 }
 
 /** Read once per process and spec; its digest is pinned when it is first read, so that a replaced object is noticed and not used. */

@@ -2,12 +2,14 @@ import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { type ObjectOwner, runtimePrefix, type S3Folder } from '../../core/access/locations.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
-import { type Probe, runtimeProbes } from '../../core/preflight/probes.ts';
+import { type Probe, runtimePaths, runtimeProbes } from '../../core/preflight/probes.ts';
+import { roleSimulations } from '../../core/preflight/role-actions.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import { clearProbes, keyed, proveAll } from '../identity/prove.ts';
 import { accessDigest } from './identities.ts';
+import { tagOwnerOf } from './launch-templates.ts';
 import { notesOf } from './notes.ts';
 import type { RuntimeTools } from './tools.ts';
 
@@ -24,14 +26,22 @@ export function folderOf(runtime: Stored<ElasticRuntime>, location: 'staging' | 
 
 /**
  * The Create phase's proof, before a node starts: every identity can be had, and the worker can write, read, list and delete below the
- * runtime's folders in staging and logs. Default roles are made with these rights, so they are not probed.
+ * runtime's folders in staging and logs; and by their trust policies, that master and worker role let the pods in. Default roles are made with these rights, so they
+ * are not probed. The answer says what could not be looked at.
  */
-export async function verifyAccess(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<void, readonly AccessFailure[]>> {
+export async function verifyAccess(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+): Promise<Result<readonly string[], readonly AccessFailure[]>> {
   const { context } = tools;
   const of = { runtime, connections: [] };
-  const failures = await proveAll(context, of, await keyed(context, of, probesOf(runtime)));
+  const { failures, notVerified } = await proveAll(
+    context,
+    of,
+    await keyed(context, of, [...probesOf(runtime), ...simulationsOf(tools, runtime)]),
+  );
   const all = hasDefaultRoles(runtime) ? failures.map(soonKnown) : failures;
-  return all.length === 0 ? ok(undefined) : err(all);
+  return all.length === 0 ? ok(notVerified) : err(all);
 }
 
 /** A role that was just made is not known to STS at once: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
@@ -43,7 +53,11 @@ function probesOf(runtime: Stored<ElasticRuntime>): readonly Probe[] {
   const master: Probe = { kind: 'identity', identity: 'master', resource: 'nodes' };
   return hasDefaultRoles(runtime)
     ? [master, { kind: 'identity', identity: 'worker', resource: 'volumes' }]
-    : [master, ...runtimeProbes(runtime)];
+    : [master, ...runtimeProbes(runtime), ...runtimePaths(runtime)];
+}
+
+function simulationsOf({ context }: RuntimeTools, runtime: Stored<ElasticRuntime>): readonly Probe[] {
+  return roleSimulations(runtime, tagOwnerOf(runtime, context.settings.clusterName));
 }
 
 /** Of a verification that never came to its end. */

@@ -109,6 +109,8 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
       ...viaKms('kms:Decrypt', facts.keyOfSecret(resource), 'secretsmanager', facts, resource),
     ];
   },
+  'iam.getRole': onRole('iam:GetRole'),
+  'iam.simulatePrincipalPolicy': ({ roleArn }) => [{ action: 'iam:SimulatePrincipalPolicy', resource: roleArn, context: {} }],
   'iam.listAttachedRolePolicies': onRole('iam:ListAttachedRolePolicies'),
   'iam.listRolePolicies': onRole('iam:ListRolePolicies'),
   'iam.getRolePolicy': onRole('iam:GetRolePolicy'),

@@ -48,6 +48,8 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
   'ec2.describeSubnets': ['ec2:DescribeSubnets', everything],
   'ssm.getParameter': ['ssm:GetParameter', ({ name }) => name],
   'secretsManager.getSecretValue': ['secretsmanager:GetSecretValue', ({ secretId }) => secretId],
+  'iam.getRole': ['iam:GetRole', ({ roleName }) => roleName],
+  'iam.simulatePrincipalPolicy': ['iam:SimulatePrincipalPolicy', ({ roleArn }) => roleArn],
   'iam.listAttachedRolePolicies': ['iam:ListAttachedRolePolicies', ({ roleName }) => roleName],
   'iam.listRolePolicies': ['iam:ListRolePolicies', ({ roleName }) => roleName],
   'iam.putRolePolicy': ['iam:PutRolePolicy', ({ roleName, policyName }) => `${roleName}/${policyName}`],

@@ -47,6 +47,8 @@ export type AwsCalls = {
   'ec2.describeSubnets': object;
   'ssm.getParameter': { readonly name: string };
   'secretsManager.getSecretValue': { readonly secretId: string };
+  'iam.getRole': { readonly roleName: string };
+  'iam.simulatePrincipalPolicy': { readonly roleArn: string };
   'iam.listAttachedRolePolicies': { readonly roleName: string };
   'iam.listRolePolicies': { readonly roleName: string };
   'iam.putRolePolicy': { readonly roleName: string; readonly policyName: string };

@@ -3,6 +3,7 @@ import { parseS3Uri } from '../access/locations.ts';
 import { defaultRolePattern, hasDefaultRoles } from '../access/roles.ts';
 import { defaultRolesStatements } from './cloudformation/default-roles-access.ts';
 import type { ConditionBlock, PolicyStatement } from './document.ts';
+import { accountOf } from './principal.ts';
 import type { DocumentsInput, PolicyConnection } from './runtime-input.ts';
 import {
   certificateStatements,
@@ -70,9 +71,28 @@ export function operatorStatements(context: DocumentContext): readonly PolicySta
     ...launchTemplates(context, session),
     ...describe(['ec2:DescribeLaunchTemplates', 'ec2:DescribeSubnets'], session),
     images(context, session),
+    ...trustsToRead(context, session),
+    rolesToAsk(context, session),
     ...(hasDefaultRoles(context.input.runtime) ? defaultRolesStatements(context, session) : []),
     ...certificates(context, session),
   ];
+}
+
+/** Whether pods are let in by their own way is the trust policies' to say. GetRole knows the roles of its own account only. */
+function trustsToRead({ roles, connections, input }: DocumentContext, session: ConditionBlock): readonly PolicyStatement[] {
+  const own = hasDefaultRoles(input.runtime) ? [] : [roles.master, roles.worker];
+  const all = [...own, ...connections.flatMap(({ authentication }) => authentication?.roleArn ?? [])];
+  const readable = [...new Set(all)].filter((arn) => accountOf(arn) === accountOf(roles.operator));
+  if (readable.length === 0) return [];
+  return [{ Sid: 'ReadTrustForPods', Effect: 'Allow', Action: 'iam:GetRole', Resource: readable, Condition: session }];
+}
+
+/** Whether they may do what they will do, before they have to. Like GetRole of its own account only. */
+function rolesToAsk({ roles, input }: DocumentContext, session: ConditionBlock): PolicyStatement {
+  const { operator, master, worker } = roles;
+  const own = hasDefaultRoles(input.runtime) ? [operator] : [operator, master, worker];
+  const Resource = [...new Set(own)].filter((arn) => accountOf(arn) === accountOf(operator));
+  return { Sid: 'AskIamBeforeActing', Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource, Condition: session };
 }
 
 /** Default roles have the runtime's uid in their names, which a policy that is written before it does not know. */

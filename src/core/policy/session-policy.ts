@@ -33,6 +33,8 @@ export type SessionAccess = {
     readonly widestTags?: Readonly<Record<string, string>>;
     readonly nodeRoleArn?: string;
   };
+  /** Roles whose trust policy is read, and whose policies IAM evaluates. */
+  readonly roles?: { readonly read?: readonly string[]; readonly simulate?: readonly string[] };
   /** AWS IoT's certificates: issue and end them. */
   readonly certificates?: { readonly accountId: string };
   /** ARNs */
@@ -246,6 +248,7 @@ function otherStatements({
   partition = 'aws',
   region,
   assume,
+  roles = {},
   certificates,
   parameters = [],
   secrets = [],
@@ -255,6 +258,9 @@ function otherStatements({
     const action = assume.tagged ? ['sts:AssumeRole', 'sts:TagSession'] : 'sts:AssumeRole';
     statements.push({ Effect: 'Allow', Action: action, Resource: unique(assume.roleArns) });
   }
+  if (roles.read !== undefined) statements.push({ Effect: 'Allow', Action: 'iam:GetRole', Resource: unique(roles.read) });
+  if (roles.simulate !== undefined)
+    statements.push({ Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: unique(roles.simulate) });
   if (certificates !== undefined)
     statements.push(...certificateStatements(`arn:${partition}:iot:${region}:${certificates.accountId}:cert/*`));
   if (parameters.length > 0) statements.push({ Effect: 'Allow', Action: 'ssm:GetParameter', Resource: unique(parameters) });

@@ -2,9 +2,10 @@ import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Connection } from '../access/connections.ts';
 import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimePrefix, type S3Folder, uid8 } from '../access/locations.ts';
 import type { AccessPlan } from '../access/plan.ts';
-import type { Identity, Resource } from '../access/vocabulary.ts';
+import type { Identity, Resource, RuntimeIdentity } from '../access/vocabulary.ts';
 import { type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
 import type { Parsed } from '../quantity/outcome.ts';
+import type { PolicyQuestion } from './simulation.ts';
 
 /**
  * - write, delete: an object of ours, made and taken away again
@@ -40,9 +41,31 @@ export type SecretProbe = {
   readonly connection: string;
 };
 
-export type Probe = ObjectProbe | IdentityProbe | SecretProbe;
+/** The pods' own way to a role, by its trust policy, which the operator reads (pods-path.ts). */
+export type PathProbe = {
+  readonly kind: 'path';
+  readonly identity: 'operator';
+  readonly resource: 'cluster-resources';
+  /** Whose role: of the runtime, or `connectionRole:<name>`. */
+  readonly of: Identity;
+  readonly roleArn: string;
+  /** The connection's role asks for one. */
+  readonly externalId: boolean;
+};
 
-type ProbedRuntime = Pick<ElasticRuntime, 'metadata' | 'spec'>;
+/** What a role will do, asked of IAM (role-actions.ts). */
+export type SimulationProbe = {
+  readonly kind: 'simulation';
+  readonly identity: 'operator';
+  readonly resource: 'cluster-resources';
+  readonly of: RuntimeIdentity;
+  readonly roleArn: string;
+  readonly questions: readonly PolicyQuestion[];
+};
+
+export type Probe = ObjectProbe | IdentityProbe | SecretProbe | PathProbe | SimulationProbe;
+
+export type ProbedRuntime = Pick<ElasticRuntime, 'metadata' | 'spec'>;
 
 const everything: readonly ProbeAction[] = ['write', 'read', 'list', 'delete'];
 
@@ -81,6 +104,18 @@ export function jobProbes(
   ];
 }
 
+/** Master and worker role let the pods of this runtime in. Not asked of default roles: we made their trust. */
+export function runtimePaths({ spec: { identities } }: ProbedRuntime): readonly PathProbe[] {
+  return (['master', 'worker'] as const).flatMap((of) => {
+    const roleArn = identities[of]?.roleArn;
+    return roleArn === undefined ? [] : [pathTo(of, roleArn, false)];
+  });
+}
+
+function pathTo(of: Identity, roleArn: string, externalId: boolean): PathProbe {
+  return { kind: 'path', identity: 'operator', resource: 'cluster-resources', of, roleArn, externalId };
+}
+
 function staging(runtime: ProbedRuntime, identity: Identity): ObjectProbe {
   const { kmsKeyArn } = runtime.spec.staging;
   return { kind: 'objects', identity, resource: 'staging', folder: folderOf(runtime, 'staging'), actions: everything, kmsKeyArn };
@@ -96,6 +131,13 @@ function connectionProbe(connection: Connection, plan: AccessPlan): readonly Pro
   const row = plan.rows.find(({ phase, resource: of }) => phase === 'Run' && of === resource);
   if (row === undefined) return [];
   const { identity } = row;
+  const { authentication } = connection;
+  const path =
+    authentication.kind === 'role' ? [pathTo(identity, authentication.roleArn, authentication.externalIdSecretRef !== undefined)] : [];
+  return [...access(connection, identity, resource), ...path];
+}
+
+function access(connection: Connection, identity: Identity, resource: Resource): readonly Probe[] {
   if (connection.authentication.kind === 'properties') return [{ kind: 'secret', identity, resource, connection: connection.name }];
   const folder = objectFolder(connection);
   if (folder === undefined) return [{ kind: 'identity', identity, resource }];
@@ -136,6 +178,8 @@ export function probeName(runtimeUid: string, discriminator: string): string {
  * has proved serves the next.
  */
 export function probePolicy(probe: Probe, region: string, partition: string): Parsed<SessionPolicy> {
+  if (probe.kind === 'path') return sessionPolicyFor({ region, partition, roles: { read: [probe.roleArn] } });
+  if (probe.kind === 'simulation') return sessionPolicyFor({ region, partition, roles: { simulate: [probe.roleArn] } });
   if (probe.kind !== 'objects') return sessionPolicyFor({ region, partition });
   const { actions } = probe;
   const folder = probe.within ?? probe.folder;

@@ -1,8 +1,15 @@
+import type { PolicyQuestion, SimulatedDecision } from '../../core/preflight/simulation.ts';
 import type { AwsResult } from './errors.ts';
 import type { Caller } from './grant.ts';
 
+export type { PolicyQuestion, SimulatedDecision };
+
 /** A role's policies. Of lists, every page. */
 export type IamPort = {
+  /** Of the caller's own account. `trust`: JSON text */
+  getRole(caller: Caller, request: { readonly roleName: string }): Promise<AwsResult<{ readonly arn: string; readonly trust: string }>>;
+  /** What the role's own policies and its boundary say of each action, as IAM evaluates them. Nothing is carried out. */
+  simulatePrincipalPolicy(caller: Caller, request: PolicyQuestion): Promise<AwsResult<readonly SimulatedDecision[]>>;
   listAttachedRolePolicies(
     caller: Caller,
     request: { readonly roleName: string },

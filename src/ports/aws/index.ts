@@ -12,7 +12,7 @@ export type { CloudFormationPort, StackEventView, StackRequest, StackView } from
 export type * from './ec2.ts';
 export type { AwsError, AwsResult } from './errors.ts';
 export type { Caller, Grant, Subject } from './grant.ts';
-export type { IamPort } from './iam.ts';
+export type { IamPort, PolicyQuestion, SimulatedDecision } from './iam.ts';
 export type { IotPort } from './iot.ts';
 export type { CertificateFacts, ClientCertificate, IotCredentialsPort } from './iot-credentials.ts';
 export type { ObjectLocation, S3Port } from './s3.ts';

@@ -1,10 +1,34 @@
 import type { PolicyDocument } from '../../core/policy/document.ts';
+import type { PolicyQuestion, SimulatedDecision } from '../../core/preflight/simulation.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { type Authenticated, authorize } from './authorize.ts';
 import { type Failure, failure } from './failures.ts';
+import { simulated } from './policy-simulation.ts';
 import { type AccountState, compileRole, roleNamed } from './state.ts';
 
 type At = { readonly state: AccountState; readonly caller: Authenticated; readonly region: string };
+
+export function getRole(
+  { state, caller, region }: At,
+  request: { readonly roleName: string },
+): Result<{ readonly arn: string; readonly trust: string }, Failure> {
+  const refused = authorize(state, caller, 'iam.getRole', request, region);
+  if (refused !== undefined) return err(refused);
+  const role = roleNamed(state, request.roleName);
+  if (role === undefined) return err(noRole(request.roleName));
+  return ok({ arn: role.spec.arn, trust: JSON.stringify(role.spec.trust) });
+}
+
+export function simulatePrincipalPolicy(
+  { state, caller, region }: At,
+  request: PolicyQuestion,
+): Result<readonly SimulatedDecision[], Failure> {
+  const refused = authorize(state, caller, 'iam.simulatePrincipalPolicy', request, region);
+  if (refused !== undefined) return err(refused);
+  const role = state.roles.get(request.roleArn);
+  if (role === undefined) return err(noRole(request.roleArn));
+  return ok(simulated(role, request));
+}
 
 export function listAttachedRolePolicies(
   { state, caller, region }: At,

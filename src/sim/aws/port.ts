@@ -12,7 +12,7 @@ import { certificateId, readCertificate, simulatedKey, simulatedRequest } from '
 import { createStack, deleteStack, describeStack, describeStackEvents, updateStack } from './cloudformation.ts';
 import { type Failure, noAnswer } from './failures.ts';
 import { createFleet } from './fleet.ts';
-import { getRolePolicy, listAttachedRolePolicies, listRolePolicies, putRolePolicy } from './iam.ts';
+import { getRole, getRolePolicy, listAttachedRolePolicies, listRolePolicies, putRolePolicy, simulatePrincipalPolicy } from './iam.ts';
 import { describeInstances, terminateInstances } from './instances.ts';
 import {
   assumeRoleWithCertificate,
@@ -282,6 +282,8 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
     },
     secretsManager: { getSecretValue: on('secretsManager.getSecretValue', getSecretValue) },
     iam: {
+      getRole: on('iam.getRole', getRole),
+      simulatePrincipalPolicy: on('iam.simulatePrincipalPolicy', simulatePrincipalPolicy),
       listAttachedRolePolicies: on('iam.listAttachedRolePolicies', listAttachedRolePolicies),
       listRolePolicies: on('iam.listRolePolicies', listRolePolicies),
       getRolePolicy: on('iam.getRolePolicy', getRolePolicy),

@@ -1,0 +1,104 @@
+/**
+ * What the runtime's roles will do in EC2 and AWS IoT with nothing to try it on before a node starts, as questions to IAM's policy simulator. What is done for real
+ * before that (objects, images, subnets) and what EC2 can be asked itself (DryRun: launching) is not among them.
+ */
+import { hasDefaultRoles, principalsOf } from '../access/roles.ts';
+import { chainSteps } from '../access/sessions.ts';
+import type { RuntimeIdentity } from '../access/vocabulary.ts';
+import { nodeTags, runtimeTags, type TagOwner } from '../nodes/tags.ts';
+import { type AccountFacts, authorizationsOf } from '../policy/actions.ts';
+import type { AwsCalls, AwsMethod } from '../policy/calls.ts';
+import type { RequestContext } from '../policy/evaluate.ts';
+import { accountOf } from '../policy/principal.ts';
+import type { ProbedRuntime, SimulationProbe } from './probes.ts';
+import type { PolicyQuestion } from './simulation.ts';
+
+type Calls = { readonly [M in AwsMethod]?: AwsCalls[M] };
+
+/** Of nothing that exists: policies know them by their tags. */
+const template = 'lt-00000000000000000';
+const instance = 'i-00000000000000000';
+const volume = 'vol-00000000000000000';
+
+/** Keys of the moment, which no policy of ours asks for, and which differ each time. */
+const momentary = /^aws:(CurrentTime|EpochTime|SecureTransport)$/;
+
+export function roleSimulations(runtime: ProbedRuntime, owner: TagOwner): readonly SimulationProbe[] {
+  const { roles } = principalsOf(runtime);
+  const { tags = {}, identities, region } = runtime.spec;
+  const partition = roles.operator.split(':')[1] ?? 'aws';
+  const own = { ...tags, ...runtimeTags(owner) };
+  const rotates: Calls =
+    identities.agent.x509 === undefined
+      ? {}
+      : {
+          'iot.createCertificateFromCsr': {},
+          'iot.attachPolicy': { certificateArn: `arn:${partition}:iot:${region}:${accountOf(roles.operator)}:cert/0` },
+          'iot.attachThingPrincipal': { certificateArn: '*' },
+          'iot.detachThingPrincipal': { certificateArn: '*' },
+          'iot.updateCertificate': { certificateId: '0' },
+          'iot.deleteCertificate': { certificateId: '0' },
+        };
+  const operator: Calls = {
+    'ec2.createLaunchTemplate': { name: template, tags: own },
+    'ec2.describeLaunchTemplates': {},
+    'ec2.deleteLaunchTemplate': { id: template },
+    ...rotates,
+  };
+  const master: Calls = { 'ec2.terminateInstances': { instanceIds: [instance] }, 'ec2.describeInstances': {} };
+  const worker: Calls = {
+    'ec2.modifyVolume': { volumeId: volume, sizeGiB: 1 },
+    'ec2.describeVolumes': {},
+    'ec2.describeVolumesModifications': {},
+  };
+  const facts = factsOf(runtime, own, nodeTags(owner, owner.runtimeUid));
+  const asked = (of: RuntimeIdentity, calls: Calls): SimulationProbe => ({
+    kind: 'simulation',
+    identity: 'operator',
+    resource: 'cluster-resources',
+    of,
+    roleArn: roles[of],
+    questions: questions(roles[of], calls, { ...facts, accountId: accountOf(roles[of]) }, sessionTags(runtime, owner, of)),
+  });
+  // Default roles are made with what they need.
+  return [asked('operator', operator), ...(hasDefaultRoles(runtime) ? [] : [asked('master', master), asked('worker', worker)])];
+}
+
+/** One question for all actions with one resource and the same keys. */
+function questions(roleArn: string, calls: Calls, facts: AccountFacts, session: RequestContext): readonly PolicyQuestion[] {
+  const methods = Object.keys(calls) as AwsMethod[];
+  const needed = methods.flatMap((method) => authorizationsOf(method, calls[method] as AwsCalls[typeof method], facts));
+  const asked = new Map<string, PolicyQuestion>();
+  for (const { action, resource, context: sent } of needed) {
+    const kept = Object.entries(sent).filter(([key]) => !momentary.test(key));
+    const context = { ...Object.fromEntries(kept), ...session };
+    const key = JSON.stringify([resource, context]);
+    const known = asked.get(key);
+    asked.set(key, { roleArn, resource, context, actions: [...(known?.actions ?? []), action] });
+  }
+  return [...asked.values()];
+}
+
+function sessionTags({ metadata, spec }: ProbedRuntime, owner: TagOwner, identity: RuntimeIdentity): RequestContext {
+  const { cluster, organization, namespace, runtime, runtimeUid } = owner;
+  const scope = { cluster, organization, namespace, runtime, runtimeUid, jobUid: undefined, job: undefined };
+  const last = chainSteps({ scope, principals: principalsOf({ metadata, spec }), identity, caller: 'operatorPod' }).at(-1);
+  const tags = last?.kind === 'assumeRole' ? last.tags : {};
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`aws:PrincipalTag/${key}`, value]));
+}
+
+function factsOf({ spec }: ProbedRuntime, own: Readonly<Record<string, string>>, ofNodes: Readonly<Record<string, string>>): AccountFacts {
+  return {
+    accountId: accountOf(spec.identities.operator.roleArn),
+    region: spec.region,
+    partition: spec.identities.operator.roleArn.split(':')[1] ?? 'aws',
+    now: 0,
+    tagsOf: (id) => (id === template ? own : { ...own, ...ofNodes }),
+    launchTemplate: () => undefined,
+    roleOfProfile: () => undefined,
+    keyOfObject: () => undefined,
+    keyOfBucket: () => undefined,
+    keyOfSecret: () => undefined,
+    secretArn: () => undefined,
+  };
+}

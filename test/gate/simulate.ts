@@ -1,0 +1,38 @@
+import type { PolicyQuestion } from '../../src/core/preflight/simulation.ts';
+import { simulated } from '../../src/sim/aws/policy-simulation.ts';
+import type { Account } from './account.ts';
+import { named, type Refusal, xml } from './answers.ts';
+import type { WireAnswer } from './http.ts';
+import { listAt, type Tree, textAt } from './query.ts';
+
+/**
+ * The emulator has no policy simulator. One resource at a time, as the product asks
+ * (https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html).
+ */
+export function simulatePrincipalPolicy(account: Account, parameters: Tree): WireAnswer | Refusal {
+  const question = questionOf(parameters);
+  const role = account.roles.get(question.roleArn);
+  if (role === undefined)
+    return { ...named('iam', 'denied', `Entity ${question.roleArn} cannot be found.`), status: 404, code: 'NoSuchEntity' };
+  const results = simulated({ policies: role.policies }, question).map(
+    ({ action, decision, missingContext }) =>
+      `<member><EvalActionName>${action}</EvalActionName><EvalResourceName>${question.resource}</EvalResourceName><EvalDecision>${decision}</EvalDecision><MatchedStatements/>` +
+      `<MissingContextValues>${missingContext.map((key) => `<member>${key}</member>`).join('')}</MissingContextValues></member>`,
+  );
+  return xml(
+    `<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated><EvaluationResults>${results.join('')}</EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>`,
+  );
+}
+
+function questionOf(parameters: Tree): PolicyQuestion {
+  const entries = listAt(parameters, 'ContextEntries').map((entry): readonly [string, string | readonly string[]] => {
+    const values = listAt(entry, 'ContextKeyValues').filter((value) => typeof value === 'string');
+    return [textAt(entry, 'ContextKeyName') ?? '', textAt(entry, 'ContextKeyType') === 'stringList' ? values : (values[0] ?? '')];
+  });
+  return {
+    roleArn: textAt(parameters, 'PolicySourceArn') ?? '',
+    actions: listAt(parameters, 'ActionNames').filter((name) => typeof name === 'string'),
+    resource: textAt(parameters, 'ResourceArns', 0) ?? '*',
+    context: Object.fromEntries(entries),
+  };
+}

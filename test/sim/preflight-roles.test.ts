@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PolicyStatement } from '../../src/core/policy/document.ts';
+import type { MissingStatement } from '../../src/core/preflight/missing.ts';
+import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
+import { find, hour, job, runtime, start, until } from './support/stage.ts';
+
+/* What is verified of roles whose calls cannot be tried: that pods are let in by their own way, and that a role may do what it will do. */
+
+const home = '111122223333';
+const arnOf = (name: string, account = home): string => `arn:aws:iam::${account}:role/${name}`;
+type Spec = Simulation['account']['spec'];
+type Role = Spec['roles'][number];
+
+/** The account of the manifests with roles changed by whoever administers it. */
+function withRoles(
+  manifests: readonly SimulationManifest[],
+  change: Readonly<Record<string, (role: Role) => object>>,
+): readonly SimulationManifest[] {
+  const roles = start(manifests).account.spec.roles.flatMap((role) => {
+    const made = change[role.arn.slice(role.arn.lastIndexOf('/') + 1)];
+    return made === undefined ? [] : [{ arn: role.arn, trust: role.trust, permissions: permissionsOf(role), ...made(role) }];
+  });
+  const account = { apiVersion: 'simulation.elasticruntime.dev/v1alpha1', kind: 'SimulatedAccount', metadata: { name: 'account' } };
+  return [...manifests, { ...account, spec: { accountId: home, roles } }];
+}
+
+type Document = { readonly Version: '2012-10-17'; readonly Statement: readonly PolicyStatement[] };
+
+function documentOf(statements: readonly PolicyStatement[]): Document {
+  return { Version: '2012-10-17', Statement: statements.map((statement, index) => ({ ...statement, Sid: `S${index}` })) };
+}
+
+const listOf = (document: { readonly Statement: unknown }) => [document.Statement].flat() as readonly PolicyStatement[];
+const permissionsOf = ({ policies }: Role): Document => documentOf(policies.flatMap(({ document }) => listOf(document)));
+
+const does =
+  (action: string) =>
+  ({ Action }: PolicyStatement): boolean =>
+    [Action ?? []].flat().includes(action);
+const keep = (statements: readonly PolicyStatement[], drop: (statement: PolicyStatement) => boolean): Document =>
+  documentOf(statements.filter((statement) => !drop(statement)));
+const untrusting = (drop: (statement: PolicyStatement) => boolean) => (role: Role) => ({ trust: keep(listOf(role.trust), drop) });
+const forbidden = (action: string) => (role: Role) => ({ permissions: keep(listOf(permissionsOf(role)), does(action)) });
+
+type Report = {
+  readonly identity: string;
+  readonly action: string;
+  readonly code: string;
+  readonly message: string;
+  readonly add?: readonly MissingStatement[];
+};
+type Preflight = { readonly failed?: readonly Report[]; readonly notVerified?: readonly string[]; readonly verified?: number };
+type Holder = {
+  readonly status?: {
+    readonly preflight?: unknown;
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+  };
+};
+
+const preflightOf = ({ status }: Holder): Preflight => status?.preflight ?? {};
+const conditionOf = ({ status }: Holder) => status?.conditions?.find(({ type }) => type === 'AccessVerified');
+
+async function verified(manifests: readonly SimulationManifest[]): Promise<{ readonly simulation: Simulation; readonly runtime: Holder }> {
+  const simulation = start(manifests);
+  const known = (): Holder => simulation.runtimes()[0] ?? {};
+  await until(simulation, 'it is verified or refused', () => {
+    const state = known().status?.conditions?.find(({ type }) => type === 'Ready');
+    return (
+      state?.status === 'True' || known().status?.conditions?.some(({ type, status }) => type === 'Stalled' && status === 'True') === true
+    );
+  });
+  return { simulation, runtime: known() };
+}
+
+const ended = (simulation: Simulation, name: string) => ['Failed', 'Succeeded'].includes(find(simulation, name).status?.phase ?? '');
+
+void test('a worker role that does not let pods in stalls the runtime, and its statement, pasted, mends it', async () => {
+  const manifests = [...runtime({}), job('etl', {})];
+  const spoiled = withRoles(manifests, { worker: untrusting(does('sts:AssumeRoleWithWebIdentity')) });
+  const { simulation, runtime: refused } = await verified(spoiled);
+  assert.match(
+    conditionOf(refused)?.message ?? '',
+    /sts:AssumeRoleWithWebIdentity on arn:aws:iam::111122223333:role\/worker failed as worker .*NotTrusted: .*does not let in system:serviceaccount:finance:analytics-worker \(audience sts.amazonaws.com, provider arn:aws:iam::111122223333:oidc-provider\//,
+  );
+  const [{ add = [], ...first } = { identity: '', action: '', code: '', message: '' }] = preflightOf(refused).failed ?? [];
+  assert.deepEqual([first.identity, first.code, conditionOf(refused)?.status], ['worker', 'NotTrusted', 'False']);
+  assert.deepEqual(
+    add.map(({ policy, statement }) => [policy, statement.Action]),
+    [[`trust policy of role worker (${arnOf('worker')})`, 'sts:AssumeRoleWithWebIdentity']],
+  );
+  await simulation.settle(10 * 60_000);
+  assert.equal(simulation.account.instances().length, 0, 'no node was started');
+  const mended = withRoles(manifests, {
+    worker: (role) => ({
+      trust: documentOf([
+        ...listOf(role.trust).filter((statement) => !does('sts:AssumeRoleWithWebIdentity')(statement)),
+        ...add.map(({ statement }) => statement),
+      ]),
+    }),
+  });
+  const after = start(mended);
+  await after.settle(2 * hour);
+  assert.equal(find(after, 'etl').status?.phase, 'Succeeded');
+});
+
+void test('a master role that lets in the workers, and not its own pods, is refused', async () => {
+  const change = (role: Role) => ({
+    trust: JSON.parse(JSON.stringify(role.trust).replaceAll('analytics-master', 'analytics-worker')) as object,
+  });
+  const { runtime: refused } = await verified(withRoles(runtime({}), { master: change }));
+  assert.match(
+    conditionOf(refused)?.message ?? '',
+    /role\/master failed as master .*does not let in system:serviceaccount:finance:analytics-master/,
+  );
+});
+
+void test('where the operator may not read trust policies the runtime is ready, and says what was not verified', async () => {
+  const spoiled = withRoles([...runtime({}), job('etl', {})], { operator: forbidden('iam:GetRole') });
+  const { simulation, runtime: ready } = await verified(spoiled);
+  assert.equal(conditionOf(ready)?.status, 'True');
+  assert.match(
+    conditionOf(ready)?.message ?? '',
+    /; not verified: the pods' own way to master: the operator's iam:GetRole was answered AccessDenied: .*the pods' own way to worker/,
+  );
+  assert.equal(preflightOf(ready).notVerified?.length, 2);
+  await simulation.settle(hour);
+  assert.equal(find(simulation, 'etl').status?.phase, 'Succeeded');
+  assert.equal(preflightOf((simulation.runtimes()[0] ?? {}) as Holder).notVerified?.length, 2, 'and goes on saying so');
+});
+
+const orders = { name: 'orders', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-orders/raw/' };
+
+void test("a connection's role that takes the operator's sessions only fails the job before a node starts", async () => {
+  const manifests = [...runtime({}), job('etl', {}, { connections: [{ ...orders, authentication: { roleArn: arnOf('reader') } }] })];
+  const untrusted = (role: Role) => ({
+    trust: documentOf([
+      ...listOf(role.trust),
+      {
+        Effect: 'Deny',
+        Principal: { AWS: arnOf('worker') },
+        Action: 'sts:AssumeRole',
+        Condition: { Null: { 'aws:FederatedProvider': 'false' } },
+      },
+    ]),
+  });
+  const simulation = start(withRoles(manifests, { reader: untrusted }));
+  await until(simulation, 'it ends', () => ended(simulation, 'etl'));
+  const { status } = find(simulation, 'etl');
+  assert.deepEqual(
+    [status?.phase, status?.failure?.identity, simulation.account.instances().length],
+    ['Failed', 'connectionRole:orders', 0],
+  );
+  assert.match(
+    status?.failure?.message ?? '',
+    /does not let in a pod's session of .*role\/worker.* Effect Deny in the trust policy of role reader/,
+  );
+});
+
+void test("a connection's role of another account is not read, and that is said", async () => {
+  const far = arnOf('reader', '444455556666');
+  const simulation = start([...runtime({}), job('etl', {}, { connections: [{ ...orders, authentication: { roleArn: far } }] })]);
+  await until(simulation, 'it ends', () => ended(simulation, 'etl'));
+  const ran = find(simulation, 'etl');
+  assert.equal(ran.status?.phase, 'Succeeded', ran.status?.failure?.message ?? '');
+  assert.match(preflightOf(ran).notVerified?.join() ?? '', /own way to reader: its trust policy lies in account 444455556666/);
+  const read = simulation.account.calls.filter(({ action }) => action === 'iam:GetRole').map(({ resource }) => resource);
+  assert.deepEqual(read.toSorted(), ['master', 'worker']);
+});
+
+/* Role, action that it lacks, who is told of it. */
+const lacking = [
+  ['operator', 'ec2:DeleteLaunchTemplate'],
+  ['master', 'ec2:TerminateInstances'],
+  ['worker', 'ec2:ModifyVolume'],
+] as const;
+
+for (const [name, action] of lacking) {
+  void test(`${name} without ${action} stalls the runtime before anything is launched, and the statement is named`, async () => {
+    const { simulation, runtime: refused } = await verified(withRoles(runtime({}), { [name]: forbidden(action) }));
+    assert.equal(conditionOf(refused)?.status, 'False');
+    assert.ok(conditionOf(refused)?.message.includes(`${action} on arn:aws:ec2:us-east-1:${home}:`), conditionOf(refused)?.message ?? '');
+    const [first] = preflightOf(refused).failed ?? [];
+    assert.deepEqual([first?.identity, first?.code], [name, 'SimulatedAccessDenied']);
+    assert.deepEqual(
+      first?.add?.map(({ policy, statement }) => [policy, [statement.Action].flat().includes(action)]),
+      [[`identity policy of role ${name} (${arnOf(name)})`, true]],
+    );
+    assert.deepEqual(simulation.account.templates(), []);
+  });
+}
+
+void test('where the operator may not ask IAM the runtime is ready, and says what was not verified', async () => {
+  const { runtime: ready } = await verified(withRoles(runtime({}), { operator: forbidden('iam:SimulatePrincipalPolicy') }));
+  assert.equal(conditionOf(ready)?.status, 'True');
+  assert.deepEqual(
+    preflightOf(ready).notVerified?.map((text) => text.split(':', 2).join(':')),
+    ['master', 'operator', 'worker'].map((of) => `what ${of} may do: the operator's iam`),
+  );
+});
