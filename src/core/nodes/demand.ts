@@ -82,7 +82,7 @@ export function buildProblem(input: DemandInput, memory: DemandMemory = demandMe
     types: input.catalog.types,
     offerings: input.catalog.offerings,
     pools: memory.packingPools,
-    daemons: input.daemonSets.map(daemonPod),
+    daemons: daemonsOf(input, memory),
     unavailable: input.unavailable,
     ...(input.limits !== undefined && { limits: input.limits }),
   };
@@ -115,18 +115,38 @@ export type DemandMemory = {
   pools: readonly ResolvedPool[] | undefined;
   catalog: Catalog | undefined;
   packingPools: readonly PackingPool[];
+  /** The same without what may only forbid, for the bound. */
+  boundPools: readonly PackingPool[];
+  daemonSets: readonly DaemonSet[];
+  daemons: readonly PackingPod[];
   nodes: WeakMap<object, NodeMemory>;
   slots: WeakMap<object, { readonly attempt: number; readonly priority: number; readonly value: SlotPods }>;
 };
 
 export function demandMemory(): DemandMemory {
-  return { pools: undefined, catalog: undefined, packingPools: [], nodes: new WeakMap(), slots: new WeakMap() };
+  return {
+    pools: undefined,
+    catalog: undefined,
+    packingPools: [],
+    boundPools: [],
+    daemonSets: [],
+    daemons: [],
+    nodes: new WeakMap(),
+    slots: new WeakMap(),
+  };
 }
 
 function forgetOther(input: DemandInput, memory: DemandMemory): void {
   if (memory.pools === input.pools && memory.catalog === input.catalog) return;
   const { pools, catalog } = input;
-  Object.assign(memory, demandMemory(), { pools, catalog, packingPools: pools.map((pool) => packingPool(input, pool)) });
+  const packingPools = pools.map((pool) => packingPool(input, pool));
+  const boundPools = packingPools.map(({ limits: _limits, minNodes: _minNodes, ...pool }) => pool);
+  Object.assign(memory, demandMemory(), { pools, catalog, packingPools, boundPools });
+}
+
+function daemonsOf({ daemonSets }: DemandInput, memory: DemandMemory): readonly PackingPod[] {
+  if (!sameItems(memory.daemonSets, daemonSets)) Object.assign(memory, { daemonSets, daemons: daemonSets.map(daemonPod) });
+  return memory.daemons;
 }
 
 type Look = {
@@ -347,9 +367,9 @@ export function demandBound(
       if (pod.gang !== undefined || placed.has(key)) pods.push(pod);
     counts.push(`${demand.job.metadata.uid} ${demand.attempt} ${demand.priority} ${pods.length - before}`);
   }
-  const pools = memory.packingPools.map(({ limits: _limits, minNodes: _minNodes, ...pool }) => pool);
+  const pools = memory.boundPools;
   const { types, offerings } = input.catalog;
-  const daemons = input.daemonSets.map(daemonPod);
+  const daemons = daemonsOf(input, memory);
   return {
     of: JSON.stringify([counts, pools]),
     usdPerHour: () =>

@@ -28,21 +28,19 @@ export function fits(ledger: Ledger, requests: Float64Array, node: number): bool
 
 export function admitsNode(ledger: Ledger, filter: NodeFilter, node: number): boolean {
   if (ledger.onlyZone !== undefined && (ledger.nodes[node] as LedgerNode).label(ZONE) !== ledger.onlyZone) return false;
-  const answers = ledger.admits[filter.id] as number[];
-  let answer = answers[node] ?? 0;
-  if (answer === 0) {
-    while (answers.length < node) answers.push(0);
-    answer = judgeNode(ledger, filter, ledger.nodes[node] as LedgerNode) ? 1 : 2;
-    answers[node] = answer;
-  }
-  return answer === 1;
+  const at = ledger.nodes[node] as LedgerNode;
+  if (at.candidate !== undefined) return admitsLaunch(ledger, filter, at.candidate);
+  const answers = ledger.admits[filter.id] as Uint8Array;
+  if (answers[node] === 0) answers[node] = judgeNode(filter, at) ? 1 : 2;
+  return answers[node] === 1 && isFor(filter, at.existing?.reservedFor);
 }
 
-function judgeNode(ledger: Ledger, filter: NodeFilter, node: LedgerNode): boolean {
-  if (node.candidate !== undefined) return admitsLaunch(ledger, filter, node.candidate);
-  const reservedFor = node.existing?.reservedFor ?? [];
+function isFor(filter: NodeFilter, reservedFor: readonly string[] | undefined): boolean {
+  return reservedFor === undefined || reservedFor.length === 0 || filter.keys.some((key) => reservedFor.includes(key));
+}
+
+function judgeNode(filter: NodeFilter, node: LedgerNode): boolean {
   if (node.existing?.unschedulable) return false;
-  if (reservedFor.length > 0 && !filter.keys.some((key) => reservedFor.includes(key))) return false;
   if (untolerated(node.taints, filter.tolerations, filter.avoidPreferred) !== undefined) return false;
   return matchesPlacement(filter, node.label, node.name) && matchesExtra(filter, node.label, node.name);
 }

@@ -3,7 +3,7 @@ import { alternatives, usedOn } from './exchange.ts';
 import { CAPACITY_TYPE, ZONE } from './filters.ts';
 import { isPort } from './host-ports.ts';
 import type { Candidate } from './launch.ts';
-import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
+import { type Ledger, type LedgerNode, openedNodes, roomOf } from './ledger.ts';
 import { brokenLimit, countLaunch } from './limits.ts';
 import type { Assignment, NewNode, Offering, PackingPlan, Unschedulable } from './problem.ts';
 
@@ -26,7 +26,7 @@ export function answer(ledger: Ledger, unschedulable: readonly Unschedulable[], 
     if (node.existing !== undefined) assignments.push({ pod: key, node: node.name });
     else podsOf.set(node.index, [...(podsOf.get(node.index) ?? []), key]);
   }
-  const opened = ledger.nodes.filter((node) => node.candidate !== undefined);
+  const opened = openedNodes(ledger);
   const newNodes = opened.map((node, index) => newNode(ledger, node, podsOf.get(node.index) ?? [], `new-${index + 1}`));
   const usdPerHour = cents(newNodes.reduce((sum, node) => sum + node.usdPerHour, 0));
   const lowerBoundUsdPerHour = Math.min(cents(lowerBound), usdPerHour);

@@ -4,9 +4,9 @@ import { boundEffort } from './effort.ts';
 import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
 import type { Candidate, LaunchSpace } from './launch.ts';
-import { type Ledger, roomOf } from './ledger.ts';
+import { type Ledger, openedNodes, roomOf } from './ledger.ts';
 import { solveFluid } from './patterns/fluid.ts';
-import { askedInAll, cappedRoom, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
+import { askedInAll, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
 import { patternBound } from './patterns/pattern-bound.ts';
 import type { Column } from './patterns/simplex.ts';
 import { type ShareSlack, shareSlack } from './share.ts';
@@ -17,23 +17,17 @@ import { type ShareSlack, shareSlack } from './share.ts';
  * taken off, since another plan might use them better.
  */
 export function lowerBound(ledger: Ledger, left: ReadonlyMap<number, number>): number {
-  if (!ledger.nodes.some((node) => node.candidate !== undefined && node.placed.size > 0)) return 0;
+  if (!openedNodes(ledger).some((node) => node.placed.size > 0)) return 0;
   const placed = ledger.compiled.strictest.map((variant) => ({
     variant: laxest(variant),
     count: variant.class.pods.length - (left.get(variant.class.id) ?? 0),
   }));
   const demand = placed.filter(({ count }) => count > 0);
-  const hasNodes = ledger.problem.nodes.length > 0;
-  const all = boundFor(ledger, demand, hasNodes ? { room: roomOnNodes(ledger), hosts: ledger.problem.nodes.length } : undefined);
-  if (!hasNodes) return all;
-  return Math.max(
-    all,
-    boundFor(
-      ledger,
-      demand.filter(({ variant }) => !fitsSomeNode(ledger, variant)),
-      undefined,
-    ),
-  );
+  const homeless = demand.filter(({ variant }) => !fitsSomeNode(ledger, variant));
+  const alone = boundFor(ledger, homeless, undefined);
+  // Where nodes take none of the pods, what they could absorb only lowers the bound.
+  if (homeless.length === demand.length) return alone;
+  return Math.max(alone, boundFor(ledger, demand, { room: roomOnNodes(ledger), hosts: ledger.problem.nodes.length }));
 }
 
 // A gap below this is proof enough that bound and plan are good; a wider one is worth the steps of the finer bound.
@@ -65,7 +59,7 @@ function boundFor(ledger: Ledger, demand: readonly Demand[], nodes: Absorbed | u
   if (demand.length === 0) return 0;
   let best = 0;
   let finest: { readonly kinds: number; readonly bound: () => number } | undefined;
-  const paid = ledger.nodes.reduce((sum, { candidate }) => sum + (candidate?.usdPerHour ?? 0), 0);
+  const paid = openedNodes(ledger).reduce((sum, { candidate }) => sum + (candidate?.usdPerHour ?? 0), 0);
   for (const slack of shareSlack(ledger)) {
     const problem = relaxation(ledger, demand, slack);
     if (problem.options.length === 0) continue;
@@ -88,14 +82,13 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
   const width = base + hosts.size;
   const wanted = demand.map(({ variant, count }) => ({ variant, count, amounts: amountsOf(variant, hosts, base) }));
   const asked = askedInAll(wanted, width);
-  const all = [...cheapestByKind(ledger, slack)]
-    .sort(([, left], [, right]) => left - right)
-    .map(([candidate, usdPerHour], id): Option => {
-      const own = roomOf(ledger, candidate);
-      const room = new Float64Array(width).fill(1);
-      room.set(own.map((amount) => Math.max(0, amount)));
-      return { id, candidates: candidatesLike(ledger, candidate), usdPerHour, room: cappedRoom(room, asked) };
-    });
+  const kinds = cheapestByKind(ledger, slack);
+  const all = kinds.map(({ candidates, usdPerHour }, id): Option => {
+    const own = roomOf(ledger, candidates[0] as Candidate);
+    const room = new Float64Array(width);
+    for (let dim = 0; dim < width; dim++) room[dim] = Math.min(dim < base ? Math.max(0, own[dim] as number) : 1, asked[dim] as number);
+    return { id, candidates: [], usdPerHour, room };
+  });
   // Each kind that fits other machines than the rest is rows of the LP more: worth it where single pods decide.
   const few = demand.length <= FEW_KINDS;
   const eligibility = new Map<string, Uint8Array>();
@@ -103,15 +96,12 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
     const key = few ? `${variant.filter.id} ${amounts.join()}` : `${variant.filter.id}`;
     const may = (option: Option) =>
       (!few || amounts.every((amount, dim) => amount <= (option.room[dim] as number))) &&
-      option.candidates.some((one) => admitsLaunch(ledger, variant.filter, one));
+      (kinds[option.id] as Kind).candidates.some((one) => admitsLaunch(ledger, variant.filter, one));
     const known = eligibility.get(key) ?? Uint8Array.from(all, (option) => (may(option) ? 1 : 0));
     eligibility.set(key, known);
     return known;
   });
-  const options = undominated(
-    all.map((option) => ({ ...option, candidates: [] })),
-    [...eligibility.values()],
-  );
+  const options = undominated(all, [...eligibility.values()]);
   const drafts = new Map<string, { amounts: Float64Array; eligible: Uint8Array; count: number; members: Demand[] }>();
   for (const [index, { variant, count, amounts }] of wanted.entries()) {
     const eligible = Uint8Array.from(options, (option) => (open[index] as Uint8Array)[option.id] as number);
@@ -135,7 +125,7 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
 /** What the nodes of the plan hold: where the search for a better bound begins. */
 function nodeColumns(ledger: Ledger, { items }: PatternProblem): readonly Column[] {
   const itemOf = new Map(items.flatMap((item) => item.members.map(({ variant }) => [variant.class.id, item.id] as const)));
-  return ledger.nodes.flatMap(({ candidate, placed }): readonly Column[] => {
+  return openedNodes(ledger).flatMap(({ candidate, placed }): readonly Column[] => {
     if (candidate === undefined) return [];
     const counts = new Map<number, number>();
     for (const [id, pods] of placed) {
@@ -160,34 +150,28 @@ function exclusive(variant: Variant): readonly number[] {
     .map((counter) => counter.id);
 }
 
-/** One candidate for each shape and capacity type: the cheapest zone. */
-function cheapestByKind(ledger: Ledger, slack: ShareSlack): ReadonlyMap<Candidate, number> {
-  const prices = new Map<Candidate, number>();
-  for (const group of candidatesByKind(ledger.space).values()) {
-    const cheapest = group[0] as Candidate;
-    prices.set(cheapest, Math.max(1e-9, cheapest.usdPerHour + slack.surcharge(cheapest)));
-  }
-  return prices;
+/** A shape and capacity type at the price of its cheapest zone. */
+type Kind = { readonly candidates: readonly Candidate[]; readonly usdPerHour: number };
+
+function cheapestByKind(ledger: Ledger, slack: ShareSlack): readonly Kind[] {
+  return candidatesByKind(ledger.space)
+    .map((candidates) => {
+      const cheapest = candidates[0] as Candidate;
+      return { candidates, usdPerHour: Math.max(1e-9, cheapest.usdPerHour + slack.surcharge(cheapest)) };
+    })
+    .sort((left, right) => left.usdPerHour - right.usdPerHour);
 }
 
-function kindOf(candidate: Candidate): string {
-  return `${candidate.shape.id} ${candidate.capacityType}`;
-}
-
-const kinds = new WeakMap<LaunchSpace, ReadonlyMap<string, readonly Candidate[]>>();
+const remembered = new WeakMap<LaunchSpace, readonly (readonly Candidate[])[]>();
 
 /** Candidates of each shape and capacity type, cheapest first. */
-function candidatesByKind(space: LaunchSpace): ReadonlyMap<string, readonly Candidate[]> {
-  let groups = kinds.get(space);
+function candidatesByKind(space: LaunchSpace): readonly (readonly Candidate[])[] {
+  let groups = remembered.get(space);
   if (groups === undefined) {
-    groups = Map.groupBy(space.candidates, kindOf);
-    kinds.set(space, groups);
+    groups = [...Map.groupBy(space.candidates, ({ shape, capacityType }) => `${shape.id} ${capacityType}`).values()];
+    remembered.set(space, groups);
   }
   return groups;
-}
-
-function candidatesLike(ledger: Ledger, like: Candidate): readonly Candidate[] {
-  return candidatesByKind(ledger.space).get(kindOf(like)) ?? [like];
 }
 
 /** Free room on nodes before this plan, over all that take new pods. */

@@ -1,10 +1,11 @@
 import { type FilterTable, filterTable } from './filters.ts';
+import { type Fleet, special } from './fleet.ts';
 import { portName, portsTaken } from './host-ports.ts';
 import { type MatcherTable, matcherTable, matchesPod } from './matchers.ts';
 import type { PackingPod, PackingProblem } from './problem.ts';
 import { type Amounts, ANY_ADDRESS, type HostPort, hostPorts, podRequests } from './requests.ts';
 import { prefersNoSchedule, type Rules, rulesOf } from './rules.ts';
-import { nodeFacts } from './running.ts';
+import type { NodeFacts } from './running.ts';
 import { validatePod } from './validate.ts';
 
 /** Pods that nothing tells apart: same requests, same rules, and every selector in the problem sees them the same way. */
@@ -31,12 +32,16 @@ export type Classified = {
 
 type Draft = { readonly sample: PackingPod; readonly pods: number[]; readonly requests: Amounts; readonly levels: readonly Rules[] };
 
-export function classify(problem: PackingProblem): Classified {
+export function classify(problem: PackingProblem, fleet: Fleet): Classified {
   const filters = filterTable();
   const matchers = matcherTable(problem);
   const invalid: { pod: number; message: string }[] = [];
   const drafts: Draft[] = [];
-  const preferences = { keep: problem.preferences !== 'Ignore', avoidTaints: prefersNoSchedule(problem) };
+  const { repelling, avoidTaints } = special(fleet);
+  const preferences = {
+    keep: problem.preferences !== 'Ignore',
+    avoidTaints: avoidTaints || problem.pools.some(({ taints }) => prefersNoSchedule(taints)),
+  };
   for (const pods of alike(problem.pods, invalid)) {
     const sample = problem.pods[pods[0] as number] as PackingPod;
     const fault = validatePod(sample);
@@ -47,7 +52,7 @@ export function classify(problem: PackingProblem): Classified {
     }
     drafts.push({ sample, pods, requests: requests.value, levels: rulesOf(sample, preferences, filters, matchers) });
   }
-  registerRunning(problem, matchers);
+  registerRunning(fleet, repelling, matchers);
   return { classes: merged(drafts, matchers), invalid, filters, matchers };
 }
 
@@ -76,11 +81,8 @@ function alike(pods: readonly PackingPod[], invalid: { pod: number; message: str
 }
 
 /** Required anti-affinity of running pods repels new ones, so its selectors are asked about every class too. */
-function registerRunning(problem: PackingProblem, matchers: MatcherTable): void {
-  for (const node of problem.nodes) {
-    const { antiAffinity } = nodeFacts(node);
-    if (antiAffinity.length > 0) for (const { pod, term } of antiAffinity) matchers.ofTerms(pod, [term]);
-  }
+function registerRunning(fleet: Fleet, repelling: readonly number[], matchers: MatcherTable): void {
+  for (const node of repelling) for (const { pod, term } of (fleet.facts[node] as NodeFacts).antiAffinity) matchers.ofTerms(pod, [term]);
 }
 
 function merged(drafts: readonly Draft[], matchers: MatcherTable): readonly PodClass[] {

@@ -1,10 +1,11 @@
 import type { PodClass } from './classes.ts';
 import { type LabelLookup, matchesPlacement, type NodeFilter } from './filters.ts';
+import { answerColumn, type Fleet, tableOf } from './fleet.ts';
 import type { Matcher } from './matchers.ts';
 import type { Taint } from './problem.ts';
 import type { Rules, SpreadRule } from './rules.ts';
 import { untolerated } from './taints.ts';
-import { type Counter, counter, type KeyTable, keyTable } from './topology.ts';
+import { type Counter, counter, type KeyTable } from './topology.ts';
 
 /** One level of a class's rules, bound to the counters that judge it. The unit that the ledger places. */
 export type Variant = {
@@ -46,23 +47,23 @@ type Registry = {
   readonly spread: (rule: SpreadRule, filter: NodeFilter) => Counter;
 };
 
-function registry(view: (node: number) => NodeView): Registry {
+function registry(fleet: Fleet, view: (node: number) => NodeView): Registry {
   const topology: Topology = { tables: new Map(), counters: [], plain: [], spread: [], owners: [] };
   const known = new Map<string, Counter>();
   function table(key: string): KeyTable {
-    const found = topology.tables.get(key) ?? keyTable(key);
+    const found = topology.tables.get(key) ?? tableOf(fleet, key);
     topology.tables.set(key, found);
     return found;
   }
   function intern(
     signature: string,
     key: string,
-    filter: ((node: number) => boolean) | undefined,
+    make: (id: number, table: KeyTable) => Counter,
     register: (made: Counter) => void,
   ): Counter {
     let found = known.get(signature);
     if (found === undefined) {
-      found = counter(topology.counters.length, table(key), filter);
+      found = make(topology.counters.length, table(key));
       topology.counters.push(found);
       known.set(signature, found);
       register(found);
@@ -71,18 +72,20 @@ function registry(view: (node: number) => NodeView): Registry {
   }
   return {
     topology,
-    plain: (matcher, key) => intern(`p ${matcher.id} ${key}`, key, undefined, (made) => topology.plain.push({ matcher, counter: made })),
-    owner: (matcher, key) => intern(`o ${matcher.id} ${key}`, key, undefined, (made) => topology.owners.push({ matcher, counter: made })),
+    plain: (matcher, key) => intern(`p ${matcher.id} ${key}`, key, counter, (made) => topology.plain.push({ matcher, counter: made })),
+    owner: (matcher, key) => intern(`o ${matcher.id} ${key}`, key, counter, (made) => topology.owners.push({ matcher, counter: made })),
     spread: (rule, filter) => {
-      const signature = JSON.stringify([
-        's',
-        rule.matcher.id,
-        rule.key,
+      const part = JSON.stringify([
         rule.honorAffinity ? filter.placementSignature : '',
         rule.honorTaints ? filter.tolerations : '',
         rule.keys,
       ]);
-      return intern(signature, rule.key, spreadFilter(rule, filter, view), (made) => topology.spread.push({ rule, filter, counter: made }));
+      return intern(
+        `s ${rule.matcher.id} ${rule.key} ${part}`,
+        rule.key,
+        (id, keys) => counter(id, keys, spreadFilter(rule, filter, view), answerColumn(fleet, `spread ${part}`)),
+        (made) => topology.spread.push({ rule, filter, counter: made }),
+      );
     },
   };
 }
@@ -109,9 +112,10 @@ export function compile(
   classes: readonly PodClass[],
   vectors: readonly Float64Array[],
   runningAntiAffinity: readonly { readonly matcher: Matcher; readonly key: string }[],
+  fleet: Fleet,
   view: (node: number) => NodeView,
 ): Compiled {
-  const counters = registry(view);
+  const counters = registry(fleet, view);
   for (const { matcher, key } of runningAntiAffinity) counters.owner(matcher, key);
   const bound = classes.map((one) => one.levels.map((rules) => bind(one, rules, counters)));
   const { plain, spread, owners } = counters.topology;

@@ -52,22 +52,23 @@ function exchangeable(ledger: Ledger, candidate: Candidate): readonly Candidate[
   return ledger.exchange[candidate.id] as readonly Candidate[];
 }
 
-type Groups = { readonly rules: string; readonly groups: readonly (readonly Candidate[])[] };
-const remembered = new WeakMap<LaunchSpace, Groups>();
+type Groups = readonly (readonly Candidate[])[];
+const remembered = new WeakMap<LaunchSpace, Map<string, Groups>>();
+const MOST_REMEMBERED = 8;
 
-/** Remembered from the last plan if its rules looked at the same labels. */
-function groupExchangeable(ledger: Ledger): readonly (readonly Candidate[])[] {
+/** Remembered from earlier plans whose rules looked at the same labels. */
+function groupExchangeable(ledger: Ledger): Groups {
   const { tables, spread } = ledger.compiled.topology;
   const placements = spread.filter(({ rule }) => rule.honorAffinity).map(({ filter }) => filter.placementSignature);
   const rules = JSON.stringify([[...tables.keys()], placements]);
-  const known = remembered.get(ledger.space);
-  if (known?.rules === rules) return known.groups;
-  const groups = readGroups(ledger);
-  remembered.set(ledger.space, { rules, groups });
+  const known = remembered.get(ledger.space) ?? new Map<string, Groups>();
+  const groups = known.get(rules) ?? readGroups(ledger);
+  if (known.size >= MOST_REMEMBERED) known.clear();
+  remembered.set(ledger.space, known.set(rules, groups));
   return groups;
 }
 
-function readGroups(ledger: Ledger): readonly (readonly Candidate[])[] {
+function readGroups(ledger: Ledger): Groups {
   const groups = new Map<string, Candidate[]>();
   return ledger.space.candidates.map((candidate) => {
     const key = signature(ledger, candidate);

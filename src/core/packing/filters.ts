@@ -13,6 +13,8 @@ type Alternatives = readonly Term[];
 /** What a node must be for a pod, apart from room and from other pods. Pods with the same filter share one object. */
 export type NodeFilter = {
   readonly id: number;
+  /** Of all that it asks of a node itself, reservations apart. */
+  readonly signature: string;
   /** nodeSelector and required node affinity: what topology spread calls the pod's node affinity. */
   readonly placement: readonly Alternatives[];
   readonly placementSignature: string;
@@ -40,11 +42,13 @@ export function filterTable(): FilterTable {
     const tolerations = pod.spec.tolerations ?? [];
     const keys = [pod.gang, pod.reservation].filter((key) => key !== undefined);
     const placementSignature = JSON.stringify([pod.spec.nodeSelector ?? {}, required]);
-    const signature = JSON.stringify([placementSignature, tolerations, keys, pod.volumes?.zones, options]);
+    const own = JSON.stringify([placementSignature, tolerations, pod.volumes?.zones, options]);
+    const signature = JSON.stringify([own, keys]);
     const known = bySignature.get(signature);
     if (known !== undefined) return known;
     const filter: NodeFilter = {
       id: filters.length,
+      signature: own,
       placement: placementOf(pod, required),
       placementSignature,
       extra: extraOf(pod, options),

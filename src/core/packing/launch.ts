@@ -41,21 +41,26 @@ export type LaunchSpace = {
   readonly rejected: readonly { readonly subject: string; readonly reason: string }[];
 };
 
-type Remembered = { readonly problem: PackingProblem; readonly space: LaunchSpace };
-const spaces = new WeakMap<readonly Offering[], Remembered>();
+type Remembered = Pick<PackingProblem, 'types' | 'pools'> & {
+  readonly unavailable: PackingProblem['unavailable'] | undefined;
+  readonly space: LaunchSpace;
+};
+const spaces = new WeakMap<readonly Offering[], readonly Remembered[]>();
+// Runtimes share a catalog, and each has pools of its own.
+const MOST_SPACES = 8;
 
 /** The launch space, remembered for as long as catalog, pools and unavailable offerings are the same objects. */
 export function launchSpace(problem: PackingProblem, filters: readonly NodeFilter[]): LaunchSpace {
   // Labels that pools leave to their pods make the space depend on the pods.
-  const open = problem.pools.some((pool) => pool.requirements?.some(({ key, operator }) => operator !== 'In' && !isMachineLabel(key)));
+  const open = problem.pools.some((pool) => pool.requirements?.some(({ key, operator }) => operator !== 'In' && isOpen(key)));
   if (open) return readLaunchSpace(problem, filters);
-  const known = spaces.get(problem.offerings);
-  const same =
-    known?.problem.types === problem.types && known.problem.pools === problem.pools && known.problem.unavailable === problem.unavailable;
-  if (known !== undefined && same) return known.space;
-  const space = readLaunchSpace(problem, filters);
-  spaces.set(problem.offerings, { problem: { ...problem, pods: [], nodes: [] }, space });
-  return space;
+  const { types, offerings, pools, unavailable } = problem;
+  const known = spaces.get(offerings) ?? [];
+  const isOurs = (one: Remembered) => one.types === types && one.pools === pools && one.unavailable === unavailable;
+  const ours = known.find(isOurs) ?? { types, pools, unavailable, space: readLaunchSpace(problem, filters) };
+  // An older space of the same pools is of no use any more: what is unavailable has changed.
+  if (known[0] !== ours) spaces.set(offerings, [ours, ...known.filter((one) => one.pools !== pools)].slice(0, MOST_SPACES));
+  return ours.space;
 }
 
 /** Every node that the pools may launch now: offerings that the requirements admit and that are not remembered as unavailable. */
@@ -167,7 +172,7 @@ function labelChoices(
   const fixed: Record<string, string> = { ...type.labels, ...pool.labels, [INSTANCE_TYPE]: type.name, [POOL]: pool.name };
   let choices: Record<string, string>[] = [fixed];
   for (const [key, set] of sets) {
-    if (key === ZONE || key === CAPACITY_TYPE || key === HOSTNAME) continue;
+    if (PLACES.has(key)) continue;
     if (Object.hasOwn(fixed, key)) {
       if (!allows(set, fixed[key])) return [];
     } else if (isMachineLabel(key)) {
@@ -181,6 +186,13 @@ function labelChoices(
     }
   }
   return choices;
+}
+
+/** Of an offering or of one machine, not of a shape. */
+const PLACES: ReadonlySet<string> = new Set([ZONE, CAPACITY_TYPE, HOSTNAME]);
+
+function isOpen(key: string): boolean {
+  return !PLACES.has(key) && !isMachineLabel(key);
 }
 
 /** Facts of the machine: a type that lacks the label does not get it by asking. */

@@ -2,6 +2,7 @@ import type { Classified, Dimensions } from './classes.ts';
 import { type Compiled, compile, type NodeView, type Variant } from './compile.ts';
 import { type Daemon, daemonOverhead, readDaemons } from './daemons.ts';
 import { HOSTNAME } from './filters.ts';
+import { answerColumn, type Fleet, meantColumn, roomColumn, special } from './fleet.ts';
 import { isPort } from './host-ports.ts';
 import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
 import { countLaunch, type LaunchLimits, launchLimits } from './limits.ts';
@@ -9,8 +10,8 @@ import type { Matcher } from './matchers.ts';
 import type { PackingNode, PackingProblem } from './problem.ts';
 import { reachableDomains } from './reach.ts';
 import { ATTACHMENTS } from './requests.ts';
-import { countMeant, freeRoom, nodeFacts } from './running.ts';
-import { addDomain, type Counter, countPods, domainOf, takesPart } from './topology.ts';
+import type { NodeFacts } from './running.ts';
+import { addDomain, countAll, countPods, domainOf, forgetNode, setDomains, takesPart } from './topology.ts';
 
 /**
  * Which nodes topology spread may count on. existing: those that are there and could be launched. launch: the same, and an empty host can
@@ -49,29 +50,30 @@ export type Ledger = {
   onlyZone: string | undefined;
   /** What was placed where, in order: variant, node, variant, node, … */
   readonly log: number[];
-  /** By filter, then node or candidate: 0 not asked yet, 1 admits, 2 refuses. */
-  readonly admits: number[][];
+  /** By filter, then node that is there or candidate: 0 not asked yet, 1 admits, 2 refuses. */
+  readonly admits: readonly Uint8Array[];
   readonly admitsCandidate: Uint8Array[];
   /** By candidate: what an empty node offers to pods. */
   readonly room: (Float64Array | undefined)[];
 };
 
-export function openLedger(problem: PackingProblem, classified: Classified, dims: Dimensions, space: LaunchSpace): Ledger {
-  const nodes: LedgerNode[] = [];
+export function openLedger(problem: PackingProblem, fleet: Fleet, classified: Classified, dims: Dimensions, space: LaunchSpace): Ledger {
+  const nodes = [...fleet.entries];
+  const { launching, repelling } = special(fleet);
   const running: { matcher: Matcher; key: string }[] = [];
-  for (const node of problem.nodes) {
-    for (const { pod, term } of nodeFacts(node).antiAffinity)
+  for (const node of repelling) {
+    for (const { pod, term } of (fleet.facts[node] as NodeFacts).antiAffinity)
       running.push({ matcher: classified.matchers.ofTerms(pod, [term]), key: term.topologyKey });
   }
   const filters = classified.filters.filters;
   const ledger: Ledger = {
     problem,
     dims,
-    compiled: compile(classified.classes, dims.vectors, running, (node) => nodes[node] as LedgerNode),
+    compiled: compile(classified.classes, dims.vectors, running, fleet, (node) => nodes[node] as LedgerNode),
     space,
     daemons: readDaemons(problem.daemons),
     nodes,
-    limits: launchLimits(problem),
+    limits: launchLimits(problem, fleet),
     free: new Float64Array(dims.names.length * (problem.nodes.length + 64)),
     largest: undefined,
     reachable: undefined,
@@ -79,38 +81,26 @@ export function openLedger(problem: PackingProblem, classified: Classified, dims
     phase: 'existing',
     onlyZone: undefined,
     log: [],
-    admits: filters.map(() => []),
+    admits: filters.map((filter) => answerColumn(fleet, `admits ${filter.signature}`)),
     admitsCandidate: filters.map(() => new Uint8Array(space.candidates.length)),
     room: roomsOf(space, dims, problem),
   };
-  const joined = dims.names.join();
-  for (const node of problem.nodes) addExisting(ledger, node, joined);
-  countRunning(ledger, classified);
+  ledger.free.set(roomColumn(fleet, dims.names));
+  for (const node of launching) takeDaemons(ledger, nodes[node] as LedgerNode);
+  countRunning(ledger, classified, fleet, repelling);
   for (const { counter, domains } of reachableDomains(ledger))
     for (const value of domains) addDomain(counter, domainOf(counter.table, value));
   return ledger;
 }
 
-function addExisting(ledger: Ledger, node: PackingNode, joined: string): void {
-  const { label, taints } = nodeFacts(node);
-  const index = enter(ledger, {
-    index: ledger.nodes.length,
-    name: node.name,
-    label,
-    taints,
-    existing: node,
-    candidate: undefined,
-    placed: NOTHING,
-  });
+/** Daemons are not among the pods of a node that is still launching, but they will be. */
+function takeDaemons(ledger: Ledger, { index, label, taints }: LedgerNode): void {
   const offset = index * ledger.dims.names.length;
-  ledger.free.set(freeRoom(node, ledger.dims.names, joined), offset);
-  if (!node.launching) return;
   const daemons = daemonOverhead(ledger.daemons, label, taints);
   for (const [dim, name] of ledger.dims.names.entries())
     ledger.free[offset + dim] = (ledger.free[offset + dim] as number) - (daemons.get(name) ?? 0);
 }
 
-/** Most nodes of a large cluster get nothing in a plan: they share one empty map until they do. */
 const NOTHING: ReadonlyMap<number, number> = new Map();
 
 function enter(ledger: Ledger, node: LedgerNode): number {
@@ -127,30 +117,31 @@ function enter(ledger: Ledger, node: LedgerNode): number {
   return node.index;
 }
 
-function countRunning(ledger: Ledger, classified: Classified): void {
-  const { plain, spread, owners } = ledger.compiled.topology;
-  for (const node of ledger.nodes) {
-    const existing = node.existing as PackingNode;
-    if (existing.pods.length === 0) continue;
-    for (const { matcher, counter } of plain) countPods(counter, node.index, countMeant(existing, matcher).all);
-    for (const { rule, counter } of spread) countPods(counter, node.index, countMeant(existing, rule.matcher).staying);
-    if (owners.length === 0) continue;
-    for (const { pod, term } of nodeFacts(existing).antiAffinity) {
-      countPods(ledger.compiled.owner(classified.matchers.ofTerms(pod, [term]), term.topologyKey), node.index, 1);
-    }
+function countRunning(ledger: Ledger, classified: Classified, fleet: Fleet, repelling: readonly number[]): void {
+  const { plain, spread } = ledger.compiled.topology;
+  for (const { counter } of spread) setDomains(counter, ledger.nodes.length);
+  for (const { matcher, counter } of plain) countAll(counter, meantColumn(fleet, matcher), 2, 0);
+  for (const { rule, counter } of spread) countAll(counter, meantColumn(fleet, rule.matcher), 2, 1);
+  for (const node of repelling) {
+    for (const { pod, term } of (fleet.facts[node] as NodeFacts).antiAffinity)
+      countPods(ledger.compiled.owner(classified.matchers.ofTerms(pod, [term]), term.topologyKey), node, 1);
   }
 }
 
-type Rooms = { readonly names: string; readonly daemons: PackingProblem['daemons']; readonly room: (Float64Array | undefined)[] };
+type Rooms = { readonly daemons: PackingProblem['daemons']; readonly byNames: Map<string, (Float64Array | undefined)[]> };
 const rooms = new WeakMap<LaunchSpace, Rooms>();
+// Pods of one cluster ask for few sets of resources.
+const MOST_SETS = 8;
 
-/** Remembered from the last plan if it asked for the same resources under the same daemons. */
+/** Remembered from earlier plans that asked for the same resources under the same daemons. */
 function roomsOf(space: LaunchSpace, dims: Dimensions, { daemons }: PackingProblem): (Float64Array | undefined)[] {
-  const names = dims.names.join();
   const known = rooms.get(space);
-  if (known?.names === names && known.daemons === daemons) return known.room;
-  const room: (Float64Array | undefined)[] = [];
-  rooms.set(space, { names, daemons, room });
+  const isOurs = known !== undefined && known.daemons === daemons && known.byNames.size < MOST_SETS;
+  const { byNames } = isOurs ? known : ({ daemons, byNames: new Map() } satisfies Rooms);
+  if (!isOurs) rooms.set(space, { daemons, byNames });
+  const names = dims.names.join();
+  const room: (Float64Array | undefined)[] = byNames.get(names) ?? [];
+  byNames.set(names, room);
   return room;
 }
 
@@ -205,12 +196,20 @@ function apply(ledger: Ledger, variant: Variant, node: number, sign: 1 | -1): vo
   for (let dim = 0; dim < stride; dim++)
     ledger.free[offset + dim] = (ledger.free[offset + dim] as number) - sign * (requests[dim] as number);
   for (const counter of counted) countPods(counter, node, sign);
-  const at = ledger.nodes[node] as LedgerNode;
-  const placed = at.placed === NOTHING ? new Map<number, number>() : (at.placed as Map<number, number>);
+  const placed = placedOn(ledger, node);
   const pods = (placed.get(variant.id) ?? 0) + sign;
   if (pods === 0) placed.delete(variant.id);
   else placed.set(variant.id, pods);
-  at.placed = placed;
+}
+
+/** Most nodes get nothing in a plan and are other plans' nodes, too: the first pod makes one this plan's own. */
+function placedOn(ledger: Ledger, node: number): Map<number, number> {
+  const at = ledger.nodes[node] as LedgerNode;
+  if (at.placed.size > 0) return at.placed as Map<number, number>;
+  const placed = new Map<number, number>();
+  if (at.existing === undefined) at.placed = placed;
+  else ledger.nodes[node] = { ...at, placed };
+  return placed;
 }
 
 export type Mark = { readonly log: number; readonly nodes: number };
@@ -229,21 +228,29 @@ export function rollBack(ledger: Ledger, to: Mark): void {
   while (ledger.nodes.length > to.nodes) {
     const node = ledger.nodes.pop() as LedgerNode;
     countLaunch(ledger.limits, node.candidate as Candidate, -1);
-    for (const answers of ledger.admits) answers.length = Math.min(answers.length, ledger.nodes.length);
     for (const counter of ledger.compiled.topology.counters) forgetNode(counter, node.index);
   }
 }
 
-function forgetNode(counter: Ledger['compiled']['topology']['counters'][number], node: number): void {
-  counter.asked.length = Math.min(counter.asked.length, node);
-  counter.table.ofNode.length = Math.min(counter.table.ofNode.length, node);
+/** They come after those that were there before. */
+export function openedNodes(ledger: Ledger): readonly LedgerNode[] {
+  return ledger.nodes.slice(ledger.problem.nodes.length);
+}
+
+/** The same for two ledgers that opened the same nodes and placed the same pods there, in whatever order. */
+export function stateOf(ledger: Ledger): string {
+  const placed: string[] = [];
+  for (let at = 0; at < ledger.log.length; at += 2) placed.push(`${ledger.log[at]} ${ledger.log[at + 1]}`);
+  return `${openedNodes(ledger)
+    .map(({ candidate }) => candidate?.id)
+    .join()}|${placed.sort().join()}`;
 }
 
 /** What a plan has placed and opened, to come back to after others were tried. */
 export type Snapshot = { readonly log: readonly number[]; readonly opened: readonly Candidate[]; readonly phase: Phase };
 
 export function saveLedger(ledger: Ledger): Snapshot {
-  const opened = ledger.nodes.flatMap((node) => (node.candidate === undefined ? [] : [node.candidate]));
+  const opened = openedNodes(ledger).map(({ candidate }) => candidate as Candidate);
   return { log: [...ledger.log], opened, phase: ledger.phase };
 }
 
@@ -258,22 +265,15 @@ export function restoreLedger(ledger: Ledger, saved: Snapshot): void {
 /** From here on spread counts the domains that have nodes, no longer those that could get one. */
 export function closeLedger(ledger: Ledger, phase: 'closing' | 'closed'): void {
   ledger.phase = phase;
-  for (const { counter } of ledger.compiled.topology.spread) countDomainsOfNodes(ledger, counter);
+  for (const { counter } of ledger.compiled.topology.spread) setDomains(counter, ledger.nodes.length);
 }
 
 /** Takes back everything placed and opened. */
 export function resetLedger(ledger: Ledger): void {
   rollBack(ledger, { log: 0, nodes: ledger.problem.nodes.length });
   ledger.phase = 'existing';
-  for (const { counter } of ledger.compiled.topology.spread) countDomainsOfNodes(ledger, counter);
+  for (const { counter } of ledger.compiled.topology.spread) setDomains(counter, ledger.nodes.length);
   countReachable(ledger);
-}
-
-function countDomainsOfNodes(ledger: Ledger, counter: Counter): void {
-  counter.domains.length = 0;
-  counter.isDomain.length = 0;
-  for (const node of ledger.nodes) if (takesPart(counter, node.index)) addDomain(counter, counter.table.ofNode[node.index] as number);
-  counter.atMinimum = -1;
 }
 
 function countReachable(ledger: Ledger): void {

@@ -1,8 +1,6 @@
-import { CAPACITY_TYPE } from './filters.ts';
+import { type Fleet, sizeColumn } from './fleet.ts';
 import type { Candidate } from './launch.ts';
-import type { CapacityType, PackingNode, PackingPool, PackingProblem } from './problem.ts';
-import { parseResources } from './requests.ts';
-import { nodeFacts } from './running.ts';
+import type { CapacityType, PackingPool, PackingProblem } from './problem.ts';
 
 type Tally = { nodes: number; vcpus: number; usdPerHour: number };
 type Caps = { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number; readonly whose?: string };
@@ -16,7 +14,7 @@ export type LaunchLimits = {
   readonly caps: Caps | undefined;
 };
 
-export function launchLimits(problem: PackingProblem): LaunchLimits {
+export function launchLimits(problem: PackingProblem, fleet: Fleet): LaunchLimits {
   const all: Tally = { nodes: 0, vcpus: 0, usdPerHour: 0 };
   const byPool = new Map<string, Tally>(problem.pools.map((pool) => [pool.name, { nodes: 0, vcpus: 0, usdPerHour: 0 }]));
   const shares = new Map<string, Share>();
@@ -24,32 +22,26 @@ export function launchLimits(problem: PackingProblem): LaunchLimits {
     if (pool.spotPercent === undefined) continue;
     shares.set(shareGroup(pool), { spotVcpus: 0, vcpus: 0, initialSpotVcpus: 0, initialVcpus: 0, percent: pool.spotPercent });
   }
-  const pools = new Map(problem.pools.map((pool) => [pool.name, pool]));
-  for (const node of problem.nodes) {
-    const pool = node.pool === undefined ? undefined : pools.get(node.pool);
-    if (pool === undefined) continue;
-    const size = { nodes: 1, vcpus: vcpusOf(node), usdPerHour: node.usdPerHour ?? 0 };
-    count(all, size, 1);
-    count(byPool.get(pool.name) as Tally, size, 1);
-    const share = shares.get(shareGroup(pool));
-    if (share !== undefined) {
-      share.vcpus += size.vcpus;
-      if (node.labels[CAPACITY_TYPE] === 'spot') share.spotVcpus += size.vcpus;
+  const tallies = problem.pools.map((pool) => ({ own: byPool.get(pool.name) as Tally, share: shares.get(shareGroup(pool)) }));
+  const sizes = sizeColumn(fleet);
+  for (let at = 0; at < sizes.length; at += 4) {
+    const tally = tallies[sizes[at] as number];
+    if (tally === undefined) continue;
+    const vcpus = sizes[at + 1] as number;
+    for (const counted of [all, tally.own]) {
+      counted.nodes += 1;
+      counted.vcpus += vcpus;
+      counted.usdPerHour += sizes[at + 2] as number;
     }
+    if (tally.share === undefined) continue;
+    tally.share.vcpus += vcpus;
+    if (sizes[at + 3] === 1) tally.share.spotVcpus += vcpus;
   }
   for (const share of shares.values()) {
     share.initialSpotVcpus = share.spotVcpus;
     share.initialVcpus = share.vcpus;
   }
   return { all, byPool, shares, caps: problem.limits };
-}
-
-/** The machine's size where its label says so, else what it lets pods have, rounded up: reservations are below one core. */
-function vcpusOf(node: PackingNode): number {
-  const labelled = Number(node.labels['karpenter.k8s.aws/instance-cpu']);
-  if (Number.isFinite(labelled) && labelled > 0) return labelled;
-  const allocatable = parseResources(node.allocatable);
-  return Math.ceil(((allocatable.ok ? allocatable.value.get('cpu') : undefined) ?? nodeFacts(node).free.get('cpu') ?? 0) / 1000);
 }
 
 function shareGroup(pool: PackingPool): string {

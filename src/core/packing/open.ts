@@ -4,7 +4,7 @@ import { HOSTNAME } from './filters.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, roomOf } from './ledger.ts';
 import { brokenLimit, wantedCapacityType } from './limits.ts';
-import { missingMinValues } from './min-values.ts';
+import { missingMinValues, wantsValues } from './min-values.ts';
 
 /**
  * The node to open for pods of a variant: in the heaviest pool that can take them, the least price a pod, judged by how many of the
@@ -12,15 +12,10 @@ import { missingMinValues } from './min-values.ts';
  */
 export function candidateFor(ledger: Ledger, variant: Variant, remaining: number): Candidate | undefined {
   for (const weight of weights(ledger)) {
-    const eligible = eligibleAt(ledger, variant, weight);
-    const chosen = cheapest(
-      ledger,
-      variant,
-      remaining,
-      eligible.filter((candidate) => keepsShare(ledger, candidate)),
-    );
+    const isEligible = eligibility(ledger, variant, weight);
+    const chosen = cheapest(ledger, variant, remaining, (candidate) => keepsShare(ledger, candidate) && isEligible(candidate));
     // The wanted capacity type may not be for sale, or not be allowed by the pods: then the other one is better than none.
-    const found = chosen ?? cheapest(ledger, variant, remaining, eligible);
+    const found = chosen ?? cheapest(ledger, variant, remaining, isEligible);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -30,10 +25,10 @@ function weights(ledger: Ledger): readonly number[] {
   return [...new Set(ledger.problem.pools.map((pool) => pool.weight ?? 0))].sort((left, right) => right - left);
 }
 
-function eligibleAt(ledger: Ledger, variant: Variant, weight: number): readonly Candidate[] {
+function eligibility(ledger: Ledger, variant: Variant, weight: number): (candidate: Candidate) => boolean {
   const byDomain = new Map<string, boolean>();
-  const keys = [...ledger.compiled.topology.tables.keys()].length > 0;
-  return ledger.space.candidates.filter((candidate) => {
+  const keys = ledger.compiled.topology.tables.size > 0;
+  return (candidate) => {
     if ((candidate.shape.pool.weight ?? 0) !== weight || !admitsLaunch(ledger, variant.filter, candidate)) return false;
     if (brokenLimit(ledger.limits, candidate) !== undefined) return false;
     if (!keys) return true;
@@ -41,7 +36,7 @@ function eligibleAt(ledger: Ledger, variant: Variant, weight: number): readonly 
     const known = byDomain.get(domain) ?? topologyAdmitsLaunch(ledger, variant, candidate);
     byDomain.set(domain, known);
     return known;
-  });
+  };
 }
 
 function keepsShare(ledger: Ledger, candidate: Candidate): boolean {
@@ -49,22 +44,24 @@ function keepsShare(ledger: Ledger, candidate: Candidate): boolean {
   return wanted === undefined || wanted === candidate.capacityType;
 }
 
-function cheapest(ledger: Ledger, variant: Variant, remaining: number, eligible: readonly Candidate[]): Candidate | undefined {
+function cheapest(
+  ledger: Ledger,
+  variant: Variant,
+  remaining: number,
+  isEligible: (candidate: Candidate) => boolean,
+): Candidate | undefined {
   const most = Math.min(remaining, hostCap(variant));
   let best: Candidate | undefined;
   let bestPrice = Number.POSITIVE_INFINITY;
-  for (const candidate of eligible) {
+  for (const candidate of ledger.space.candidates) {
     // Cheapest first: a node that costs more than the best price for all pods together cannot win.
     if (candidate.usdPerHour / most >= bestPrice) break;
     const pods = Math.min(most, howMany(roomOf(ledger, candidate), variant.requests));
-    if (pods === 0 || candidate.usdPerHour / pods >= bestPrice) continue;
-    if (
-      missingMinValues(
-        candidate,
-        eligible.filter((option) => isExchange(ledger, variant, candidate, option)),
-      ) !== undefined
-    )
-      continue;
+    if (pods === 0 || candidate.usdPerHour / pods >= bestPrice || !isEligible(candidate)) continue;
+    if (wantsValues(candidate.shape.pool)) {
+      const options = ledger.space.candidates.filter((option) => isEligible(option) && isExchange(ledger, variant, candidate, option));
+      if (missingMinValues(candidate, options) !== undefined) continue;
+    }
     best = candidate;
     bestPrice = candidate.usdPerHour / pods;
   }

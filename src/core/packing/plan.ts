@@ -3,6 +3,7 @@ import { lowerBound } from './bound.ts';
 import { type Classified, classify, dimensions } from './classes.ts';
 import { effortOf } from './effort.ts';
 import { explain } from './explain.ts';
+import { fleetOf } from './fleet.ts';
 import { launchSpace } from './launch.ts';
 import { type Ledger, openLedger, openNode, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
@@ -18,10 +19,11 @@ import { allOf, isWaiting, placeInParts, placeOnNodes, placeTogether, placeUnits
  * bound. Pure and deterministic; effort is counted in steps, never in time. Malformed input is reported in the plan, never thrown.
  */
 export function planPacking(problem: PackingProblem): PackingPlan {
-  const classified = classify(problem);
+  const fleet = fleetOf(problem);
+  const classified = classify(problem, fleet);
   const dims = dimensions(classified.classes);
   const space = launchSpace(problem, classified.filters.filters);
-  const ledger = openLedger(problem, classified, dims, space);
+  const ledger = openLedger(problem, fleet, classified, dims, space);
   const units = unitsOf(ledger, classified.classes);
   const left = placeAll(ledger, classified, units);
   resizeNodes(ledger);

@@ -1,12 +1,12 @@
 import { alternatives, usedOn } from './exchange.ts';
 import type { Candidate } from './launch.ts';
-import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
+import { type Ledger, type LedgerNode, openedNodes, roomOf } from './ledger.ts';
 import { brokenLimit, countLaunch, wantedCapacityType } from './limits.ts';
 import { missingMinValues } from './min-values.ts';
 
 /** Exchanges each new node for the cheapest one that holds the same pods. A node was opened for the first of its pods; the rest came later. */
 export function resizeNodes(ledger: Ledger): void {
-  for (const node of ledger.nodes) if (node.candidate !== undefined && node.placed.size > 0) resize(ledger, node, node.candidate);
+  for (const node of openedNodes(ledger)) if (node.candidate !== undefined && node.placed.size > 0) resize(ledger, node, node.candidate);
 }
 
 function resize(ledger: Ledger, node: LedgerNode, current: Candidate): void {
@@ -31,5 +31,4 @@ export function exchange(ledger: Ledger, node: LedgerNode, candidate: Candidate)
   const used = usedOn(ledger, node.index);
   const room = roomOf(ledger, candidate);
   for (let dim = 0; dim < used.length; dim++) ledger.free[node.index * used.length + dim] = (room[dim] as number) - (used[dim] as number);
-  for (const answers of ledger.admits) answers[node.index] = 0;
 }

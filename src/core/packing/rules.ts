@@ -1,6 +1,6 @@
 import { type FilterTable, type NodeFilter } from './filters.ts';
 import type { Matcher, MatcherTable } from './matchers.ts';
-import type { NodeSelectorTerm, PackingPod, PackingProblem, PodAffinityTerm, Taint, TopologySpreadConstraint } from './problem.ts';
+import type { NodeSelectorTerm, PackingPod, PodAffinityTerm, Taint, TopologySpreadConstraint } from './problem.ts';
 
 export type SpreadRule = {
   readonly matcher: Matcher;
@@ -75,11 +75,9 @@ function heaviestFirst<T extends { readonly weight: number }>(terms: readonly T[
   return [...terms].sort((left, right) => right.weight - left.weight);
 }
 
-/** Whether anything carries a PreferNoSchedule taint: only then is it worth a level of its own. */
-export function prefersNoSchedule(problem: PackingProblem): boolean {
-  const prefers = (owner: { readonly taints?: readonly Taint[] }) =>
-    owner.taints?.some((taint) => taint.effect === 'PreferNoSchedule') === true;
-  return problem.nodes.some(prefers) || problem.pools.some(prefers);
+/** Only where something carries a PreferNoSchedule taint is it worth a level of its own. */
+export function prefersNoSchedule(taints: readonly Taint[] | undefined): boolean {
+  return taints?.some((taint) => taint.effect === 'PreferNoSchedule') === true;
 }
 
 function spreadsOf(pod: PackingPod, preferred: readonly TopologySpreadConstraint[], matchers: MatcherTable): readonly SpreadRule[] {

@@ -1,6 +1,5 @@
-import { HOSTNAME, type LabelLookup } from './filters.ts';
+import { CAPACITY_TYPE, HOSTNAME, type LabelLookup } from './filters.ts';
 import { isPort, portsHeld } from './host-ports.ts';
-import { type Matcher, matchesPod } from './matchers.ts';
 import type { Labels, PackingNode, PackingPod, PodAffinityTerm, Taint } from './problem.ts';
 import { type Amounts, ATTACHMENTS, add, type HostPort, hostPorts, parseResources, podRequests } from './requests.ts';
 
@@ -13,14 +12,14 @@ export type NodeFacts = {
   readonly groups: readonly PodGroup[];
   readonly label: LabelLookup;
   readonly taints: readonly Taint[];
-  /** Free room in the order of the dimensions that were asked for last. */
-  vector: { readonly names: string; readonly room: Float64Array } | undefined;
-  /** Pods that a matcher means, by its signature: all of them, and those that are not ending. */
-  readonly counts: Map<string, { readonly all: number; readonly staying: number }>;
+  readonly vcpus: number;
+  readonly isSpot: boolean;
 };
 
 /** Running pods with the same labels, which every selector sees alike. */
 export type PodGroup = {
+  /** Of what selectors read. */
+  readonly signature: string;
   readonly namespace: string;
   readonly labels: Labels;
   count: number;
@@ -56,46 +55,24 @@ function readNode(node: PackingNode): NodeFacts {
     groups: groupsOf(node.pods),
     label: (key) => (Object.hasOwn(node.labels, key) ? node.labels[key] : key === HOSTNAME ? node.name : undefined),
     taints: node.unschedulable ? [...(node.taints ?? []), CORDON] : (node.taints ?? []),
-    vector: undefined,
-    counts: new Map(),
+    vcpus: vcpusOf(node, capacity),
+    isSpot: node.labels[CAPACITY_TYPE] === 'spot',
   };
 }
 
 /** What the node lifecycle controller puts on a cordoned node. */
 const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
-/** Free room in these dimensions; ports of the host are there once, or not if a running pod holds them. */
-export function freeRoom(node: PackingNode, names: readonly string[], joined: string): Float64Array {
-  const facts = nodeFacts(node);
-  if (facts.vector?.names !== joined) {
-    const held = facts.ports.length > 0 ? new Set(portsHeld(facts.ports, names)) : undefined;
-    const room = Float64Array.from(names, (name) =>
-      isPort(name) ? (held?.has(name) ? 0 : 1) : (facts.free.get(name) ?? (name === ATTACHMENTS ? Infinity : 0)),
-    );
-    facts.vector = { names: joined, room };
-  }
-  return facts.vector.room;
+/** The machine's size where its label says so, else what it lets pods have, rounded up: reservations are below one core. */
+function vcpusOf({ labels }: PackingNode, capacity: Amounts): number {
+  const labelled = Number(labels['karpenter.k8s.aws/instance-cpu']);
+  return Number.isFinite(labelled) && labelled > 0 ? labelled : Math.ceil((capacity.get('cpu') ?? 0) / 1000);
 }
 
-// Selectors come and go with the pods that are pending; what was counted for old ones is dropped now and then.
-const MOST_COUNTS = 64;
-
-export function countMeant(node: PackingNode, matcher: Matcher): { readonly all: number; readonly staying: number } {
-  const { counts, groups } = nodeFacts(node);
-  let count = counts.get(matcher.signature);
-  if (count === undefined) {
-    let all = 0;
-    let staying = 0;
-    for (const group of groups) {
-      if (!matchesPod(matcher, group.namespace, group.labels)) continue;
-      all += group.count;
-      staying += group.count - group.terminating;
-    }
-    count = { all, staying };
-    if (counts.size >= MOST_COUNTS) counts.clear();
-    counts.set(matcher.signature, count);
-  }
-  return count;
+/** Free room in these dimensions; ports of the host are there once, or not if a running pod holds them. */
+export function freeRoom({ free, ports }: NodeFacts, names: readonly string[]): readonly number[] {
+  const held = ports.length > 0 ? new Set(portsHeld(ports, names)) : undefined;
+  return names.map((name) => (isPort(name) ? (held?.has(name) ? 0 : 1) : (free.get(name) ?? (name === ATTACHMENTS ? Infinity : 0))));
 }
 
 function groupsOf(pods: readonly PackingPod[]): readonly PodGroup[] {
@@ -104,7 +81,7 @@ function groupsOf(pods: readonly PackingPod[]): readonly PodGroup[] {
     const signature = `${pod.namespace}\n${JSON.stringify(pod.labels ?? {})}`;
     let group = groups.get(signature);
     if (group === undefined) {
-      group = { namespace: pod.namespace, labels: pod.labels ?? {}, count: 0, terminating: 0 };
+      group = { signature, namespace: pod.namespace, labels: pod.labels ?? {}, count: 0, terminating: 0 };
       groups.set(signature, group);
     }
     group.count += 1;

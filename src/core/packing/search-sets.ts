@@ -1,7 +1,7 @@
 import { canPlace } from './admit.ts';
 import type { Variant } from './compile.ts';
 import type { Candidate } from './launch.ts';
-import { closeLedger, type Ledger, mark, openNode, place, resetLedger, rollBack } from './ledger.ts';
+import { closeLedger, type Ledger, mark, openedNodes, openNode, place, resetLedger, rollBack, stateOf } from './ledger.ts';
 import { brokenLimit, wantedCapacityType } from './limits.ts';
 import type { Unit } from './units.ts';
 
@@ -76,7 +76,7 @@ function placeOnto(
     steps: Math.min(STEPS_PER_SET, budget.steps),
     variants: classes.map((one) => laxest(ledger.compiled.strictest[one.id] as Variant)),
     seen: new Set(),
-    isAllowed: () => ledger.nodes.every((node) => node.candidate === undefined || node.placed.size > 0) && isAllowed(ledger),
+    isAllowed: () => openedNodes(ledger).every((node) => node.placed.size > 0) && isAllowed(ledger),
   };
   const before = search.steps;
   const found = deepen(ledger, search);
@@ -99,7 +99,7 @@ type Search = {
 
 function deepen(ledger: Ledger, search: Search): boolean {
   if (search.pods === 0) return search.isAllowed();
-  const state = ledger.nodes.map((node) => [...node.placed].sort().join(' ')).join('|');
+  const state = stateOf(ledger);
   if (search.seen.has(state)) return false;
   search.seen.add(state);
   for (const variant of search.variants) {

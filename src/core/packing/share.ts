@@ -1,5 +1,5 @@
 import type { Candidate } from './launch.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, openedNodes } from './ledger.ts';
 
 /** A price on exceeding the spot share: added to each node's price, and what of it the share allows for free. */
 export type ShareSlack = { readonly surcharge: (candidate: Candidate) => number; readonly allowance: number };
@@ -18,7 +18,7 @@ export function shareSlack(ledger: Ledger): readonly ShareSlack[] {
 }
 
 function slackAt(ledger: Ledger, unit: number): ShareSlack {
-  const largest = Math.max(0, ...ledger.nodes.map((node) => node.candidate?.shape.vcpus ?? 0));
+  const largest = Math.max(0, ...openedNodes(ledger).map((node) => node.candidate?.shape.vcpus ?? 0));
   let allowance = 0;
   for (const { initialSpotVcpus, initialVcpus, percent } of ledger.limits.shares.values()) {
     allowance += unit * Math.max(0, largest + (initialVcpus * percent) / 100 - initialSpotVcpus);

@@ -2,7 +2,7 @@ import { canPlace } from './admit.ts';
 import type { Variant } from './compile.ts';
 import { ZONE } from './filters.ts';
 import type { Candidate } from './launch.ts';
-import { type Ledger, mark, openNode, place, resetLedger, rollBack } from './ledger.ts';
+import { type Ledger, mark, openNode, place, resetLedger, rollBack, stateOf } from './ledger.ts';
 import { brokenLimit, wantedCapacityType } from './limits.ts';
 import { searchSets } from './search-sets.ts';
 import { isWaiting, placeUnits, type Unit } from './units.ts';
@@ -82,7 +82,7 @@ function laxest(variant: Variant): Variant {
 
 function deepen(ledger: Ledger, search: Search): boolean {
   if (search.pods === 0) return gangsTogether(ledger, search.units);
-  const state = ledger.nodes.map((node) => `${node.candidate?.id ?? ''}:${[...node.placed].sort().join(' ')}`).join('|');
+  const state = stateOf(ledger);
   if (search.seen.has(state)) return false;
   search.seen.add(state);
   for (const variant of search.variants) {

@@ -3,19 +3,17 @@
  * Nodes and domains are small integers; all arrays grow with the nodes that a plan opens.
  */
 
+/** The domains of a topology key by number. */
+export type DomainNames = { readonly values: string[]; readonly index: Map<string, number> };
+
 /** The domain of every node under one topology key; -1 where the node lacks the label. */
-export type KeyTable = {
-  readonly key: string;
-  readonly values: string[];
-  readonly index: Map<string, number>;
-  readonly ofNode: number[];
-};
+export type KeyTable = DomainNames & { readonly key: string; readonly ofNode: number[] };
 
 export function keyTable(key: string): KeyTable {
   return { key, values: [], index: new Map(), ofNode: [] };
 }
 
-export function domainOf(table: KeyTable, value: string | undefined): number {
+export function domainOf(table: DomainNames, value: string | undefined): number {
   if (value === undefined) return -1;
   let domain = table.index.get(value);
   if (domain === undefined) {
@@ -34,6 +32,8 @@ export type Counter = {
   total: number;
   /** Of spread: which nodes take part; of affinity: all. Per node: 0 not asked yet, 1 yes, 2 no. */
   readonly nodeFilter: ((node: number) => boolean) | undefined;
+  /** Of the nodes that were there before the plan, and of those that it opens. */
+  readonly known: Uint8Array;
   readonly asked: number[];
   /** Domains of nodes that take part, in order of appearance, with the lowest count and how many have it (-1: to be found again). */
   readonly domains: number[];
@@ -42,19 +42,52 @@ export type Counter = {
   atMinimum: number;
 };
 
-export function counter(id: number, table: KeyTable, nodeFilter: ((node: number) => boolean) | undefined): Counter {
-  return { id, table, byDomain: [], total: 0, nodeFilter, asked: [], domains: [], isDomain: [], minimum: 0, atMinimum: -1 };
+export function counter(id: number, table: KeyTable, nodeFilter?: (node: number) => boolean, known: Uint8Array = NOBODY): Counter {
+  const byDomain = table.values.map(() => 0);
+  const isDomain = table.values.map(() => false);
+  return { id, table, byDomain, total: 0, nodeFilter, known, asked: [], domains: [], isDomain, minimum: 0, atMinimum: -1 };
 }
+
+const NOBODY = new Uint8Array();
 
 export function takesPart(group: Counter, node: number): boolean {
   if ((group.table.ofNode[node] as number) < 0) return false;
   if (group.nodeFilter === undefined) return true;
-  let answer = group.asked[node] ?? 0;
+  const first = group.known.length;
+  const answers = node < first ? group.known : group.asked;
+  const at = node < first ? node : node - first;
+  let answer = answers[at] ?? 0;
   if (answer === 0) {
     answer = group.nodeFilter(node) ? 1 : 2;
-    group.asked[node] = answer;
+    answers[at] = answer;
   }
   return answer === 1;
+}
+
+/** The node and those after it were not there. */
+export function forgetNode(group: Counter, node: number): void {
+  group.asked.length = Math.min(group.asked.length, Math.max(0, node - group.known.length));
+  group.table.ofNode.length = Math.min(group.table.ofNode.length, node);
+}
+
+/** Counts the running pods: `pods` has `stride` numbers a node, of which one is how many. */
+export function countAll(group: Counter, pods: Int32Array, stride: number, which: number): void {
+  const { byDomain, table } = group;
+  for (let node = 0, at = which; at < pods.length; node++, at += stride) {
+    const count = pods[at] as number;
+    if (count === 0 || !takesPart(group, node)) continue;
+    const domain = table.ofNode[node] as number;
+    byDomain[domain] = (byDomain[domain] ?? 0) + count;
+    group.total += count;
+  }
+}
+
+/** From here on the domains are those of the first `nodes` nodes that take part, and no others. */
+export function setDomains(group: Counter, nodes: number): void {
+  group.domains.length = 0;
+  group.isDomain.fill(false);
+  for (let node = 0; node < nodes; node++) if (takesPart(group, node)) addDomain(group, group.table.ofNode[node] as number);
+  group.atMinimum = -1;
 }
 
 export function addDomain(group: Counter, domain: number): void {

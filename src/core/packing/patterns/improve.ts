@@ -2,7 +2,17 @@ import { canPlace } from '../admit.ts';
 import type { Variant } from '../compile.ts';
 import { ZONE } from '../filters.ts';
 import type { Candidate } from '../launch.ts';
-import { type Ledger, type LedgerNode, openNode, place, resetLedger, restoreLedger, type Snapshot, saveLedger } from '../ledger.ts';
+import {
+  type Ledger,
+  type LedgerNode,
+  openedNodes,
+  openNode,
+  place,
+  resetLedger,
+  restoreLedger,
+  type Snapshot,
+  saveLedger,
+} from '../ledger.ts';
 import { brokenLimit } from '../limits.ts';
 import { completeNodes } from './complete.ts';
 import { type Fluid, solveFluid } from './fluid.ts';
@@ -48,7 +58,7 @@ function zoneKept(ledger: Ledger, variant: Variant, node: LedgerNode): string | 
 function placedOnNew(ledger: Ledger): { readonly members: readonly Member[]; readonly pods: number } {
   const members = new Map<string, Member>();
   let pods = 0;
-  for (const node of ledger.nodes) {
+  for (const node of openedNodes(ledger)) {
     if (node.candidate === undefined) continue;
     for (const [id, count] of node.placed) {
       const variant = ledger.compiled.variants[id] as Variant;
@@ -62,13 +72,13 @@ function placedOnNew(ledger: Ledger): { readonly members: readonly Member[]; rea
 }
 
 function priceOfNew(ledger: Ledger): number {
-  return ledger.nodes.reduce((sum, node) => sum + (node.candidate?.usdPerHour ?? 0), 0);
+  return openedNodes(ledger).reduce((sum, node) => sum + (node.candidate?.usdPerHour ?? 0), 0);
 }
 
 type Load = { readonly node: LedgerNode; readonly counts: Int32Array; readonly pods: number; readonly waste: number };
 
 function tryRound(ledger: Ledger, problem: PatternProblem, fluid: Fluid, itemOf: ReadonlyMap<string, number>, round: number): boolean {
-  const loads = ledger.nodes
+  const loads = openedNodes(ledger)
     .flatMap((node) => (node.candidate === undefined ? [] : [loadOf(ledger, problem, fluid, itemOf, node, node.candidate)]))
     .filter((load) => load.pods > 0 && load.node.candidate?.shape.pool.spotPercent === undefined)
     .sort((left, right) => right.waste - left.waste || left.node.index - right.node.index);

@@ -1,8 +1,9 @@
 import { admitsLaunch } from '../admit.ts';
 import type { Variant } from '../compile.ts';
 import { HOSTNAME } from '../filters.ts';
-import type { Candidate } from '../launch.ts';
+import type { Candidate, LaunchSpace } from '../launch.ts';
 import { type Ledger, roomOf } from '../ledger.ts';
+import { wantsValues } from '../min-values.ts';
 
 /** Pods that a pattern cannot tell apart: same amounts, same machines allowed. Rules between pods are kept when patterns become nodes. */
 export type Item = {
@@ -138,23 +139,41 @@ function hostGroups(variant: Variant, withSpread: boolean): readonly { readonly 
 }
 
 function optionsOf(ledger: Ledger, caps: readonly number[], perZone: boolean, asked: Float64Array): readonly Option[] {
+  return offered(ledger.space, perZone).map(({ candidates, usdPerHour }, id) => {
+    const own = roomOf(ledger, candidates[0] as Candidate);
+    const room = new Float64Array(asked.length);
+    for (let dim = 0; dim < room.length; dim++)
+      room[dim] = Math.min((dim < own.length ? own[dim] : caps[dim - own.length]) as number, asked[dim] as number);
+    return { id, candidates, usdPerHour, room };
+  });
+}
+
+type Offered = Pick<Option, 'candidates' | 'usdPerHour'>;
+const offers = { perZone: new WeakMap<LaunchSpace, readonly Offered[]>(), inAll: new WeakMap<LaunchSpace, readonly Offered[]>() };
+
+/** What patterns buy, cheapest first; the same for every plan with this launch space. */
+function offered(space: LaunchSpace, perZone: boolean): readonly Offered[] {
+  const known = perZone ? offers.perZone : offers.inAll;
+  let found = known.get(space);
+  if (found === undefined) {
+    found = readOffered(space, perZone);
+    known.set(space, found);
+  }
+  return found;
+}
+
+function readOffered(space: LaunchSpace, perZone: boolean): readonly Offered[] {
   const groups = new Map<string, Candidate[]>();
-  for (const candidate of ledger.space.candidates) {
-    if (candidate.shape.pool.requirements?.some((requirement) => requirement.minValues !== undefined)) continue;
+  for (const candidate of space.candidates) {
+    if (wantsValues(candidate.shape.pool)) continue;
     const share = candidate.shape.pool.spotPercent === undefined ? candidate.capacityType : 'share';
     const key = `${candidate.shape.id} ${share} ${share === 'share' ? '' : candidate.usdPerHour} ${perZone ? candidate.zone : ''}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [candidate]);
     else group.push(candidate);
   }
-  const options = [...groups.values()].map((candidates) => {
-    const own = roomOf(ledger, candidates[0] as Candidate);
-    const room = new Float64Array(own.length + caps.length);
-    room.set(own);
-    for (const [index, cap] of caps.entries()) room[own.length + index] = cap;
-    return { candidates, usdPerHour: sharedPrice(candidates), room: cappedRoom(room, asked) };
-  });
-  return options.sort((left, right) => left.usdPerHour - right.usdPerHour).map((option, id) => ({ id, ...option }));
+  const options = [...groups.values()].map((candidates) => ({ candidates, usdPerHour: sharedPrice(candidates) }));
+  return options.sort((left, right) => left.usdPerHour - right.usdPerHour);
 }
 
 /** Where a pool keeps a spot share, a node costs what the share makes of the two prices on average. */
@@ -183,9 +202,15 @@ export function undominated(options: readonly Option[], eligibility: readonly Ui
   const kept: Option[] = [];
   for (const option of options) {
     if (!distinct.some((eligible) => eligible[option.id] === 1)) continue;
-    if (!kept.some((other) => beats(other, option, distinct))) kept.push(option);
+    if (!isBeaten(kept, option, distinct)) kept.push(option);
   }
   return kept;
+}
+
+/** The dearest first: where machines have more than is asked for, it beats nearly all that come after it. */
+function isBeaten(kept: readonly Option[], option: Option, eligibility: readonly Uint8Array[]): boolean {
+  for (let at = kept.length - 1; at >= 0; at--) if (beats(kept[at] as Option, option, eligibility)) return true;
+  return false;
 }
 
 function beats(other: Option, option: Option, eligibility: readonly Uint8Array[]): boolean {

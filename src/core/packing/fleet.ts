@@ -1,0 +1,243 @@
+import type { LedgerNode } from './ledger.ts';
+import { type Matcher, matchesPod } from './matchers.ts';
+import type { Labels, PackingNode, PackingPool, PackingProblem } from './problem.ts';
+import { prefersNoSchedule } from './rules.ts';
+import { freeRoom, type NodeFacts, nodeFacts } from './running.ts';
+import { type DomainNames, domainOf, type KeyTable, keyTable } from './topology.ts';
+
+/**
+ * What the nodes that are there imply, as columns by their position: room, domains, pods that selectors mean, which filters admit them. Kept
+ * from plan to plan of the same pools and made anew only where a node is another object, so that a plan against thousands of nodes costs what
+ * has changed. It says nothing that could not be read from the nodes: with it and without it the plan is the same.
+ */
+export type Fleet = {
+  readonly pools: readonly PackingPool[];
+  nodes: PackingNode[];
+  facts: NodeFacts[];
+  /** The ledger's views of them. Plans share them: a plan that places pods replaces its own. */
+  entries: LedgerNode[];
+  /** By node: kind of running pods, how many, how many of those are not ending; one after the other. */
+  groups: Int32Array[];
+  /** Running pods that selectors cannot tell apart, by what selectors read. */
+  readonly kinds: Map<string, { readonly id: number; readonly namespace: string; readonly labels: Labels }>;
+  readonly tables: Map<string, DomainNames>;
+  readonly columns: Map<string, Column>;
+  turn: number;
+};
+
+type Cells = Float64Array | Int32Array | Uint8Array;
+/** `width` cells a node, written by `write` at `at`. */
+type Column<Some extends Cells = Cells> = {
+  cells: Some;
+  readonly width: number;
+  readonly make: (length: number) => Some;
+  readonly write: (cells: Some, at: number, node: number) => void;
+  usedAt: number;
+};
+
+const fleets = new WeakMap<readonly PackingPool[], Fleet>();
+
+// Selectors and filters come and go with the pods that are pending; what so many plans did not ask for is dropped.
+const KEPT_TURNS = 16;
+// Kinds and domains of nodes that are gone are kept until they are so many, then all is read anew.
+const MOST_GONE = 1024;
+
+export function fleetOf({ nodes, pools }: Pick<PackingProblem, 'nodes' | 'pools'>): Fleet {
+  const known = fleets.get(pools);
+  // While it is brought up to date it is nobody's: malformed input may end that half-way.
+  fleets.delete(pools);
+  const fleet = known === undefined || isStale(known) ? emptyFleet(pools) : known;
+  update(fleet, nodes);
+  fleets.set(pools, fleet);
+  return fleet;
+}
+
+function emptyFleet(pools: readonly PackingPool[]): Fleet {
+  return { pools, nodes: [], facts: [], entries: [], groups: [], kinds: new Map(), tables: new Map(), columns: new Map(), turn: 0 };
+}
+
+function isStale({ groups, kinds, nodes, tables }: Fleet): boolean {
+  const isFull = (most: number) => kinds.size > most + MOST_GONE;
+  if (isFull(nodes.length) && isFull(groups.reduce((sum, one) => sum + one.length / 3, 0))) return true;
+  return [...tables.values()].some(({ values }) => values.length > 2 * nodes.length + MOST_GONE);
+}
+
+function update(fleet: Fleet, nodes: readonly PackingNode[]): void {
+  fleet.turn += 1;
+  for (const [key, column] of fleet.columns) if (column.usedAt + KEPT_TURNS < fleet.turn) fleet.columns.delete(key);
+  const before = fleet.nodes;
+  const changed: number[] = [];
+  let moved = nodes.length !== before.length;
+  for (let at = 0; at < nodes.length && !moved; at++) {
+    if (nodes[at] === before[at]) continue;
+    if (nodes[at]?.name === before[at]?.name) changed.push(at);
+    else moved = true;
+  }
+  if (moved) rearrange(fleet, nodes);
+  else if (changed.length > 0) replace(fleet, nodes, changed);
+}
+
+/** Some nodes are other objects, each at its old place. */
+function replace(fleet: Fleet, nodes: readonly PackingNode[], changed: readonly number[]): void {
+  const { facts, entries, groups } = fleet;
+  for (const at of changed) {
+    const node = nodes[at] as PackingNode;
+    const read = nodeFacts(node);
+    fleet.nodes[at] = node;
+    facts[at] = read;
+    entries[at] = entryOf(node, read, at);
+    groups[at] = groupsOf(fleet, read);
+  }
+  for (const { cells, width, write } of fleet.columns.values()) for (const at of changed) write(cells, at * width, at);
+}
+
+/** Nodes came or went: what is known of the others goes with them to their new places. */
+function rearrange(fleet: Fleet, nodes: readonly PackingNode[]): void {
+  const places = new Map(fleet.nodes.map((node, at) => [node, at]));
+  const from = Int32Array.from(nodes, (node) => places.get(node) ?? -1);
+  const facts = nodes.map((node, at) => fleet.facts[from[at] as number] ?? nodeFacts(node));
+  const entries = nodes.map((node, at) =>
+    from[at] === at ? (fleet.entries[at] as LedgerNode) : entryOf(node, facts[at] as NodeFacts, at),
+  );
+  const groups = facts.map((read, at) => fleet.groups[from[at] as number] ?? groupsOf(fleet, read));
+  Object.assign(fleet, { nodes: nodes.slice(), facts, entries, groups });
+  for (const column of fleet.columns.values()) {
+    const { cells: old, width, make, write } = column;
+    const cells = make(nodes.length * width);
+    for (let at = 0; at < nodes.length; at++) {
+      const source = from[at] as number;
+      if (source < 0) write(cells, at * width, at);
+      else for (let cell = 0; cell < width; cell++) cells[at * width + cell] = old[source * width + cell] as number;
+    }
+    column.cells = cells;
+  }
+}
+
+const NOTHING: ReadonlyMap<number, number> = new Map();
+
+function entryOf(node: PackingNode, { label, taints }: NodeFacts, index: number): LedgerNode {
+  return { index, name: node.name, label, taints, existing: node, candidate: undefined, placed: NOTHING };
+}
+
+function groupsOf({ kinds }: Fleet, { groups }: NodeFacts): Int32Array {
+  const found = new Int32Array(3 * groups.length);
+  for (const [at, { signature, namespace, labels, count, terminating }] of groups.entries()) {
+    let kind = kinds.get(signature);
+    if (kind === undefined) {
+      kind = { id: kinds.size, namespace, labels };
+      kinds.set(signature, kind);
+    }
+    found.set([kind.id, count, count - terminating], 3 * at);
+  }
+  return found;
+}
+
+function columnOf<Some extends Cells>(
+  fleet: Fleet,
+  key: string,
+  width: number,
+  make: Column<Some>['make'],
+  write: Column<Some>['write'],
+): Some {
+  const known = fleet.columns.get(key);
+  if (known !== undefined) {
+    known.usedAt = fleet.turn;
+    return known.cells as Some;
+  }
+  const cells = make(width * fleet.nodes.length);
+  for (let at = 0; at < fleet.nodes.length; at++) write(cells, at * width, at);
+  fleet.columns.set(key, { cells, width, make, write, usedAt: fleet.turn } satisfies Column<Some> as unknown as Column);
+  return cells;
+}
+
+const bytes = (length: number) => new Uint8Array(length);
+const whole = (length: number) => new Int32Array(length);
+const amounts = (length: number) => new Float64Array(length);
+
+/** Free room in these dimensions, node by node, before daemons that are still to come. */
+export function roomColumn(fleet: Fleet, names: readonly string[]): Float64Array {
+  return columnOf(fleet, `room ${names.join()}`, names.length, amounts, (cells, at, node) =>
+    cells.set(freeRoom(fleet.facts[node] as NodeFacts, names), at),
+  );
+}
+
+/** Answers about each node, 0 where nobody asked since it changed. `question` is all that the answer depends on but the node. */
+export function answerColumn(fleet: Fleet, question: string): Uint8Array {
+  return columnOf(fleet, `answer ${question}`, 1, bytes, (cells, at) => {
+    cells[at] = 0;
+  });
+}
+
+/** Of each node how many running pods the matcher means, and how many of those are not ending. */
+export function meantColumn(fleet: Fleet, matcher: Matcher): Int32Array {
+  const meant: (boolean | undefined)[] = [];
+  const kinds = [...fleet.kinds.values()];
+  return columnOf(fleet, `meant ${matcher.signature}`, 2, whole, (cells, at, node) => {
+    cells[at] = 0;
+    cells[at + 1] = 0;
+    const groups = fleet.groups[node] as Int32Array;
+    for (let group = 0; group < groups.length; group += 3) {
+      const id = groups[group] as number;
+      // Kinds are numbered as they come.
+      if (id >= kinds.length) kinds.push(...[...fleet.kinds.values()].slice(kinds.length));
+      const kind = kinds[id] as (typeof kinds)[number];
+      if (!(meant[id] ??= matchesPod(matcher, kind.namespace, kind.labels))) continue;
+      cells[at] += groups[group + 1] as number;
+      cells[at + 1] = (cells[at + 1] as number) + (groups[group + 2] as number);
+    }
+  });
+}
+
+/** The domains of the nodes under a topology key, for one plan to go on from. Its names are shared: those that no node has mean nothing. */
+export function tableOf(fleet: Fleet, key: string): KeyTable {
+  const names = fleet.tables.get(key) ?? keyTable(key);
+  fleet.tables.set(key, names);
+  const cells = columnOf(fleet, `domain ${key}`, 1, whole, (column, at, node) => {
+    column[at] = domainOf(names, (fleet.facts[node] as NodeFacts).label(key));
+  });
+  return { key, values: names.values, index: names.index, ofNode: Array.from(cells) };
+}
+
+/** Of each node the place of its pool among the pools (-1: of none), its vCPUs, its price, and 1 where it is spot; one after the other. */
+export function sizeColumn(fleet: Fleet): Float64Array {
+  const places = new Map(fleet.pools.map(({ name }, at) => [name, at]));
+  return columnOf(fleet, 'size', 4, amounts, (cells, at, node) => {
+    const { pool, usdPerHour } = fleet.nodes[node] as PackingNode;
+    const { vcpus, isSpot } = fleet.facts[node] as NodeFacts;
+    cells[at] = pool === undefined ? -1 : (places.get(pool) ?? -1);
+    cells[at + 1] = vcpus;
+    cells[at + 2] = usdPerHour ?? 0;
+    cells[at + 3] = isSpot ? 1 : 0;
+  });
+}
+
+const LAUNCHING = 1;
+const REPELS = 2;
+const AVOIDED = 4;
+
+/** What few nodes are. `avoidTaints`: some node has a taint that is a preference. */
+export type Special = {
+  readonly launching: readonly number[];
+  /** Running pods there keep others away by required anti-affinity. */
+  readonly repelling: readonly number[];
+  readonly avoidTaints: boolean;
+};
+
+export function special(fleet: Fleet): Special {
+  const cells = columnOf(fleet, 'special', 1, bytes, (column, at, node) => {
+    const { antiAffinity, taints } = fleet.facts[node] as NodeFacts;
+    column[at] =
+      (fleet.nodes[node]?.launching ? LAUNCHING : 0) + (antiAffinity.length > 0 ? REPELS : 0) + (prefersNoSchedule(taints) ? AVOIDED : 0);
+  });
+  const launching: number[] = [];
+  const repelling: number[] = [];
+  let avoidTaints = false;
+  for (let node = 0; node < cells.length; node++) {
+    const flags = cells[node] as number;
+    if (flags === 0) continue;
+    if ((flags & LAUNCHING) !== 0) launching.push(node);
+    if ((flags & REPELS) !== 0) repelling.push(node);
+    if ((flags & AVOIDED) !== 0) avoidTaints = true;
+  }
+  return { launching, repelling, avoidTaints };
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { planPacking } from '../../../src/core/packing/plan.ts';
+import type { PackingNode, PackingPod, PackingProblem } from '../../../src/core/packing/problem.ts';
+import { violations } from './checker.ts';
+import { dice, randomProblem, withRareRules } from './random-problem.ts';
+
+type Dice = ReturnType<typeof dice>;
+
+/** A cluster that lives: what a watch would tell between two looks. Objects that nothing happened to stay the same objects. */
+function change(roll: Dice, problem: PackingProblem, step: number): PackingProblem {
+  const at = roll.below(Math.max(1, problem.nodes.length));
+  const one = problem.nodes[at];
+  const replaced = (next: PackingNode) => ({ ...problem, nodes: problem.nodes.map((node, index) => (index === at ? next : node)) });
+  const other = problem.pods[roll.below(problem.pods.length)] as PackingPod;
+  const fresh = `later-${step}-${roll.below(1e9)}`;
+  const arrived: PackingPod = { ...other, key: `ns/${fresh}`, ...(roll.chance(0.3) ? { terminating: true } : {}) };
+  switch (roll.below(9)) {
+    case 0:
+      return { ...problem, nodes: problem.nodes.filter((node) => node !== one) };
+    case 1: {
+      const model = one ?? randomProblem(step, { pods: 4, types: 2, nodes: 6 }).nodes[0];
+      if (model === undefined) return problem;
+      const name = fresh;
+      const born = { ...model, name, labels: { ...model.labels, 'kubernetes.io/hostname': name }, pods: [] };
+      return { ...problem, nodes: [...problem.nodes.slice(0, at), born, ...problem.nodes.slice(at)] };
+    }
+    case 2:
+      return { ...problem, nodes: problem.nodes.toReversed() };
+    case 3:
+      return { ...problem, pods: problem.pods.filter((pod) => pod === problem.pods[0] || roll.chance(0.8)) };
+    case 4:
+      return { ...problem, unavailable: [...(problem.unavailable ?? []), { zone: roll.pick(['a', 'b', 'c']), capacityType: 'spot' }] };
+    case 5:
+      return one === undefined ? problem : replaced({ ...one, pods: [...one.pods, arrived] });
+    case 6:
+      return one === undefined ? problem : replaced({ ...one, pods: one.pods.slice(1), launching: !one.launching });
+    case 7:
+      return one === undefined ? problem : replaced({ ...one, unschedulable: !one.unschedulable });
+    default:
+      return one === undefined
+        ? problem
+        : replaced({ ...one, labels: { ...one.labels, 'topology.kubernetes.io/zone': roll.pick(['a', 'b', 'c']) } });
+  }
+}
+
+test('with and without what was kept from earlier plans the plan is the same, over random sequences of changes', () => {
+  let onNodes = 0;
+  let launched = 0;
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const roll = dice(seed);
+      let problem = withRareRules(randomProblem(seed, { pods: 16, types: 5, nodes: 8 }), seed);
+      for (let step = 0; step < 10; step++) {
+        const plan = planPacking(problem);
+        // Copies are new objects all through: nothing is known of them.
+        assert.deepEqual(plan, planPacking(structuredClone(problem)), `step ${step}`);
+        assert.deepEqual(violations(problem, plan), []);
+        onNodes += plan.assignments.length;
+        launched += plan.newNodes.length;
+        for (let changes = 1 + roll.below(3); changes > 0; changes--) problem = change(roll, problem, step);
+      }
+    }),
+    { seed: 11, numRuns: 120, endOnFailure: true },
+  );
+  assert.ok(onNodes > 2500 && launched > 1000, `too little happened: ${onNodes} pods onto nodes, ${launched} nodes launched`);
+});
+
+test('a plan leaves nothing behind in what the next one reads', () => {
+  const problem = withRareRules(randomProblem(3, { pods: 16, types: 5, nodes: 8 }), 3);
+  const first = planPacking(problem);
+  assert.ok(first.assignments.length > 0, 'nothing was placed on nodes');
+  for (let again = 0; again < 3; again++) assert.deepEqual(planPacking(problem), first);
+});
+
+test('kinds of pods and hosts that are gone are forgotten in time, and the plan is the same', () => {
+  const base = randomProblem(5, { pods: 6, types: 3, nodes: 0 });
+  const spread = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'DoNotSchedule' as const,
+    labelSelector: { matchLabels: { app: 'a' } },
+  };
+  const pending: PackingPod[] = Array.from({ length: 4 }, (_, index) => ({
+    key: `ns/p${index}`,
+    namespace: 'ns',
+    labels: { app: 'a' },
+    spec: { containers: [{ resources: { requests: { cpu: '1' } } }], topologySpreadConstraints: [spread] },
+  }));
+  for (let day = 0; day < 6; day++) {
+    const nodes = Array.from({ length: 400 }, (_, index): PackingNode => {
+      const name = `host-${day}-${index}`;
+      const labels = { app: index % 2 === 0 ? 'a' : 'b', generation: name };
+      const pods = [{ key: `ns/${name}`, namespace: 'ns', labels, spec: { containers: [{ resources: { requests: { cpu: '1' } } }] } }];
+      return { name, labels: { 'kubernetes.io/hostname': name }, allocatable: { cpu: 2, memory: '4Gi', pods: 10 }, pods };
+    });
+    const problem = { ...base, pods: pending, gangs: [], nodes };
+    assert.deepEqual(planPacking(problem), planPacking(structuredClone(problem)));
+  }
+});
