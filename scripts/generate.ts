@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { type Document, isAlias, isMap, isNode, parseDocument, visit, type YAMLMap } from 'yaml';
-import { builtinDefaults, classDefaultFields } from '../src/core/classes/builtin.ts';
+import { builtinDefaults, classDefaultFields, requiredFields } from '../src/core/classes/builtin.ts';
 import { rules } from '../src/core/validation/rules/all.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -28,6 +28,8 @@ const HEADER = '// Made from crds/ by scripts/generate.ts: change those and run 
 const VALIDATIONS = 'x-kubernetes-validations';
 /** Types that src/api/kubernetes.ts has already. */
 const KUBERNETES_TYPES: ReadonlySet<string> = new Set(['Condition', 'PodTemplate']);
+/** One choice each, never put together from a runtime's part and a class's. */
+const WHOLE_TYPES: ReadonlySet<string> = new Set(['MachineImage', 'InitScript', 'X509', 'SecretKey']);
 /** A class's defaults: the runtime's fields with nothing required, said in terms of the runtime's type. */
 const DEFAULTS_TYPE = 'RuntimeDefaults';
 
@@ -83,7 +85,7 @@ function put(document: Document, path: string, schema: Json): void {
 function optional(schema: Json): Json {
   const { title: _title, required: _required, default: _default, ...rest } = schema;
   const properties = schema['properties'] as Readonly<Record<string, Json>> | undefined;
-  if (properties === undefined || _title === 'MachineImage' || _title === 'InitScript') return untitled(schema);
+  if (properties === undefined || WHOLE_TYPES.has(String(_title))) return untitled(schema);
   return { ...rest, properties: Object.fromEntries(Object.entries(properties).map(([name, child]) => [name, optional(child)])) };
 }
 
@@ -106,8 +108,16 @@ function resolved(schema: Json, defaults: Json): Json {
 
 function resolvedRuntime(schema: Json): Json {
   const properties = schema['properties'] as Readonly<Record<string, Json>>;
-  const spec = resolved(properties['spec'] ?? {}, builtinDefaults);
-  return { ...schema, properties: { ...properties, spec: { ...spec, required: [...(spec['required'] as readonly string[]), 'network'] } } };
+  const spec = requiredFields.reduce((made, path) => requiring(made, path.split('.')), resolved(properties['spec'] ?? {}, builtinDefaults));
+  return { ...schema, properties: { ...properties, spec } };
+}
+
+/** The schema with one field required, and all that it lies in. */
+function requiring(schema: Json, [name = '', ...below]: readonly string[]): Json {
+  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, Json>>;
+  const required = [...new Set([...((schema['required'] ?? []) as readonly string[]), name])];
+  if (below.length === 0) return { ...schema, required };
+  return { ...schema, required, properties: { ...properties, [name]: requiring(properties[name] ?? {}, below) } };
 }
 
 function injectRules(document: Document, kind: string): void {

@@ -5,7 +5,7 @@ import type { ElasticKind } from '../api/schema.ts';
 import type { ConnectionSpec } from '../core/access/input.ts';
 import { type AccessPlan, planAccess } from '../core/access/plan.ts';
 import type { AccessError, AccessRow } from '../core/access/vocabulary.ts';
-import { refusedConnectionRoles } from '../core/classes/connections.ts';
+import { refusedAccesses } from '../core/classes/connections.ts';
 import { type Resolution, resolveRuntime, type WrittenRuntime } from '../core/classes/resolve.ts';
 import { type ClassViolation, formatClassViolation } from '../core/classes/violations.ts';
 import { applyDefaults } from '../core/validation/defaults.ts';
@@ -149,26 +149,33 @@ function explainJob(job: ElasticJob, world: World): Explained | readonly InputEr
   const refused = refusedTemplateSecrets(job, runtime, referenced);
   return refused.length > 0
     ? refused.map((violation) => ({ place: placeOf(name, world), message: said(violation) }))
-    : refusedRoles(resolution.class, { job, runtime, plan: result.plan }, world);
+    : allowedByClass(resolution.class, { job, runtime, plan: result.plan }, world);
 }
 
 /** Without any class among the manifests the cluster's are not known: only what does not depend on them is judged. */
-export function violationsIn({ violations }: Resolution, { classes }: World): readonly ClassViolation[] {
-  const ofClasses: readonly string[] = ['spec.runtimeClassName', 'spec.identities.agent.x509', 'spec.network'];
-  return classes.length > 0 ? violations : violations.filter(({ field }) => !ofClasses.includes(field));
+export function violationsIn({ violations, absent }: Resolution, { classes }: World): readonly ClassViolation[] {
+  if (classes.length > 0) return violations;
+  const ofClasses: readonly string[] = ['spec.runtimeClassName', 'spec.identities.agent.x509', 'spec.network', 'spec.workers.max'];
+  return violations
+    .filter(({ field }) => !ofClasses.includes(field))
+    .map((violation) =>
+      absent.some((path) => violation.field === `spec.${path}`)
+        ? { ...violation, message: `${violation.message} (give the manifest of the class, too: there is none among these)` }
+        : violation,
+    );
 }
 
 function ofRuntime(object: string, violation: ClassViolation, world: World): InputError {
   return { place: placeOf(object, world), object, message: formatClassViolation(violation) };
 }
 
-function refusedRoles(
+function allowedByClass(
   ofClass: ElasticRuntimeClass | undefined,
   { job, runtime, plan }: { readonly job: ElasticJob; readonly runtime: ElasticRuntime; readonly plan: AccessPlan },
   world: World,
 ): Explained | readonly InputError[] {
   const object = `ElasticJob ${namespaceOf(job.metadata)}/${job.metadata.name}`;
-  const refused = refusedConnectionRoles(ofClass, plan.connections);
+  const refused = refusedAccesses(ofClass, { connections: plan.connections, dependencies: job.spec.dependencies });
   if (refused.length > 0) return refused.map((violation) => ofRuntime(object, violation, world));
   const { runtimeClassName } = world.runtimes.get(`${namespaceOf(job.metadata)}/${job.spec.runtime}`)?.spec ?? {};
   const unknown =

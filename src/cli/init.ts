@@ -1,6 +1,7 @@
 import type { ElasticRuntime, X509 } from '../api/generated/types.ts';
 import type { Secret, Stored } from '../api/kubernetes.ts';
 import { rotateAfterAnnotation } from '../core/access/certificate.ts';
+import { formatClassViolation } from '../core/classes/violations.ts';
 import { certificatePolicyName } from '../core/policy/account/certificates.ts';
 import { parseDurationMs } from '../core/quantity/duration.ts';
 import { activateCertificate, type CertificateOf, endCertificate, type StepFailure } from '../ports/aws/certificate-steps.ts';
@@ -8,7 +9,8 @@ import type { AwsError, AwsPort, Caller, ClientCertificate } from '../ports/aws/
 import type { KubernetesError } from '../ports/kubernetes.ts';
 import { elasticRuntimes, secrets } from '../ports/resources.ts';
 import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
-import { checkManifests } from './explain.ts';
+import { checkManifests, violationsIn, worldOf } from './explain.ts';
+import { heldRuntime } from './held.ts';
 import { formatInputError, type ManifestIo, readManifests } from './manifests.ts';
 import { patient } from './patient.ts';
 
@@ -87,7 +89,10 @@ async function findRuntime(given: InitArguments, io: InitIo, { kubernetes, names
   if (given.runtime !== undefined) {
     const found = await kubernetes.get(elasticRuntimes, { namespace, name: given.runtime });
     if (!found.ok) throw new Refused(1, `ElasticRuntime ${namespace}/${given.runtime}: ${found.error.kind}: ${found.error.message}`);
-    return found.value;
+    const held = heldRuntime(found.value, ['organization', 'region', 'identities.agent.roleArn']);
+    if (held === undefined)
+      throw new Refused(1, `ElasticRuntime ${namespace}/${given.runtime}: the operator has not resolved it yet: see its conditions`);
+    return held;
   }
   if (given.files.length === 0) throw new Refused(2, 'name a runtime of the cluster, or give its manifest with -f');
   const { manifests, errors } = await readManifests(given.files, io);
@@ -98,7 +103,11 @@ async function findRuntime(given: InitArguments, io: InitIo, { kubernetes, names
   const [runtime] = runtimes;
   if (runtime === undefined || runtimes.length > 1)
     throw new Refused(2, `${given.files.join(', ')}: ${runtimes.length} ElasticRuntimes; give one`);
-  return runtime as unknown as ElasticRuntime;
+  const world = worldOf(manifests);
+  const [[key, resolution] = []] = world.resolutions;
+  const violated = resolution === undefined ? [] : violationsIn(resolution, world);
+  if (violated.length > 0) throw new Refused(2, violated.map((one) => `ElasticRuntime ${key}: ${formatClassViolation(one)}`).join('\n'));
+  return { ...(runtime as unknown as ElasticRuntime), ...(resolution !== undefined && { spec: resolution.spec }) };
 }
 
 async function withPerson(

@@ -1,7 +1,12 @@
 import { parseAllDocuments } from 'yaml';
+import type { ElasticRuntimeClass } from '../api/generated/types.ts';
+import type { Namespace } from '../api/kubernetes.ts';
+import { under } from '../core/classes/merge.ts';
+import { chooseClass } from '../core/classes/select.ts';
 import type { CapacityType, PackingPod, PackingPool, PackingProblem, PodSpec, PoolRequirement, Taint } from '../core/packing/problem.ts';
 import { objectOf, poolShape, type Shape, whole } from '../core/packing/shape.ts';
 import { malformed, type Parsed, parsed } from '../core/quantity/outcome.ts';
+import { formatViolation, validateObject } from '../core/validation/validate.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 export type RuntimePools = { readonly pools: readonly PackingPool[]; readonly limits: NonNullable<PackingProblem['limits']> };
@@ -78,7 +83,9 @@ export function readRuntime(text: string): Parsed<RuntimePools> {
   const [runtime, second] = runtimes;
   if (runtime === undefined) return malformed('no ElasticRuntime found');
   if (second !== undefined) return malformed('more than one ElasticRuntime found');
-  const spec = isObject(runtime['spec']) ? runtime['spec'] : {};
+  const held = withClass(runtime, read.value);
+  if (!held.ok) return held;
+  const spec = held.value;
   const workers = isObject(spec['workers']) ? spec['workers'] : {};
   const fault = poolShape(workers, 'spec.workers') ?? workersNumbers(workers, 'spec.workers');
   if (fault !== undefined) return malformed(fault);
@@ -102,6 +109,24 @@ export function readRuntime(text: string): Parsed<RuntimePools> {
     pools.push(poolOf(source, workers));
   }
   return parsed({ pools, limits });
+}
+
+/** The spec with what its class gives, where the text has classes. */
+function withClass(runtime: Json, objects: readonly Json[]): Parsed<Json> {
+  const spec = isObject(runtime['spec']) ? runtime['spec'] : {};
+  const ofKind = (kind: string) => objects.filter((object) => object['kind'] === kind);
+  const classes = ofKind('ElasticRuntimeClass') as unknown as readonly ElasticRuntimeClass[];
+  if (classes.length === 0) return parsed(spec);
+  const faulty = classes.map((one) => validateObject('ElasticRuntimeClass', one)).flat()[0];
+  if (faulty !== undefined) return malformed(formatViolation(faulty));
+  const { namespace: name = 'default' } = (runtime['metadata'] ?? {}) as { readonly namespace?: string };
+  const space = (ofKind('Namespace') as unknown as readonly Namespace[]).find(({ metadata }) => metadata.name === name);
+  const named = typeof spec['runtimeClassName'] === 'string' ? spec['runtimeClassName'] : undefined;
+  const choice = chooseClass(named, classes, { name, labels: space?.metadata.labels ?? {} });
+  if (choice.kind === 'wrong') return malformed(`spec.runtimeClassName: ${choice.message}`);
+  const defaults = choice.kind === 'class' ? (choice.value.spec.defaults?.workers ?? {}) : {};
+  // Before it is said what is wrong with them, the workers may be anything.
+  return parsed(isObject(spec['workers'] ?? {}) ? { ...spec, workers: under((spec['workers'] ?? {}) as Json, defaults) } : spec);
 }
 
 const percent = whole(0, 100);

@@ -4,6 +4,7 @@ import { principalsOf } from '../core/access/roles.ts';
 import { longestPodSessionMs, longestSessionMs, type RevocationDeny, revocationDenies } from '../core/policy/revocation.ts';
 import { elasticConnections, elasticRuntimes } from '../ports/resources.ts';
 import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
+import { heldRuntime } from './held.ts';
 
 export type RevokeArguments = ClusterFlags & {
   /** One of the two: whose access. */
@@ -64,7 +65,10 @@ async function revokeRuntime(cluster: ClusterConnection, name: string, before: s
   const { kubernetes, namespace } = cluster;
   const patched = await kubernetes.mergePatch(elasticRuntimes, { namespace, name }, { spec: { accessRevokedBefore: before } });
   if (!patched.ok) return `ElasticRuntime ${namespace}/${name}: spec.accessRevokedBefore: ${patched.error.kind}: ${patched.error.message}`;
-  return described(patched.value, before);
+  const held = heldRuntime(patched.value, ['identities.agent.roleArn', 'identities.operator.roleArn']);
+  if (held === undefined)
+    return `ElasticRuntime ${namespace}/${name}: access from before ${before} is revoked; its roles are not known before the operator has resolved it (see its conditions)`;
+  return described(held, before);
 }
 
 /** A role is ended where it is assumed; static keys have no session: they end where they were made. */

@@ -1,11 +1,12 @@
 import type { ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
+import type { KubernetesObject, Stored } from '../api/kubernetes.ts';
 import { tags } from '../api/labels.ts';
 import { organizationPrefix } from '../core/access/locations.ts';
-import { builtinDefaults } from '../core/classes/builtin.ts';
-import type { WrittenRuntime } from '../core/classes/resolve.ts';
 import type { AwsAccount, CallRecord, InstanceState } from './aws/index.ts';
 import type { SimulatedKubernetes } from './kubernetes/cluster.ts';
 import { kindNamed } from './kubernetes/kinds.ts';
+import { resolvedRuntimes } from './platform-team.ts';
+import type { SimulationManifest } from './simulate.ts';
 import type { World } from './world.ts';
 
 export type Violation = { readonly time: string; readonly invariant: string; readonly detail: string };
@@ -21,6 +22,7 @@ export function createInvariants(judged: Judged): { readonly found: () => readon
   let judgedInstances = 0;
   const launched = new Map<string, InstanceState[]>();
   const growing = new Map<string, number>();
+  const largest = new Map<string, number>();
   const nodesOf = countNodes(judged.kubernetes);
 
   function report(invariant: string, detail: string): void {
@@ -49,7 +51,7 @@ export function createInvariants(judged: Judged): { readonly found: () => readon
       if (size < before) report('volumes never shrink', `${volumeId} from ${before} to ${size} GiB`);
       growing.set(volumeId, size);
     }
-    judgePools(judged, nodesOf, report);
+    judgePools(judged, nodesOf, { largest, report });
   });
   return { found: () => violations };
 }
@@ -91,16 +93,29 @@ function countNodes({ server }: SimulatedKubernetes): ReadonlyMap<string, number
 function judgePools(
   { kubernetes }: Judged,
   counts: ReadonlyMap<string, number>,
-  report: (invariant: string, detail: string) => void,
+  { largest, report }: { readonly largest: Map<string, number>; readonly report: (invariant: string, detail: string) => void },
 ): void {
-  const runtimes = kubernetes.server.store.list(kindNamed('ElasticRuntime')) as unknown as readonly (WrittenRuntime & {
-    readonly metadata: { readonly uid: string };
-  })[];
-  for (const { metadata, spec } of runtimes) {
-    const limit = (spec.masters?.max ?? builtinDefaults.masters.max) + (spec.workers?.max ?? 0);
+  const list = (kind: string) => kubernetes.server.store.list(kindNamed(kind)) as unknown as readonly Stored<KubernetesObject>[];
+  const said = [...list('ElasticRuntimeClass'), ...list('Namespace')].map(({ metadata }) => metadata.resourceVersion).join(' ');
+  for (const { metadata } of list('ElasticRuntime')) {
     const own = counts.get(metadata.uid) ?? 0;
+    if (own === 0) continue;
+    const key = `${metadata.uid} ${metadata.generation} ${said}`;
+    if (!largest.has(key)) {
+      const runtime = asResolved(kubernetes).find((one) => one.metadata.uid === metadata.uid);
+      largest.set(key, (runtime?.spec.masters.max ?? 0) + (runtime?.spec.workers.max ?? 0));
+    }
+    const limit = largest.get(key) ?? 0;
     if (own > limit) report('pools never larger than their maximum', `${metadata.name} has ${own} nodes, at most ${limit}`);
   }
+}
+
+function asResolved({ server }: SimulatedKubernetes): readonly ElasticRuntime[] {
+  const kinds = ['Namespace', 'ElasticRuntimeClass', 'ElasticRuntime'];
+  return resolvedRuntimes(
+    kinds.flatMap((kind) => server.store.list(kindNamed(kind)) as unknown as readonly SimulationManifest[]),
+    [],
+  );
 }
 
 /** Nothing foreign is touched, and no object is written outside its organization. */
@@ -113,8 +128,7 @@ function judgeCall({ account, kubernetes }: Judged, call: CallRecord, report: (i
   }
   if (call.method !== 's3.putObject' || !/(\.(agent|operator|worker|master)|^[0-9a-f]{64})$/.test(call.sessionName)) return;
   const object = call.resource.replace(/^arn:aws[a-z-]*:s3:::/, '');
-  const runtimes = kubernetes.server.store.list(kindNamed('ElasticRuntime')) as unknown as readonly ElasticRuntime[];
-  const inside = runtimes.some(({ spec }) =>
+  const inside = asResolved(kubernetes).some(({ spec }) =>
     [spec.staging.uri, spec.logs.uri].some((uri) => {
       const folder = organizationPrefix(uri, spec.organization);
       return folder.ok && object.startsWith(`${folder.value.bucket}/${folder.value.key}/`);

@@ -1,6 +1,6 @@
 import type { ElasticRuntime, ElasticRuntimeClass } from '../api/generated/types.ts';
 import { apiVersion } from '../api/labels.ts';
-import { resolveRuntime, type WrittenRuntime } from '../core/classes/resolve.ts';
+import { type Resolution, resolveRuntime, type WrittenRuntime } from '../core/classes/resolve.ts';
 import { defaultClassName } from '../core/classes/select.ts';
 import { applyDefaults } from '../core/validation/defaults.ts';
 
@@ -27,15 +27,28 @@ export function fittingClasses(manifests: readonly Manifest[]): readonly Elastic
   }));
 }
 
-/** The runtimes as they hold in the simulated cluster: what the account must fit. */
+/** The runtimes as they hold in the simulated cluster. */
 export function resolvedRuntimes(manifests: readonly Manifest[], made: readonly ElasticRuntimeClass[]): readonly ElasticRuntime[] {
+  return resolutionsOf(manifests, made).map(([runtime, { spec }]) => ({ ...runtime, spec }));
+}
+
+/** Those that say where they are and as whom they act: what the account must fit. */
+export function begunRuntimes(manifests: readonly Manifest[], made: readonly ElasticRuntimeClass[]): readonly ElasticRuntime[] {
+  return resolutionsOf(manifests, made).flatMap(([runtime, { spec, absent }]) =>
+    absent.every((path) => path === 'network' || path === 'workers.max') ? [{ ...runtime, spec }] : [],
+  );
+}
+
+type Resolved = readonly [runtime: WrittenRuntime, resolution: Resolution];
+
+function resolutionsOf(manifests: readonly Manifest[], made: readonly ElasticRuntimeClass[]): readonly Resolved[] {
   const written = manifests.filter(({ kind }) => kind === 'ElasticRuntimeClass') as unknown as readonly ElasticRuntimeClass[];
   const classes = [...written, ...made].map((each) => applyDefaults('ElasticRuntimeClass', each));
   return runtimesOf(manifests).map((runtime) => {
     const { namespace = 'default' } = runtime.metadata;
     const space = manifests.find(({ kind, metadata }) => kind === 'Namespace' && metadata.name === namespace);
     const labels = (space?.metadata as { readonly labels?: Readonly<Record<string, string>> } | undefined)?.labels ?? {};
-    return { ...runtime, spec: resolveRuntime(runtime, classes, { name: namespace, labels }).spec };
+    return [runtime, resolveRuntime(runtime, classes, { name: namespace, labels })] as const;
   });
 }
 

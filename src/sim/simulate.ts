@@ -8,7 +8,7 @@ import { createKubernetes, type SimulatedKubernetes } from './kubernetes/cluster
 import { kindNamed, kinds } from './kubernetes/kinds.ts';
 import { machineEvents } from './machines.ts';
 import { runOperator, type SimulatedOperator } from './operator.ts';
-import { fittingClasses, resolvedRuntimes } from './platform-team.ts';
+import { begunRuntimes, fittingClasses, resolvedRuntimes } from './platform-team.ts';
 import { simulatedCluster } from './settings.ts';
 import { createWorld, START, type World } from './world.ts';
 
@@ -76,7 +76,7 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
   const classes = fittingClasses(manifests);
   const fitting = accountFor(
     {
-      runtimes: resolvedRuntimes(manifests, classes),
+      runtimes: begunRuntimes(manifests, classes),
       jobs: of('ElasticJob'),
       secrets: of('Secret'),
       connections: of('ElasticConnection'),

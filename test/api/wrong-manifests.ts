@@ -66,7 +66,6 @@ const runtimes: readonly WrongManifest[] = [
   ert('an unknown field', ['spec.organisation', 'acme'], 'spec.organisation', 'unknown field'),
   ert('a name of 41 characters', ['metadata.name', 'a'.repeat(41)], '', 'metadata.name must be at most 40'),
   ert('a name with a dot', ['metadata.name', 'a.b'], '', 'metadata.name must be at most 40'),
-  ert('no organization', ['spec.organization', undefined], 'spec.organization', 'Required value'),
   ert(
     'an organization in capitals',
     ['spec.organization', 'Acme'],
@@ -91,6 +90,9 @@ const runtimes: readonly WrongManifest[] = [
   ertUpdate('another organization', ['spec.organization', 'other'], 'spec.organization', 'organization is immutable'),
   ert('a zone for a region', ['spec.region', 'us-east-1a'], 'spec.region', 'use the code of an AWS region'),
   ertUpdate('another region', ['spec.region', 'eu-west-1'], 'spec.region', 'region is immutable'),
+  ...['organization', 'region', 'staging', 'logs'].map((field) =>
+    ertUpdate(`no ${field} any more`, [`spec.${field}`, undefined], `spec.${field}`, `${field} is immutable: it cannot be taken out again`),
+  ),
   ert('a region of another partition', ['spec.region', 'cn-north-1'], 'spec.region', 'must be in the partition of the region'),
   ert(
     'a user for a role',
@@ -113,7 +115,6 @@ const runtimes: readonly WrongManifest[] = [
   ert('a role without an account', ['spec.identities.worker.roleArn', 'arn:aws:iam:::role/worker'], 'spec.identities.worker.roleArn', ROLE),
   ert('master without worker', ['spec.identities.worker', undefined], 'spec.identities', 'give both master and worker, or neither'),
   ert('worker without master', ['spec.identities.master', undefined], 'spec.identities', 'give both master and worker, or neither'),
-  ert('no operator', ['spec.identities.operator', undefined], 'spec.identities.operator', 'Required value'),
   ert(
     'a role for an instance profile',
     ['spec.identities.node.instanceProfileArn', 'arn:aws:iam::111122223333:role/acme-node'],
@@ -171,7 +172,6 @@ const runtimes: readonly WrongManifest[] = [
   ert('masters: min above max', ['spec.masters.min', 5], 'spec.masters.min', 'min must not be above max'),
   ert('workers: min above max', ['spec.workers.min', 41], 'spec.workers.min', 'min must not be above max'),
   ert('a negative min', ['spec.workers.min', -1], 'spec.workers.min', 'greater than or equal to 0'),
-  ert('no max', ['spec.workers.max', undefined], 'spec.workers.max', 'Required value'),
   ert(
     'In without values',
     ['spec.workers.requirements.0.values', []],
@@ -643,7 +643,7 @@ const nodes: readonly WrongManifest[] = [
 const classes: readonly WrongManifest[] = [
   ertc('no spec', ['spec', undefined], 'spec', 'Required value'),
   ertc('an unknown field', ['spec.allow', {}], 'spec.allow', 'unknown field'),
-  ertc('a default for what must not change', ['spec.defaults.region', 'us-east-1'], 'spec.defaults.region', 'unknown field'),
+  ertc('a default for the name of the class', ['spec.defaults.runtimeClassName', 'b'], 'spec.defaults.runtimeClassName', 'unknown field'),
   ertc(
     'an organization of a class in capitals',
     ['spec.organization', 'Acme'],
@@ -672,7 +672,7 @@ const classes: readonly WrongManifest[] = [
   ertc('a regular expression', ['spec.allowed.roleArns.0', 'arn:aws:iam::1:role/(a|b)'], 'spec.allowed.roleArns[0]', 'use an ARN, with *'),
   ertc('a pattern twice', ['spec.allowed.uris.1', 's3://acme-staging/*'], 'spec.allowed.uris[1]', 'Duplicate value'),
   ertc(
-    'a bucket without scheme',
+    'a pattern without scheme',
     ['spec.allowed.uris.0', 'acme-staging/*'],
     'spec.allowed.uris[0]',
     'use s3://<bucket>/<folder>, or with /*',

@@ -5,6 +5,7 @@ import { runExplain } from '../../src/cli/explain.ts';
 import { parseManifests } from '../../src/cli/manifests.ts';
 import type { AccessRow } from '../../src/core/access/vocabulary.ts';
 import { keyOf } from '../core/access/sketch.ts';
+import { givenByClass } from './support/given-by-class.ts';
 
 const FINANCE = readFileSync(new URL('../../examples/finance.yaml', import.meta.url), 'utf8');
 const DEFAULT_ROLES = readFileSync(new URL('../../examples/default-roles.yaml', import.meta.url), 'utf8');
@@ -326,3 +327,12 @@ function bomb(): string {
   );
   return levels.join('\n');
 }
+
+test('what a class among the manifests gives is as good as said by the runtime; without the class the missing fields are named', async () => {
+  assert.deepEqual(await explained({ 'all.yaml': givenByClass(FINANCE) }), await explained({ 'all.yaml': FINANCE }));
+  const without = FINANCE.replace('  organization: acme\n', '');
+  assert.match(
+    (await refused(without)).join('\n'),
+    /ElasticRuntime finance\/analytics: spec\.organization: must be given: .*give the manifest of the class, too: there is none among these/,
+  );
+});

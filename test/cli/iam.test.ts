@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { parse } from 'yaml';
 import { addIamCommand } from '../../src/cli/iam-command.ts';
 import { type PolicyDocument, parsePolicy } from '../../src/core/policy/document.ts';
+import { givenByClass } from './support/given-by-class.ts';
 import { iam, manyConnections, variants } from './support/iam-variants.ts';
 
 type Template = {
@@ -209,6 +210,13 @@ spec: { allowed: { roleArns: ["arn:aws:iam::111122223333:role/other-*"] } }
   const refused = await iam({ ...finance, 'class.yaml': ofClass });
   assert.deepEqual([refused.code, refused.out], [2, '']);
   assert.match(refused.err.join('\n'), /ElasticRuntime finance\/analytics: .*spec\.identities\.agent\.roleArn/);
+});
+
+void test('what a class among the manifests gives is as good as said by the runtime', async () => {
+  const [[path, text] = ['', '']] = Object.entries(finance);
+  const [said, given] = [await iam({ [path]: text }), await iam({ [path]: givenByClass(text) })];
+  assert.deepEqual([said.code, given.code, given.err], [0, 0, []]);
+  assert.ok(given.out === said.out);
 });
 
 /** The command line as main.ts has it, over files in memory and an account in which nothing stands. */

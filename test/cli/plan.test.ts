@@ -93,6 +93,28 @@ test('a runtime: its requirements, its cap in dollars, its spot share, and what 
   assert.equal((await plan({ ...files, 'runtime.yaml': runtime.replace('"60"', '"0.01"') }, { runtimeFile: 'runtime.yaml' })).code, 1);
 });
 
+test('what a class in the same file gives the workers holds; a class that is for others does not', async () => {
+  const runtime = 'kind: ElasticRuntime\nspec: { runtimeClassName: standard }';
+  const ofClass = (selector: string) =>
+    `kind: ElasticRuntimeClass\nmetadata: { name: standard }\nspec: { namespaceSelector: ${selector}, defaults: { workers: { spotPercent: 100, requirements: [{ key: kubernetes.io/arch, operator: In, values: [amd64] }] } } }`;
+  const files = { 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG };
+  const given = await plan({ ...files, 'runtime.yaml': `${ofClass('{}')}\n---\n${runtime}` }, { runtimeFile: 'runtime.yaml' });
+  assert.equal(given.code, 0, given.errors);
+  assert.deepEqual(
+    JSON.parse(given.out).nodes.map((node: { type: string; capacityType: string }) => [node.type, node.capacityType]),
+    [['m5.large', 'spot']],
+  );
+  const others = await plan(
+    { ...files, 'runtime.yaml': `${ofClass('{ matchLabels: { team: x } }')}\n---\n${runtime}` },
+    { runtimeFile: 'runtime.yaml' },
+  );
+  assert.equal(others.code, 2);
+  assert.match(
+    others.errors,
+    /runtime\.yaml: spec\.runtimeClassName: the namespaceSelector of ElasticRuntimeClass standard does not match/,
+  );
+});
+
 test('for people: a table with fill, price and reason, and a last line with the bound', async () => {
   const { code, out } = await plan({ 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG }, { output: 'table' });
   assert.equal(code, 0);

@@ -39,6 +39,9 @@ function runtime(spec: Json = {}, namespace = 'finance', name = 'other'): Json {
   };
 }
 
+/** With what is said, and nothing else. */
+const bare = (spec: Json): Json => ({ apiVersion, kind: 'ElasticRuntime', metadata: { name: 'other', namespace: 'finance' }, spec });
+
 const container = { name: 'main', image: 'registry.example.com/x:1' };
 
 function job(spec: Json = {}, pod: Json = {}): Json {
@@ -63,6 +66,7 @@ const source = (authentication: Json) => ({
   location: 's3://acme-orders/',
   authentication,
 });
+const place = (more: Json) => ({ ...source(role('data/reader')), location: 's3://acme-orders/raw/', kmsKeyArn: KEY, ...more });
 const reference = (name: string) => ({ name: 'in', usage: 'Source', connectionRef: { name } });
 
 function pod(spec: Json, namespace = 'research'): Json {
@@ -115,6 +119,7 @@ const people: readonly (readonly [user: string, clusterRole: string, namespace?:
   ['eve', 'admin', 'research'],
   // Every right that there is in a namespace.
   ['mallory', 'cluster-admin', 'research'],
+  ['moe', 'cluster-admin', 'finance'],
   ['pat', 'cluster-admin'],
   ['clara', 'class-writer'],
 ];
@@ -161,6 +166,16 @@ before(async () => {
     });
   }
   uid = (await make(`${GROUP}/namespaces/finance/elasticruntimes`, runtime({ tags: {} }, 'finance', 'analytics'))).metadata.uid;
+  await make(`${GROUP}/namespaces/finance/elasticruntimes`, runtime({ tags: {} }, 'finance', 'strict'));
+  // As the operator writes it for a class that allows no more.
+  const ofStrict = {
+    runtimeClassName: 'strict',
+    allowed: { uris: ['s3://acme-orders/raw', 's3://acme-artifacts/*'], connectionRoleArns: [role('data/*').roleArn], kmsKeyArns: [KEY] },
+  };
+  const written = await cluster.call('PATCH', `${GROUP}/namespaces/finance/elasticruntimes/strict/status`, {
+    status: { resolved: ofStrict },
+  });
+  assert.equal(written.status, 200, JSON.stringify(written.body));
   await make(`${GROUP}/namespaces/finance/elasticjobs`, { ...job(), metadata: { name: 'there', namespace: 'finance' } });
   await make(`${GROUP}/namespaces/finance/elasticconnections`, connection(role('orders-reader'), 'orders'));
   await make(`${GROUP}/elasticnodes`, { ...node(), metadata: { name: 'there' } });
@@ -194,6 +209,18 @@ before(async () => {
     metadata: { name: 'open' },
     spec: { allowed: { defaultRoles: 'Allowed', x509: 'Allowed' } },
   });
+  await make(`${GROUP}/elasticruntimeclasses`, {
+    apiVersion,
+    kind: 'ElasticRuntimeClass',
+    metadata: { name: 'full' },
+    spec: {
+      organization: 'acme',
+      allowed,
+      namespaceSelector: { matchLabels: { team: 'finance' } },
+      requiredTags: ['CostCenter'],
+      defaults: (runtime() as { readonly spec: Json }).spec,
+    },
+  });
   // Aggregation and policies are known a moment later.
   await waitFor(
     'the roles are aggregated',
@@ -202,8 +229,13 @@ before(async () => {
   );
   await mistaken('nodewriter');
   await mistaken('agentsadmin');
+  const request = { apiVersion, kind: 'ElasticAccessRequest', metadata: { name: 'there', namespace: 'finance' } };
+  const asked = { kind: 'Logs', job: 'there', log: 'agent', publicKey: `${'A'.repeat(87)}=`, requestedBy: 'moe' };
+  const path = `${GROUP}/namespaces/finance/elasticaccessrequests`;
+  const made = await cluster.call('POST', path, { ...request, spec: asked }, { user: 'moe', groups: ['system:authenticated'] });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
   // One row of each policy: it holds from then on.
-  const slow = rows.filter(([, does]) => FIRST.has(does));
+  const slow = rows.filter(([, does, expected]) => FIRST.has(does) && expected !== 'yes');
   for (const [who, does, , method, path, body] of slow)
     await waitFor(`a policy holds: ${who} ${does}`, async () => ((await ask(who, method, path, body?.())) === '' ? undefined : true), 60);
 });
@@ -457,6 +489,73 @@ const rows: readonly Row[] = [
     '/apis/rbac.authorization.k8s.io/v1/clusterroles',
     () => ({ metadata: { name: 'theirs' }, rules: [] }),
   ],
+  ['ada', 'leaves everything to a class that gives it', 'yes', 'POST', runtimes(), () => bare({ runtimeClassName: 'full' })],
+  [
+    'ada',
+    'leaves all but a place that the class does not allow',
+    /ElasticRuntimeClass full: spec\.staging, spec\.logs, spec\.initScript: s3:\/\/evil\/x not among.*allowed\.uris/,
+    'POST',
+    runtimes(),
+    () => bare({ runtimeClassName: 'full', staging: { uri: 's3://evil/x' } }),
+  ],
+  [
+    'ada',
+    'leaves all but an organization of her own to the class',
+    /labelled elasticruntime\.dev\/organization=acme|organization acme only/,
+    'POST',
+    runtimes(),
+    () => bare({ runtimeClassName: 'full', organization: 'globex' }),
+  ],
+  [
+    'ada',
+    'takes out what the class could give in its place',
+    /staging is immutable: it cannot be taken out again/,
+    'PATCH',
+    `${runtimes()}/analytics`,
+    () => ({ spec: { staging: null } }),
+  ],
+  // What jobs name themselves, by the class of their runtime.
+  ['ron', 'reads where the class allows it', 'yes', 'POST', jobs, () => job({ runtime: 'strict', connections: [place({})] })],
+  [
+    'ron',
+    'reads where the class does not allow it',
+    /ElasticRuntimeClass strict of runtime strict: .*s3:\/\/acme-orders\/raw2\/ not among.*allowed\.uris: s3:\/\/acme-orders\/raw, /,
+    'POST',
+    jobs,
+    () => job({ runtime: 'strict', connections: [place({ location: 's3://acme-orders/raw2/' })] }),
+  ],
+  [
+    'ron',
+    'stages from where the class does not allow it',
+    /s3:\/\/evil\/lib\.jar not among.*allowed\.uris/,
+    'POST',
+    jobs,
+    () => job({ runtime: 'strict', dependencies: [{ path: 'lib.jar', uri: 's3://evil/lib.jar' }] }),
+  ],
+  [
+    'ron',
+    'acts as a role that the class does not allow',
+    /ElasticRuntimeClass strict of runtime strict: spec\.connections: .*role\/admin not among.*allowed\.connectionRoleArns/,
+    'POST',
+    jobs,
+    () => job({ runtime: 'strict', connections: [place({ authentication: role('admin') })] }),
+  ],
+  [
+    'ron',
+    'encrypts with a key that the class does not allow',
+    /allowed\.kmsKeyArns/,
+    'POST',
+    jobs,
+    () => job({ runtime: 'strict', connections: [place({ kmsKeyArn: KEY.replace('1111', '2222') })] }),
+  ],
+  [
+    'ron',
+    "reads elsewhere on a runtime whose class restricts nothing of jobs'",
+    'yes',
+    'POST',
+    jobs,
+    () => job({ connections: [place({ location: 's3://acme-orders/raw2/' })] }),
+  ],
   // Connections: the verb use, judged of the author.
   [
     'sam',
@@ -639,6 +738,18 @@ const rows: readonly Row[] = [
   ['nodewriter', 'deletes one with a right given by mistake', /written by the operator only/, 'DELETE', `${nodes}/there`],
   [operator, 'makes an ElasticNode', 'yes', 'POST', nodes, () => node()],
   ['pat', 'repairs an ElasticNode', 'yes', 'DELETE', `${nodes}/there`],
+  // So is every status, also against who has every right in the namespace.
+  ['moe', 'deletes a job', 'yes', 'DELETE', `${jobs}/there`],
+  ...(['elasticjobs/there', 'elasticruntimes/analytics', 'elasticaccessrequests/there'] as const).flatMap((object): readonly Row[] => {
+    const path = `${GROUP}/namespaces/finance/${object}/status`;
+    const body = () => ({ status: { internal: { connections: {} } } });
+    const refused = /the status of elastic[a-z]+ is written by the operator only/;
+    return [
+      ['moe', `writes the status of ${object}`, refused, 'PATCH', path, body],
+      [operator, `writes the status of ${object}`, 'yes', 'PATCH', path, body],
+      ['pat', `repairs the status of ${object}`, 'yes', 'PATCH', path, body],
+    ];
+  }),
   // The agents' namespace.
   ['ada', 'reads its ServiceAccounts', RBAC, 'GET', `${agents}/serviceaccounts`],
   ['ada', 'mints a token', RBAC, 'POST', `${agents}/serviceaccounts/finance.analytics/token`, () => ({ spec: {} })],
@@ -794,6 +905,8 @@ const FIRST: ReadonlySet<string> = new Set([
   'mints a token as an admin of the namespace by mistake',
   "tolerates another namespace's runtime",
   'tolerates everything',
+  'reads where the class does not allow it',
+  'writes the status of elasticjobs/there',
 ]);
 
 test('there are at least sixty rows, each once', () => {

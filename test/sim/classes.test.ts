@@ -82,6 +82,56 @@ void test("a class's defaults hold without standing in the spec, and the status 
   assert.ok(simulation.account.instances().every(({ tags }) => tags['CostCenter'] === '4711'));
 });
 
+/** The runtime of `runtime({})` with all its fields in the class, and none of its own. */
+function given(more: Json = {}): readonly [SimulationManifest, SimulationManifest, SimulationManifest] {
+  const [space, full] = runtime({}) as readonly [SimulationManifest, SimulationManifest];
+  const spec = { allowed: { defaultRoles: 'Allowed' }, defaults: { ...(full['spec'] as Json), ...more } };
+  return [runtimeClass('default', spec), space, { ...full, spec: {} }];
+}
+
+void test('a runtime of which the class gives everything runs jobs, keeps what it was begun with, and ends though the class is gone', async () => {
+  const simulation = start([...given(), job('one', { duration: '10m' })]);
+  await until(simulation, 'running', () => find(simulation, 'one').status?.phase === 'Running');
+  const defaults = (
+    given({ staging: { uri: 's3://acme-logs/elsewhere', kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/x' } })[0]['spec'] as Json
+  )['defaults'];
+  patch(simulation, 'ElasticRuntimeClass', 'default', { defaults });
+  await until(simulation, 'succeeded', () => find(simulation, 'one').status?.phase === 'Succeeded');
+  assert.ok(!simulation.audit().some(({ resource }) => resource.includes('elsewhere')));
+  assert.equal(condition(simulation, 'Ready')?.status, 'True');
+  assert.deepEqual(simulation.kubernetes.server.store.get(kindNamed('ElasticRuntime'), 'finance/analytics')?.spec, {});
+  simulation.apply(job('two', { duration: '10m' }));
+  await until(simulation, 'running', () => find(simulation, 'two').status?.phase === 'Running');
+  simulation.kubernetes.server.delete(kindNamed('ElasticRuntimeClass'), 'default');
+  await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
+  assert.match(condition(simulation, 'Stalled')?.message ?? '', /spec\.network: say where nodes are started: write it in the runtime/);
+  assert.ok(simulation.account.liveInstances().length > 0);
+  simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
+  await until(simulation, 'gone', () => simulation.runtimes().length === 0);
+  assert.deepEqual([simulation.account.liveInstances().length, simulation.violations()], [0, []]);
+  const staged = simulation.account.objects('acme-staging').filter(({ key }) => key.includes('cluster.json'));
+  assert.deepEqual(staged, []);
+});
+
+void test('what neither class nor author gives stalls the runtime with the name of the field; its job waits, and both can go; with it, both go on', async () => {
+  const [, ...bare] = given();
+  const simulation = start([...bare, job('waits', { duration: '30s' }), job('unwanted', { duration: '30s' })]);
+  await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
+  assert.match(
+    condition(simulation, 'Stalled')?.message ?? '',
+    /spec\.identities\.agent\.roleArn: must be given: write it in the runtime, or in the defaults of an ElasticRuntimeClass/,
+  );
+  await until(simulation, 'told', () => find(simulation, 'waits').status?.waiting?.reason === 'RuntimeNotReady');
+  assert.match(find(simulation, 'waits').status?.waiting?.message ?? '', /spec\.staging\.uri: must be given/);
+  simulation.kubernetes.server.delete(kindNamed('ElasticJob'), 'finance/unwanted');
+  await until(simulation, 'gone', () => simulation.jobs().length === 1);
+  await simulation.world.runUntil(() => false, 5 * minute);
+  assert.equal(simulation.account.calls.length, 0);
+  simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
+  await until(simulation, 'gone', () => simulation.runtimes().length === 0);
+  assert.equal(simulation.account.calls.length, 0);
+});
+
 void test('a class that changes ends no running node, lets nothing new begin, and is heard of again', async () => {
   const standard = runtimeClass('default', {});
   const simulation = start([standard, ...runtime({}), job('runs', { duration: '10m' })]);
@@ -179,6 +229,23 @@ void test('a missing ElasticConnection stalls the job until it is there; a class
   );
 });
 
+void test('the class judges locations and keys too, of connections and dependencies, inline or of an ElasticConnection', async () => {
+  const strict = runtimeClass('default', {
+    allowed: { uris: ['s3://acme-staging/*', 's3://acme-logs/*', 's3://acme-orders/*'], defaultRoles: 'Allowed' },
+  });
+  const stages = job('stages', {}, { dependencies: [{ path: 'lib.jar', uri: 's3://evil/lib.jar' }] });
+  const simulation = start([strict, ...runtime({}), connection('orders', { ...orders, location: 's3://else/raw/' }), reads('one'), stages]);
+  const message = (name: string) => find(simulation, name).status?.waiting?.message ?? '';
+  for (const name of ['one', 'stages'])
+    await until(simulation, 'refused', () => find(simulation, name).status?.waiting?.reason === 'NotAllowedByClass');
+  assert.match(message('one'), /ElasticRuntimeClass default: connection orders: location "s3:\/\/else\/raw\/": .*allowed\.uris/);
+  assert.match(message('stages'), /ElasticRuntimeClass default: dependency lib\.jar: uri "s3:\/\/evil\/lib\.jar"/);
+  assert.ok(!simulation.audit().some(({ resource }) => /evil|else/.test(resource)));
+  patch(simulation, 'ElasticConnection', 'finance/orders', { location: 's3://acme-orders/raw/' });
+  // The account has no such bucket: it is the access that is looked at now.
+  await until(simulation, 'goes on', () => find(simulation, 'one').status?.failure?.reason === 'AccessDenied');
+});
+
 void test('a running job keeps the connection that it was verified with; one that has not begun takes the new one', async () => {
   const simulation = start([...runtime({}), connection('orders', orders), reads('runs')]);
   await until(simulation, 'running', () => find(simulation, 'runs').status?.phase === 'Running');
@@ -192,6 +259,14 @@ void test('a running job keeps the connection that it was verified with; one tha
   // The account has no such bucket: what the new one names is what is verified.
   assert.equal(find(simulation, 'later').status?.failure?.reason, 'AccessDenied');
   assert.match(find(simulation, 'later').status?.failure?.message ?? '', /elsewhere/);
+});
+
+void test('a job that waits for a connection is no obstacle to the end of its runtime', async () => {
+  const simulation = start([...runtime({}), reads('one')]);
+  await until(simulation, 'not found', () => find(simulation, 'one').status?.waiting?.reason === 'ConnectionNotFound');
+  simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
+  await until(simulation, 'gone', () => simulation.runtimes().length === 0);
+  assert.equal(find(simulation, 'one').status?.failure?.reason, 'RuntimeDeleted');
 });
 
 void test('a job that waits for a connection is still ended by its author', async () => {

@@ -50,7 +50,7 @@ export type ElasticAccessRequest = {
 /** Objects with nothing required; lists, and what is in them, whole. */
 export type Given<T> = T extends readonly unknown[] | Readonly<Record<string, string>> ? T : T extends object ? { readonly [K in keyof T]?: Given<T[K]> } : T;
 
-export type RuntimeDefaults = Given<Pick<ElasticRuntimeSpec, 'network' | 'machineImage' | 'initScript' | 'masters' | 'workers' | 'idleTimeout' | 'disruption' | 'orphanProtection' | 'tags' | 'allowedSecrets'>>;
+export type RuntimeDefaults = Given<Pick<ElasticRuntimeSpec, 'organization' | 'region' | 'identities' | 'staging' | 'logs' | 'network' | 'machineImage' | 'initScript' | 'masters' | 'workers' | 'idleTimeout' | 'disruption' | 'orphanProtection' | 'tags' | 'allowedSecrets' | 'accessRevokedBefore' | 'suspend'>>;
 
 /**
  * A Secret of the same namespace.
@@ -356,6 +356,9 @@ export type OrphanProtection = {
    */
   readonly terminateAfter: string;
 };
+/**
+ * Every field but the class's name may be left to the class. What neither of the two gives and is needed stalls the runtime.
+ */
 export type ElasticRuntimeSpec = {
   /**
    * The ElasticRuntimeClass whose defaults and limits hold. Without it, the class named default where there is one.
@@ -458,6 +461,24 @@ export type ElasticRuntimeStatus = {
    * The runtime class that holds, and what it and the defaults made of the spec.
    */
   readonly resolved?: {
+    readonly runtimeClassName?: string;
+    /**
+     * What the class allows jobs to name. A list that is left out restricts nothing.
+     */
+    readonly allowed?: {
+      /**
+       * @maxItems 64
+       */
+      readonly connectionRoleArns?: readonly string[];
+      /**
+       * @maxItems 64
+       */
+      readonly uris?: readonly string[];
+      /**
+       * @maxItems 64
+       */
+      readonly kmsKeyArns?: readonly string[];
+    };
     readonly [k: string]: unknown;
   };
   readonly identities?: ResolvedIdentities;
@@ -499,7 +520,7 @@ export type NamespaceSelector = {
   readonly matchExpressions?: readonly NamespaceRequirement[];
 };
 /**
- * What fields of runtimes (and, of jobs, connection roles) may say. A list that is left out restricts nothing, an empty one allows nothing. A * stands for any letters of one segment, between two / or two colons; at the end of a pattern for all that follows.
+ * What fields of runtimes and jobs may say. A list that is left out restricts nothing, an empty one allows nothing. A * stands for any letters of one segment, between two / or two colons; at the end of a pattern for all that follows.
  */
 export type Allowed = {
   /**
@@ -515,13 +536,13 @@ export type Allowed = {
    */
   readonly connectionRoleArns?: readonly string[];
   /**
-   * Locations of staging, logs and init script, such as s3://acme-staging/*. Bucket names are global: name the bucket in full.
+   * Locations of staging, logs and init script; of jobs, of their connections and dependencies. Such as s3://acme-staging/*. Bucket names are global: name the bucket in full.
    *
    * @maxItems 64
    */
   readonly uris?: readonly string[];
   /**
-   * Keys of staging and logs.
+   * Keys of staging and logs; of jobs, of their connections.
    *
    * @maxItems 64
    */

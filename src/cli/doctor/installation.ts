@@ -11,6 +11,7 @@ const staleLeaseMs = 60_000;
 const policies = [
   'elastic-access-request',
   'elastic-agents',
+  'elastic-job-class',
   'elastic-nodes',
   'elastic-operator-jobs',
   'elastic-operator-secrets',
@@ -19,6 +20,7 @@ const policies = [
   'elastic-operator-specs',
   'elastic-runtime-class',
   'elastic-runtime-organization',
+  'elastic-status',
 ];
 
 export async function apiServer(cluster: ClusterConnection): Promise<readonly Finding[]> {

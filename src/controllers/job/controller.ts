@@ -4,7 +4,7 @@ import { finalizers } from '../../api/labels.ts';
 import { planAccess } from '../../core/access/plan.ts';
 import { nextRevocation, revokedBefore } from '../../core/access/revocation.ts';
 import type { AccessError } from '../../core/access/vocabulary.ts';
-import { refusedConnectionRoles } from '../../core/classes/connections.ts';
+import { refusedAccesses } from '../../core/classes/connections.ts';
 import { formatClassViolation } from '../../core/classes/violations.ts';
 import { isOfRuntime, withWidening } from '../../core/policy/session-plan.ts';
 import { refusedTemplateSecrets } from '../../core/validation/secrets.ts';
@@ -81,8 +81,9 @@ async function advance(
   }
   // From what the author wrote, so that a mistake is said of the object that has it.
   const planned = planAccess({ runtime, job: written, connections: new Map(Object.entries(references.found)) });
-  const elsewhere = planned.ok || hasEnded(job) ? undefined : wrongReference(planned.errors);
-  if (elsewhere !== undefined) return notBegun(tools, job, draft, elsewhere);
+  const elsewhere =
+    planned.ok || hasEnded(job) ? undefined : (wrongRuntime(tools, runtime, planned.errors) ?? wrongReference(planned.errors));
+  if (elsewhere !== undefined) return notBegun(tools, job, draft, elsewhere, runtime);
   if (!planned.ok) return hasEnded(job) ? go : invalid(tools, job, draft, planned.errors.map(describeError));
   const view: JobView = { job, runtime, plan: planned.plan, references, draft };
   const verdict = hasEnded(job) ? await afterwards(tools, view) : await goOn(tools, view);
@@ -134,28 +135,51 @@ function wrongReference(errors: readonly AccessError[]): Waiting | undefined {
   return { wait: reason, message: errors.map(describeError).join('; '), stalled: true };
 }
 
+/** Nor does a job fail for what its runtime must not do, or for what neither the runtime nor its class says. */
+function wrongRuntime({ context }: JobTools, runtime: Stored<ElasticRuntime>, errors: readonly AccessError[]): Waiting | undefined {
+  const standing = context.classes.standing(runtime);
+  if (standing.kind === 'allowed' || !errors.some(({ object }) => object.startsWith('ElasticRuntime '))) return undefined;
+  return { wait: 'RuntimeNotReady', message: `runtime ${runtime.metadata.name}: ${standing.message}` };
+}
+
 type Waiting = Extract<JobVerdict, { readonly wait: string }>;
 
-/** What has never begun still obeys its author and its deadline while it waits for somebody. */
-function notBegun(tools: JobTools, job: Stored<ElasticJob>, draft: StatusDraft<ElasticJobStatus>, waiting: Waiting): JobVerdict {
-  const over = withoutRuntime(tools, job, draft);
+/** What has never begun still obeys its author and its deadline while it waits for somebody, and ends with its runtime. */
+function notBegun(
+  tools: JobTools,
+  job: Stored<ElasticJob>,
+  draft: StatusDraft<ElasticJobStatus>,
+  waiting: Waiting,
+  runtime?: Stored<ElasticRuntime>,
+): JobVerdict {
+  const over = endsUnbegun(tools, job, draft, runtime);
   if (over !== undefined) return over;
   draft.set({ phase: 'Pending' });
   return waiting;
 }
 
-/** A job whose runtime never came still obeys its author and its deadline. */
-function withoutRuntime(tools: JobTools, job: Stored<ElasticJob>, draft: StatusDraft<ElasticJobStatus>): JobVerdict | undefined {
+function endsUnbegun(
+  tools: JobTools,
+  job: Stored<ElasticJob>,
+  draft: StatusDraft<ElasticJobStatus>,
+  runtime: Stored<ElasticRuntime> | undefined,
+): JobVerdict | undefined {
   if (draft.value().startTime !== undefined) return undefined;
   const now = formatTime(tools.context.clock.now());
   const limit = deadline({ job, draft }, tools.context.clock.now());
   if (job.spec.terminate) {
     draft.set({ phase: 'Terminated', completionTime: now });
+  } else if (runtime?.metadata.deletionTimestamp !== undefined) {
+    draft.set({ phase: 'Failed', completionTime: now, failure: runtimeDeleted(runtime) });
   } else if (limit !== undefined && limit.inMs <= 0 && 'end' in limit.end && limit.end.end.failure !== undefined) {
     draft.set({ phase: 'Failed', completionTime: now, failure: limit.end.end.failure });
   } else return undefined;
   note({ draft }, { cleaned: true });
   return go;
+}
+
+function runtimeDeleted(runtime: Stored<ElasticRuntime>): { readonly reason: string; readonly message: string } {
+  return { reason: 'RuntimeDeleted', message: `runtime ${runtime.metadata.name} is being deleted` };
 }
 
 /** Between attempts: what fails at once, or is taken away again and again, does not burn nodes. */
@@ -175,8 +199,8 @@ function retryPause(tools: JobTools, view: JobView): JobVerdict | undefined {
 function stopped(tools: JobTools, view: JobView): JobVerdict | undefined {
   if (view.job.spec.terminate) return { end: { phase: 'Terminated', reason: 'Terminated', message: 'spec.terminate was set' } };
   if (view.runtime.metadata.deletionTimestamp !== undefined) {
-    const message = `runtime ${view.runtime.metadata.name} is being deleted`;
-    return { end: { phase: 'Failed', reason: 'RuntimeDeleted', message, failure: { reason: 'RuntimeDeleted', message } } };
+    const failure = runtimeDeleted(view.runtime);
+    return { end: { phase: 'Failed', ...failure, failure } };
   }
   const limit = view.job.spec.suspend === true ? undefined : deadline(view, tools.context.clock.now());
   return limit !== undefined && limit.inMs <= 0 ? limit.end : accessRevoked(tools, view);
@@ -227,11 +251,12 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
 function refusedByClass(tools: JobTools, { job, runtime, plan, draft }: JobView): JobVerdict | undefined {
   const { classes } = tools.context;
   const standing = classes.standing(runtime);
-  const roles = refusedConnectionRoles(classes.resolution(runtime)?.class, plan.connections).map(formatClassViolation);
-  if (standing.kind === 'allowed' && roles.length === 0) return undefined;
+  const named = { connections: plan.connections, dependencies: job.spec.dependencies };
+  const refused = refusedAccesses(classes.resolution(runtime)?.class, named).map(formatClassViolation);
+  if (standing.kind === 'allowed' && refused.length === 0) return undefined;
   if (draft.value().startTime === undefined) draft.set({ phase: 'Pending' });
   return standing.kind === 'allowed'
-    ? { wait: 'NotAllowedByClass', message: roles.join('; '), stalled: true }
+    ? { wait: 'NotAllowedByClass', message: refused.join('; '), stalled: true }
     : { wait: 'RuntimeNotReady', message: `runtime ${runtime.metadata.name} of job ${job.metadata.name}: ${standing.message}` };
 }
 

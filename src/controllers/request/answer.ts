@@ -2,6 +2,8 @@ import type { ElasticAccessRequest, ElasticAccessRequestStatus } from '../../api
 import type { Stored } from '../../api/kubernetes.ts';
 import { planAccess } from '../../core/access/plan.ts';
 import { connectionOf } from '../../core/access/routes.ts';
+import { refusedAccesses } from '../../core/classes/connections.ts';
+import { formatClassViolation } from '../../core/classes/violations.ts';
 import { nameBelow, type RequestTarget, targetOf } from '../../core/requests/target.ts';
 import { createApplier } from '../../machinery/applier.ts';
 import { createExpectations } from '../../machinery/expectations.ts';
@@ -68,9 +70,16 @@ function viewOf(context: OperatorContext, { metadata, spec }: Stored<ElasticAcce
     return err(`ElasticJob ${namespace}/${spec.job} names ElasticConnections that are not there: ${missing.join(', ')}`);
   const runtime = context.stores.runtimes.get(`${namespace}/${job.spec.runtime}`);
   if (runtime === undefined) return err(`ElasticJob ${namespace}/${spec.job} is on no ElasticRuntime ${job.spec.runtime}: there is none`);
+  const standing = context.classes.standing(runtime);
+  // Logs of a runtime that was begun stay there to be read, whatever its class says now.
+  if (standing.kind !== 'allowed' && (spec.kind !== 'Logs' || runtime.status?.internal?.['awsUsed'] !== true))
+    return err(`ElasticRuntime ${namespace}/${runtime.metadata.name}: ${standing.message}`);
   const planned = planAccess({ runtime, job });
   if (!planned.ok)
     return err(`ElasticJob ${namespace}/${spec.job} has no access plan: ${planned.errors.map(({ message }) => message).join('; ')}`);
+  const connections = planned.plan.connections.filter(({ name }) => name === spec.connection);
+  const [unallowed] = refusedAccesses(context.classes.resolution(runtime)?.class, { connections });
+  if (unallowed !== undefined) return err(formatClassViolation(unallowed));
   return ok({ job, runtime, plan: planned.plan, references: { found }, draft });
 }
 

@@ -13,6 +13,7 @@ import { folderOf } from './verify.ts';
 export function clusterInfo(runtime: Stored<ElasticRuntime>, clusterName: string): string {
   const { organization, region, staging, logs } = runtime.spec;
   const { namespace, name, uid } = runtime.metadata;
+  const place = ({ uri, kmsKeyArn }: typeof staging) => ({ kmsKeyArn, uri });
   const info = {
     cluster: clusterName,
     organization,
@@ -21,8 +22,8 @@ export function clusterInfo(runtime: Stored<ElasticRuntime>, clusterName: string
     uid,
     region,
     identities: principalsOf(runtime).roles,
-    staging,
-    logs,
+    staging: place(staging),
+    logs: place(logs),
   };
   return `${JSON.stringify(info, null, 2)}\n`;
 }

@@ -1,4 +1,4 @@
-import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
+import type { ElasticRuntime, ElasticRuntimeClass, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
@@ -10,7 +10,6 @@ import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
 import { ensureFinalizer } from '../../machinery/finalizers.ts';
 import { keyOf } from '../../machinery/keys.ts';
-import type { KubernetesResult } from '../../ports/kubernetes.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
 import type { Standing } from '../classes/resolved-runtimes.ts';
 import type { OperatorContext } from '../context.ts';
@@ -25,6 +24,7 @@ import { accessDigest, identitiesInUse } from './identities.ts';
 import { ensureLaunchTemplates } from './launch-templates.ts';
 import { resolveSubnets } from './network.ts';
 import { notesOf, type RuntimeNotes } from './notes.ts';
+import { noteIntent } from './pins.ts';
 import { enforceRevocation } from './revocation.ts';
 import { holdSecrets, neededSecrets, releaseUnneeded } from './secrets.ts';
 import { tearDown } from './teardown.ts';
@@ -32,6 +32,7 @@ import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 import { readInitScript, verifyAccess } from './verify.ts';
 
 type Draft = StatusDraft<ElasticRuntimeStatus>;
+type ResolvedStatus = NonNullable<ElasticRuntimeStatus['resolved']>;
 
 /** Blocked by somebody's mistake: looked at again this often, so that a repaired policy is noticed without an event. */
 const stalledRetryMs = 60_000;
@@ -99,10 +100,27 @@ function refusal(standing: Exclude<Standing, { readonly kind: 'allowed' }>): Ste
 }
 
 /** Class and defaults as they hold, for people. */
-function describeResolved(context: OperatorContext, runtime: Stored<ElasticRuntime>): Readonly<Record<string, unknown>> {
-  const fields = classDefaultFields.flatMap((field) => (runtime.spec[field] === undefined ? [] : [[field, runtime.spec[field]] as const]));
-  const name = context.classes.resolution(runtime)?.class?.metadata.name;
-  return { ...(name !== undefined && { runtimeClassName: name }), ...Object.fromEntries(fields) };
+function describeResolved(context: OperatorContext, runtime: Stored<ElasticRuntime>): ResolvedStatus {
+  const resolution = context.classes.resolution(runtime);
+  const absent = new Set(resolution?.absent.map((path) => path.split('.')[0]));
+  const fields = classDefaultFields.flatMap((field) =>
+    runtime.spec[field] === undefined || absent.has(field) ? [] : [[field, runtime.spec[field]] as const],
+  );
+  const ofClass = resolution?.class;
+  return {
+    ...(ofClass !== undefined && { runtimeClassName: ofClass.metadata.name, allowed: forJobs(ofClass) }),
+    ...Object.fromEntries(fields),
+  };
+}
+
+/** The admission policy for jobs reads it, since a policy sees one other object only. */
+function forJobs({ spec: { allowed } }: ElasticRuntimeClass): NonNullable<ResolvedStatus['allowed']> {
+  const { connectionRoleArns, uris, kmsKeyArns } = allowed;
+  return {
+    ...(connectionRoleArns !== undefined && { connectionRoleArns }),
+    ...(uris !== undefined && { uris }),
+    ...(kmsKeyArns !== undefined && { kmsKeyArns }),
+  };
 }
 
 /** Each step says why it stops; the reason becomes the condition, the event and the log line. */
@@ -154,18 +172,6 @@ async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draf
   if (!accounts.ok) return { again: 'AccountsNotMade', message: accounts.error.message };
   tools.upkept.set(uid, { generation, at: now });
   return go;
-}
-
-/** Before the first thing is made in AWS, the status says that there may be some: a teardown then sweeps. */
-async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<KubernetesResult<Stored<ElasticRuntime>>> {
-  if (notesOf(runtime).awsUsed === true) return { ok: true, value: runtime };
-  const { namespace = '', name, resourceVersion } = runtime.metadata;
-  return tools.context.kubernetes.mergePatch(
-    elasticRuntimes,
-    { namespace, name },
-    { metadata: { resourceVersion }, status: { internal: { awsUsed: true } } },
-    'status',
-  );
 }
 
 function note(draft: Draft, notes: RuntimeNotes): void {

@@ -6,7 +6,14 @@ import { sha256 } from './cluster-info.ts';
 import { notesOf } from './notes.ts';
 
 export function accessDigest(runtime: ElasticRuntime): string {
-  return sha256(JSON.stringify([runtime.spec.identities, runtime.spec.staging, runtime.spec.logs]));
+  const { identities, staging, logs } = runtime.spec;
+  return sha256(JSON.stringify([identities, staging, logs], inOrder));
+}
+
+/** Fields of one object come from the runtime, its class and its status: in which order says nothing. */
+function inOrder(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /**

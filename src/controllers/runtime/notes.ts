@@ -1,4 +1,5 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
+import type { Pins } from '../../core/classes/pins.ts';
 
 /** What is remembered of the stack of default roles; its presence says that there may be one. */
 export type RoleStackNotes = {
@@ -17,6 +18,8 @@ export type RoleStackNotes = {
 /** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */
 export type RuntimeNotes = {
   readonly awsUsed?: boolean;
+  /** With what the runtime was begun, and the identities that it has: written before anything is done with them. */
+  readonly pinned?: Pins;
   /** Secrets that carry our in-use finalizer for this runtime, also those that its spec no longer names. */
   readonly held?: readonly string[];
   /** How often launch templates that somebody deleted were made anew. */

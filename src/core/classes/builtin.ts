@@ -11,13 +11,16 @@ export const builtinDefaults = {
   idleTimeout: '10m',
   disruption: { consolidateAfter: '30s', expireAfter: '720h', terminationGracePeriod: '4h', budgets: [{ nodes: '10%' }] },
   orphanProtection: { terminateAfter: '1h' },
+  suspend: false,
 } as const;
 
-/**
- * What `defaults` of a class may say: every field that a runtime may leave out and that may change while it lives. Organization, region, identities,
- * staging and logs are a runtime's own: a class that changes must not move anybody's data or roles.
- */
+/** What `defaults` of a class may say: every field of a runtime but the name of the class. */
 export const classDefaultFields = [
+  'organization',
+  'region',
+  'identities',
+  'staging',
+  'logs',
   'network',
   'machineImage',
   'initScript',
@@ -28,6 +31,23 @@ export const classDefaultFields = [
   'orphanProtection',
   'tags',
   'allowedSecrets',
+  'accessRevokedBefore',
+  'suspend',
 ] as const;
 
-export type ClassDefaultField = (typeof classDefaultFields)[number];
+/** What the author or the class must say, below `spec`: nobody else can. The CRD requires none of it, since a class may bring each. */
+export const requiredFields = [
+  'organization',
+  'region',
+  'identities.agent.roleArn',
+  'identities.operator.roleArn',
+  'staging.uri',
+  'staging.kmsKeyArn',
+  'logs.uri',
+  'logs.kmsKeyArn',
+  'network',
+  'workers.max',
+] as const;
+
+/** Fields that a runtime keeps for its life, whoever gave them: with another one it would lose what it has in AWS. */
+export const immutableFields = ['organization', 'region', 'staging', 'logs'] as const;

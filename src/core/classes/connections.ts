@@ -1,15 +1,53 @@
 import type { ElasticRuntimeClass } from '../../api/generated/types.ts';
 import type { Connection } from '../access/connections.ts';
-import { type ClassViolation, outside, type Site } from './violations.ts';
+import { type ClassViolation, type Found, outside, type Site } from './violations.ts';
 
-/** Connection roles of a job, inline or of its ElasticConnections, that the class of its runtime does not allow. */
-export function refusedConnectionRoles(
-  ofClass: ElasticRuntimeClass | undefined,
-  connections: readonly Pick<Connection, 'name' | 'authentication'>[],
-): readonly ClassViolation[] {
-  const sites = connections.flatMap(({ name, authentication }): readonly Site[] =>
-    authentication.kind === 'role' ? [[`connection ${name}: authentication.roleArn`, authentication.roleArn]] : [],
-  );
-  const className = ofClass?.metadata.name;
-  return outside(sites, ofClass?.spec.allowed.connectionRoleArns, 'connectionRoleArns').map((found) => ({ ...found, className }));
+/** What a job names, inline or through ElasticConnections. */
+export type Named = {
+  readonly connections: readonly Pick<Connection, 'name' | 'authentication' | 'spec'>[];
+  readonly dependencies?: readonly { readonly path: string; readonly uri?: string }[] | undefined;
+};
+
+/** Roles, locations and keys of a job that the class of its runtime does not allow. The admission policy elastic-job-class says the same of what is inline. */
+export function refusedAccesses(ofClass: ElasticRuntimeClass | undefined, named: Named): readonly ClassViolation[] {
+  if (ofClass === undefined) return [];
+  const { allowed } = ofClass.spec;
+  const found = [
+    ...outside(
+      sites(named, ({ authentication }) => (authentication.kind === 'role' ? authentication.roleArn : undefined), 'authentication.roleArn'),
+      allowed.connectionRoleArns,
+      'connectionRoleArns',
+    ),
+    ...folders(
+      sites(named, ({ spec }) => (spec.location?.startsWith('s3:') === true ? spec.location : undefined), 'location'),
+      allowed.uris,
+    ),
+    ...folders(
+      (named.dependencies ?? []).map(({ path, uri }): Site => [`dependency ${path}: uri`, uri]),
+      allowed.uris,
+    ),
+    ...outside(
+      sites(named, ({ spec }) => spec.kmsKeyArn, 'kmsKeyArn'),
+      allowed.kmsKeyArns,
+      'kmsKeyArns',
+    ),
+  ];
+  return found.map((one) => ({ ...one, className: ofClass.metadata.name }));
+}
+
+function sites(
+  { connections }: Named,
+  of: (connection: Named['connections'][number]) => string | undefined,
+  field: string,
+): readonly Site[] {
+  return connections.map((connection) => [`connection ${connection.name}: ${field}`, of(connection)]);
+}
+
+/** A folder is the same with a slash at its end and without. */
+function folders(found: readonly Site[], allowed: readonly string[] | undefined): readonly Found[] {
+  return found.flatMap((site) => {
+    const [field, uri] = site;
+    const bare = uri?.endsWith('/') === true ? outside([[field, uri.slice(0, -1)]], allowed, 'uris') : undefined;
+    return bare?.length === 0 ? [] : outside([site], allowed, 'uris');
+  });
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { ElasticRuntimeClass, ElasticRuntimeClassSpec } from '../../../src/api/generated/types.ts';
-import { apiVersion } from '../../../src/api/labels.ts';
-import { refusedConnectionRoles } from '../../../src/core/classes/connections.ts';
+import { apiVersion, labels } from '../../../src/api/labels.ts';
+import { requiredFields } from '../../../src/core/classes/builtin.ts';
+import { refusedAccesses } from '../../../src/core/classes/connections.ts';
 import { covers } from '../../../src/core/classes/glob.ts';
 import { allowance } from '../../../src/core/classes/limits.ts';
 import { resolveRuntime, stalledBy, type WrittenRuntime } from '../../../src/core/classes/resolve.ts';
@@ -47,8 +48,8 @@ const fields = (one: WrittenRuntime, ...classes: readonly ElasticRuntimeClass[])
   resolve(one, ...classes).violations.map(({ field }) => field);
 
 test('without any class nothing restricts, and the built-in defaults are filled in', () => {
-  const { master: _master, worker: _worker, ...identities } = runtime().spec.identities;
-  const { spec, class: holds, violations } = resolve(runtime({ identities }));
+  const { agent, operator } = runtime().spec.identities ?? {};
+  const { spec, class: holds, violations } = resolve(runtime({ identities: { agent, operator } }));
   assert.deepEqual([holds, violations], [undefined, []]);
   assert.deepEqual(spec.masters, { min: 0, max: 4, volumes: { type: 'gp3', initialGiB: 50, maxGiB: 1000, growAtPercent: 80 } });
   assert.deepEqual([spec.workers.min, spec.workers.max, spec.workers.spotPercent, spec.idleTimeout], [0, 8, 0, '10m']);
@@ -95,6 +96,91 @@ test('ids and a selector are one choice: who gives one of them has chosen; what 
     securityGroupIds: ['sg-9'],
   });
   assert.deepEqual(fields(runtime({ network: undefined }), ofClass('default')), ['spec.network']);
+});
+
+/** A class that gives every field of `runtime()`, and a runtime that says nothing. */
+const giving = (more: Readonly<Record<string, unknown>> = {}) => ofClass('default', { defaults: { ...runtime().spec, ...more } });
+const silent = (spec: Readonly<Record<string, unknown>> = {}, more: object = {}): WrittenRuntime => ({ ...runtime(), spec, ...more });
+const begunWith = (pinned: object) => ({ status: { internal: { awsUsed: true, pinned } } });
+
+test('a class may give every field, and what it gives is judged as if the author had said it', () => {
+  const { spec, violations, absent } = resolve(silent(), giving());
+  assert.deepEqual([violations, absent], [[], []]);
+  assert.deepEqual(spec, resolve(runtime()).spec);
+  const half = resolve(silent({ staging: { uri: 's3://acme-own/elastic' }, workers: { min: 1 } }), giving());
+  assert.deepEqual([half.spec.staging, half.spec.workers.max], [{ uri: 's3://acme-own/elastic', kmsKeyArn: KEY }, 8]);
+  assert.deepEqual(fields(silent(), { ...giving(), spec: { ...giving().spec, organization: 'globex' } }), ['spec.organization']);
+  assert.deepEqual(
+    resolveRuntime(silent(), [giving()], { name: 'finance', labels: { [labels.organization]: 'globex' } }).violations.length,
+    1,
+  );
+});
+
+test('what neither author nor class gives is said field by field, with what to do; nothing else is said of it', () => {
+  const found = resolve(
+    silent(),
+    ofClass('default', { organization: 'acme', allowed: { roleArns: [], uris: [], defaultRoles: 'Allowed' } }),
+  );
+  assert.deepEqual(
+    found.violations.map(({ field }) => field),
+    requiredFields.map((path) => `spec.${path}`),
+  );
+  assert.match(
+    stalledBy(found) ?? '',
+    /ElasticRuntimeClass default: spec\.staging\.uri: must be given: write it in the runtime, or in the defaults of the class/,
+  );
+  assert.match(
+    stalledBy(resolve(silent())) ?? '',
+    /^spec\.organization: must be given: write it in the runtime, or in the defaults of an Elastic/,
+  );
+  assert.deepEqual([found.spec.identities.operator.roleArn, found.spec.staging.uri, found.spec.workers.max], ['', '', 0]);
+});
+
+test("a role of the author's is not proved with what the class gives for its own", () => {
+  const identities = {
+    ...runtime().spec.identities,
+    operator: { ...role('acme-operator'), externalIdSecretRef: { name: 'external', key: 'externalId' } },
+  };
+  const own = resolve(silent({ identities: { operator: role('own') } }), giving({ identities })).spec.identities;
+  assert.deepEqual([own.operator, own.agent], [role('own'), role('acme-agent')]);
+  assert.deepEqual(resolve(silent(), giving({ identities })).spec.identities, identities);
+});
+
+test('a revocation holds whoever wrote it: the later one', () => {
+  const [early, late] = ['2026-12-01T10:00:00Z', '2026-12-01T12:00:00+01:00'];
+  const at = (author: string | undefined, ofClass: string | undefined) =>
+    resolve(runtime({ accessRevokedBefore: author }), giving({ accessRevokedBefore: ofClass })).spec.accessRevokedBefore;
+  assert.deepEqual([at(early, late), at(late, early), at(undefined, early), at(early, undefined)], [late, late, early, early]);
+});
+
+test('what is immutable stays as the runtime was begun with, whatever the class says now or whether there is one', () => {
+  const { organization, region, staging, logs, identities } = resolve(runtime()).spec;
+  const pinned = { organization, region, staging, logs, identities };
+  const moved = giving({ organization: 'globex', region: 'eu-west-1', staging: { uri: 's3://else/x', kmsKeyArn: KEY } });
+  const kept = resolve(silent({}, begunWith(pinned)), moved);
+  assert.deepEqual([kept.spec.organization, kept.spec.region, kept.spec.staging, kept.violations], ['acme', 'us-east-1', staging, []]);
+  const said = resolve(silent({ region: 'eu-west-1', staging: { uri: 's3://else/x' } }, begunWith(pinned)), moved);
+  assert.deepEqual([said.spec.region, said.violations.map(({ field }) => field)], ['us-east-1', ['spec.region', 'spec.staging']]);
+  assert.match(
+    said.violations[0]?.message ?? '',
+    /region is immutable, and this runtime was begun with us-east-1: write that or leave it out/,
+  );
+  assert.deepEqual(fields(silent({ staging: { uri: staging.uri } }, begunWith(pinned)), moved), []);
+});
+
+test('identities follow the class while it gives them; where it is gone, or the runtime is, those that the runtime had stand in', () => {
+  const { organization, region, staging, logs, identities } = resolve(runtime()).spec;
+  const pinned = { organization, region, staging, logs, identities };
+  const other = { ...identities, master: role('acme-other') };
+  const spec = { runtimeClassName: 'default' };
+  const resolved = (one: WrittenRuntime, ...classes: readonly ElasticRuntimeClass[]) => resolve(one, ...classes).spec.identities;
+  assert.deepEqual(resolved(silent(spec, begunWith(pinned)), giving({ identities: other })), other);
+  assert.deepEqual(resolved(silent(spec, begunWith(pinned))), identities);
+  assert.deepEqual(fields(silent(spec, begunWith(pinned))).slice(0, 1), ['spec.runtimeClassName']);
+  const partly = resolve(silent(spec, begunWith(pinned)), giving({ identities: { agent: role('acme-agent') } }));
+  assert.deepEqual(partly.spec.identities, identities);
+  const ended = { metadata: { ...runtime().metadata, deletionTimestamp: '2026-12-01T10:00:00Z' }, ...begunWith(pinned) };
+  assert.deepEqual(resolved(silent(spec, ended), giving({ identities: other })), identities);
 });
 
 test('what becomes wrong only with a default is said of the field', () => {
@@ -191,7 +277,15 @@ const refused: readonly (readonly [name: string, spec: Readonly<Record<string, u
     runtime({
       identities: {
         ...runtime().spec.identities,
-        agent: { ...role('acme-agent'), x509: { endpoint: 'a', roleAlias: 'b', thingName: 'c', certificateSecretRef: { name: 'd' } } },
+        agent: {
+          ...role('acme-agent'),
+          x509: {
+            endpoint: 'a.credentials.iot.us-east-1.amazonaws.com',
+            roleAlias: 'b',
+            thingName: 'c',
+            certificateSecretRef: { name: 'd' },
+          },
+        },
       },
     }),
     'spec.identities.agent.x509',
@@ -233,7 +327,12 @@ test('what is allowed is allowed: patterns, profiles named like a role, default 
     defaultRoles: 'Allowed',
     x509: 'Allowed',
   };
-  const x509 = { endpoint: 'a', roleAlias: 'b', thingName: 'c', certificateSecretRef: { name: 'd' } };
+  const x509 = {
+    endpoint: 'a.credentials.iot.us-east-1.amazonaws.com',
+    roleAlias: 'b',
+    thingName: 'c',
+    certificateSecretRef: { name: 'd' },
+  };
   const identities = {
     agent: { ...role('acme-agent'), x509 },
     operator: role('acme-operator'),
@@ -244,7 +343,12 @@ test('what is allowed is allowed: patterns, profiles named like a role, default 
 });
 
 test('X.509 needs a class that allows it, also where there is none', () => {
-  const x509 = { endpoint: 'a', roleAlias: 'b', thingName: 'c', certificateSecretRef: { name: 'd' } };
+  const x509 = {
+    endpoint: 'a.credentials.iot.us-east-1.amazonaws.com',
+    roleAlias: 'b',
+    thingName: 'c',
+    certificateSecretRef: { name: 'd' },
+  };
   const given = runtime({ identities: { ...runtime().spec.identities, agent: { ...role('acme-agent'), x509 } } });
   assert.deepEqual(fields(given), ['spec.identities.agent.x509']);
 });
@@ -258,14 +362,38 @@ test("the namespace's label holds with and without a class", () => {
   }
 });
 
-test('connection roles are judged by the class of the runtime', () => {
-  const standard = ofClass('standard', { allowed: { connectionRoleArns: ['arn:aws:iam::111122223333:role/data/*'] } });
-  const connection = (roleArn: string) =>
-    ({ name: 'orders', authentication: { kind: 'role', identity: 'connectionRole:orders', roleArn } }) as const;
-  assert.deepEqual(refusedConnectionRoles(standard, [connection('arn:aws:iam::111122223333:role/data/reader')]), []);
-  assert.deepEqual(refusedConnectionRoles(undefined, [connection('arn:aws:iam::111122223333:role/admin')]), []);
-  const [found] = refusedConnectionRoles(standard, [connection('arn:aws:iam::111122223333:role/admin')]);
+test('roles, locations and keys of connections, and sources of dependencies, are judged by the class of the runtime', () => {
+  const standard = ofClass('standard', {
+    allowed: {
+      connectionRoleArns: ['arn:aws:iam::111122223333:role/data/*'],
+      uris: ['s3://acme-orders/raw', 's3://acme-lake/*'],
+      kmsKeyArns: [KEY],
+    },
+  });
+  const connection = (roleArn: string, spec: Readonly<Record<string, unknown>> = {}) =>
+    ({ name: 'orders', authentication: { kind: 'role', identity: 'connectionRole:orders', roleArn }, spec: spec as never }) as const;
+  const reader = 'arn:aws:iam::111122223333:role/data/reader';
+  const field = (spec: Readonly<Record<string, unknown>>) =>
+    refusedAccesses(standard, { connections: [connection(reader, spec)] })[0]?.field;
+  assert.equal(field({ location: 's3://acme-orders/raw/', kmsKeyArn: KEY }), undefined);
+  assert.equal(field({ location: 's3://acme-orders/raw' }), undefined);
+  assert.equal(field({ location: 's3://acme-lake/' }), undefined);
+  assert.equal(field({ location: 'jdbc:postgresql://db/orders' }), undefined);
+  assert.equal(field({ location: 's3://acme-orders/raw2/' }), 'connection orders: location');
+  assert.equal(field({ location: 's3://acme-lake' }), 'connection orders: location');
+  assert.equal(field({ kmsKeyArn: KEY.replace('1111', '2222') }), 'connection orders: kmsKeyArn');
+  assert.deepEqual(refusedAccesses(undefined, { connections: [connection('arn:aws:iam::111122223333:role/admin')] }), []);
+  const [found] = refusedAccesses(standard, { connections: [connection('arn:aws:iam::111122223333:role/admin')] });
   assert.deepEqual([found?.className, found?.field], ['standard', 'connection orders: authentication.roleArn']);
+  const dependencies = [
+    { path: 'app/etl.py' },
+    { path: 'app/lib.jar', uri: 's3://acme-lake/lib.jar' },
+    { path: 'app/evil.jar', uri: 's3://evil/lib.jar' },
+  ];
+  assert.deepEqual(
+    refusedAccesses(standard, { connections: [], dependencies }).map((one) => [one.field, one.value]),
+    [['dependency app/evil.jar: uri', 's3://evil/lib.jar']],
+  );
 });
 
 /** Pattern, what it covers, what it does not. */

@@ -39,7 +39,7 @@ const own: readonly Rule[] = [
   ),
 ];
 
-/** What a runtime may not say, its class may not say either; what must not change is a runtime's own and no default. */
+/** What a runtime may not say, its class may not say either. A class itself may change: its runtimes keep what is immutable. */
 const defaults: readonly Rule[] = runtimeRules.flatMap((each) => {
   const paths = each.paths.filter(
     (path) => classDefaultFields.some((field) => path.startsWith(`spec.${field}`)) && path !== 'spec.network',

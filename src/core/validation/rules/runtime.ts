@@ -1,13 +1,14 @@
 import type {
   DisruptionBudget,
   ElasticRuntime,
-  ElasticRuntimeSpec,
   Identities,
   MachineImage,
   Network,
   PoolVolumePlan,
   Requirement,
 } from '../../../api/generated/types.ts';
+import { immutableFields } from '../../classes/builtin.ts';
+import type { WrittenSpec } from '../../classes/merge.ts';
 import * as patterns from '../patterns.ts';
 import { immutableRule, type Rule, rule, textRule } from '../rule.ts';
 
@@ -54,16 +55,26 @@ const identity: readonly Rule[] = [
     message: 'give both master and worker, or neither: without both, default roles are made from the policies of the agent role',
     check: (self) => (self.master === undefined) === (self.worker === undefined),
   }),
-  rule<ElasticRuntimeSpec>(KIND, 'spec', {
-    cel: `[self.identities.agent.roleArn, self.identities.operator.roleArn, self.staging.kmsKeyArn, self.logs.kmsKeyArn].all(arn, arn.startsWith(self.region.startsWith('cn-') ? 'arn:aws-cn:' : self.region.startsWith('us-gov-') ? 'arn:aws-us-gov:' : 'arn:aws:'))`,
+  rule<WrittenSpec>(KIND, 'spec', {
+    cel: `!has(self.region) || [self.?identities.agent.roleArn.orValue(''), self.?identities.operator.roleArn.orValue(''), self.?staging.kmsKeyArn.orValue(''), self.?logs.kmsKeyArn.orValue('')].all(arn, arn == '' || arn.startsWith(self.region.startsWith('cn-') ? 'arn:aws-cn:' : self.region.startsWith('us-gov-') ? 'arn:aws-us-gov:' : 'arn:aws:'))`,
     message: 'roles and keys must be in the partition of the region: arn:aws-cn for cn-*, arn:aws-us-gov for us-gov-*, arn:aws elsewhere',
     fieldPath: '.region',
-    check: (self) => {
-      const arns = [self.identities.agent.roleArn, self.identities.operator.roleArn, self.staging.kmsKeyArn, self.logs.kmsKeyArn];
-      const partition = self.region.startsWith('cn-') ? 'arn:aws-cn:' : self.region.startsWith('us-gov-') ? 'arn:aws-us-gov:' : 'arn:aws:';
-      return arns.every((arn) => arn.startsWith(partition));
+    check: ({ region, identities, staging, logs }) => {
+      if (region === undefined) return true;
+      const arns = [identities?.agent?.roleArn, identities?.operator?.roleArn, staging?.kmsKeyArn, logs?.kmsKeyArn];
+      const partition = region.startsWith('cn-') ? 'arn:aws-cn:' : region.startsWith('us-gov-') ? 'arn:aws-us-gov:' : 'arn:aws:';
+      return arns.every((arn) => arn === undefined || arn === '' || arn.startsWith(partition));
     },
   }),
+  // What a class gives in its place could be something else.
+  ...immutableFields.map((field) =>
+    rule<WrittenSpec>(KIND, 'spec', {
+      cel: `!has(oldSelf.${field}) || has(self.${field})`,
+      message: `${field} is immutable: it cannot be taken out again`,
+      fieldPath: `.${field}`,
+      check: (self, oldSelf) => oldSelf[field] === undefined || self[field] !== undefined,
+    }),
+  ),
 ];
 
 const places: readonly Rule[] = [

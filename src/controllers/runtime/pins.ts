@@ -1,0 +1,50 @@
+import type { ElasticRuntime } from '../../api/generated/types.ts';
+import type { Stored } from '../../api/kubernetes.ts';
+import { immutableFields } from '../../core/classes/builtin.ts';
+import { type Pins, pinsOf } from '../../core/classes/pins.ts';
+import { equals } from '../../machinery/covers.ts';
+import type { KubernetesResult } from '../../ports/kubernetes.ts';
+import { elasticRuntimes } from '../../ports/resources.ts';
+import { identitiesInUse } from './identities.ts';
+import { notesOf } from './notes.ts';
+import type { RuntimeTools } from './tools.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Before the first thing is made in AWS, the status says that there may be some: a teardown then sweeps. It also says with what the runtime is begun, so
+ * that it keeps it whatever becomes of its class. Identities follow the spec while no node exists.
+ */
+export async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<KubernetesResult<Stored<ElasticRuntime>>> {
+  const before = pinsOf(runtime);
+  const now = pinsFor(tools, runtime, before);
+  if (notesOf(runtime).awsUsed === true && equals(before, now)) return { ok: true, value: runtime };
+  const { namespace = '', name, resourceVersion } = runtime.metadata;
+  return tools.context.kubernetes.mergePatch(
+    elasticRuntimes,
+    { namespace, name },
+    { metadata: { resourceVersion }, status: { internal: { awsUsed: true, pinned: replacing(before, now) } } },
+    'status',
+  );
+}
+
+function pinsFor({ context }: RuntimeTools, runtime: Stored<ElasticRuntime>, before: Pins): Pins {
+  const { spec } = runtime;
+  const immutable = Object.fromEntries(immutableFields.map((field) => [field, before[field] ?? spec[field]]));
+  const identities = identitiesInUse(context, runtime) === undefined ? spec.identities : before.identities;
+  return { ...immutable, ...(identities !== undefined && { identities }) };
+}
+
+/** The merge patch that makes the one the other: what is gone is null. https://www.rfc-editor.org/rfc/rfc7396 */
+function replacing(before: object, now: object): Json {
+  const gone = Object.keys(before).filter((key) => !Object.hasOwn(now, key));
+  const kept = Object.entries(now).map(([key, value]: readonly [string, unknown]) => {
+    const was = (before as Json)[key];
+    return [key, isObject(value) && isObject(was) ? replacing(was, value) : value] as const;
+  });
+  return { ...Object.fromEntries(gone.map((key) => [key, null])), ...Object.fromEntries(kept) };
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
