@@ -123,6 +123,9 @@ const otherActions: Readonly<Record<string, { readonly resources: readonly strin
   'ec2:DescribeLaunchTemplates': make,
   'ec2:DeleteLaunchTemplate': make,
   'ec2:DescribeSubnets': make,
+  // Whether it will do is asked before it is made.
+  'iam:GetRole': make,
+  'iam:SimulatePrincipalPolicy': make,
   'ssm:GetParameter': make,
 };
 
