@@ -90,6 +90,8 @@ function typeFault(entry: unknown): string | undefined {
     if (entry[field] !== undefined && !(isPositive(entry[field]) || entry[field] === 0))
       return `${field} must be a number, not ${JSON.stringify(entry[field])}`;
   }
+  for (const field of ['vcpu', 'memoryMiB', 'maxPods', 'gpus', 'nvmeGiB', 'ebsMaxAttachments'] as const)
+    if ((entry[field] as number) > LARGEST) return `${field} must be at most ${LARGEST}, not ${JSON.stringify(entry[field])}`;
   if (entry['onDemandUsdPerHour'] === undefined) return 'has no price: onDemandUsdPerHour is missing';
   for (const field of ['onDemandUsdPerHour', 'spotUsdPerHour'] as const) {
     if (entry[field] !== undefined && !isPositive(entry[field]))
@@ -99,6 +101,9 @@ function typeFault(entry: unknown): string | undefined {
     return 'arch must be a list of texts';
   return undefined;
 }
+
+// A thousand times the largest machine in its finest unit (MiB): more is a slip of the pen.
+const LARGEST = 1e11;
 
 function isPositive(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value > 0;

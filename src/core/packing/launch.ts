@@ -197,6 +197,8 @@ function isOpen(key: string): boolean {
 
 /** Facts of the machine: a type that lacks the label does not get it by asking. */
 function isMachineLabel(key: string): boolean {
+  // Requirements of a pool that is refused for one without a key are looked at before that.
+  if (typeof key !== 'string') return true;
   return (
     key.startsWith('karpenter.k8s.aws/') ||
     key.startsWith('node.kubernetes.io/') ||

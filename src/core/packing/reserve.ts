@@ -17,7 +17,6 @@ export function kubeletReserve(type: Pick<CatalogType, 'vcpu' | 'memoryMiB' | 'm
 
 function reservedMilli(vcpus: number): number {
   const shares = [60, 10, 5, 5];
-  let milli = 0;
-  for (let core = 0; core < vcpus; core++) milli += shares[core] ?? 2.5;
-  return Math.ceil(milli);
+  const first = shares.slice(0, Math.ceil(vcpus)).reduce((sum, share) => sum + share, 0);
+  return Math.ceil(first + 2.5 * Math.max(0, Math.ceil(vcpus) - shares.length));
 }

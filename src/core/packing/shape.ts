@@ -46,6 +46,14 @@ export function objectOf(fields: Readonly<Record<string, Shape>>): Shape {
       : `${path}: expected an object, not ${shown(value)}`;
 }
 
+/** The same, and these fields must be there. */
+function complete(names: readonly string[], shape: Shape): Shape {
+  return (value, path) => {
+    const missing = isObject(value) ? names.find((name) => value[name] === undefined) : undefined;
+    return missing === undefined ? shape(value, path) : `${path}.${missing} is missing`;
+  };
+}
+
 function first<Key, Value>(
   entries: Iterable<readonly [Key, Value]>,
   judge: (key: Key, value: Value) => string | undefined,
@@ -82,7 +90,7 @@ const podTerm = objectOf({
 });
 const podRules = objectOf({
   requiredDuringSchedulingIgnoredDuringExecution: listOf(podTerm),
-  preferredDuringSchedulingIgnoredDuringExecution: listOf(objectOf({ weight, podAffinityTerm: podTerm })),
+  preferredDuringSchedulingIgnoredDuringExecution: listOf(complete(['podAffinityTerm'], objectOf({ weight, podAffinityTerm: podTerm }))),
 });
 const resources = objectOf({ requests: mapOf(quantity), limits: mapOf(quantity) });
 const port = objectOf({ containerPort: whole(0, 65_535), hostPort: whole(0, 65_535), hostIP: text, protocol: oneOf('TCP', 'UDP', 'SCTP') });
@@ -99,7 +107,7 @@ export const podSpecShape = objectOf({
   affinity: objectOf({
     nodeAffinity: objectOf({
       requiredDuringSchedulingIgnoredDuringExecution: objectOf({ nodeSelectorTerms: listOf(nodeTerm) }),
-      preferredDuringSchedulingIgnoredDuringExecution: listOf(objectOf({ weight, preference: nodeTerm })),
+      preferredDuringSchedulingIgnoredDuringExecution: listOf(complete(['preference'], objectOf({ weight, preference: nodeTerm }))),
     }),
     podAffinity: podRules,
     podAntiAffinity: podRules,
@@ -120,6 +128,8 @@ export const podSpecShape = objectOf({
 /** A pool's part that people write: labels, taints and requirements. */
 export const poolShape = objectOf({
   labels: mapOf(text),
-  taints: listOf(objectOf({ key: text, value: text, effect: oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute') })),
+  taints: listOf(
+    complete(['key', 'effect'], objectOf({ key: text, value: text, effect: oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute') })),
+  ),
   requirements: listOf(objectOf({ key: text, operator: text, values: texts, minValues: whole(1, 50) })),
 });

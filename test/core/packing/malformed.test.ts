@@ -17,6 +17,8 @@ const ROWS: readonly (readonly [string, object])[] = [
     { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [null] } } } },
   ],
   ['spec.affinity.nodeAffinity', { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: 5 } } }],
+  ['preference is missing', { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }] } } }],
+  ['podAffinityTerm is missing', { affinity: { podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }] } } }],
   ['spec.affinity.podAffinity', { affinity: { podAffinity: term(null) } }],
   ['spec.affinity.podAffinity', { affinity: { podAffinity: term({ topologyKey: 'x', labelSelector: { matchExpressions: [null] } }) } }],
   ['matchLabelKeys: expected a list', { affinity: { podAntiAffinity: term({ topologyKey: 'x', labelSelector: {}, matchLabelKeys: 5 }) } }],
