@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GetInstanceProfileCommand, GetRoleCommand, GetRolePolicyCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { tags as tagKeys } from '../../src/api/labels.ts';
 import { runtimeTags } from '../../src/core/nodes/tags.ts';
 import { defaultIdentities, defaultRolesTemplate } from '../../src/core/policy/cloudformation/default-roles.ts';
 import { stackSessionPolicy } from '../../src/core/policy/cloudformation/default-roles-access.ts';
@@ -33,6 +34,7 @@ function runtimeOf(name: string): PolicyRuntime {
 const runtime = runtimeOf('analytics');
 const tags = runtimeTags({ cluster: 'prod', organization: 'acme', namespace: 'finance', runtime: 'analytics', runtimeUid: uid });
 const name = stackName(runtime);
+let agent: Caller;
 let operator: Caller;
 let cut: Caller;
 
@@ -44,7 +46,9 @@ function generated(issuer: string): PolicyDocument {
 }
 
 function template(extra: string): string {
-  const inline = [{ name: 'data', document: allow('s3:GetObject', `arn:aws:s3:::${extra}/*`) }];
+  const data = allow('s3:GetObject', `arn:aws:s3:::${extra}/*`);
+  const wide = allow(['iam:ListRolePolicies', 'sts:AssumeRole'], '*');
+  const inline = [{ name: 'data', document: { ...data, Statement: [data.Statement, wide.Statement].flat() } }];
   const made = defaultRolesTemplate({ runtime, clusterName: 'prod', issuer: stand.issuer.issuer, agent: { managed: [], inline } });
   assert.ok(made.ok);
   return made.value.body;
@@ -53,6 +57,7 @@ function template(extra: string): string {
 const stand = useStand(async (self) => {
   await provision(self.gate, { roles: roles(self.issuer.issuer, { operator: generated(self.issuer.issuer) }) });
   const chain = await assumeChain(self);
+  agent = as(chain.agent);
   operator = as(chain.operator);
   const session = await self.aws.sts.assumeRole(as(chain.agent), {
     durationSeconds: 3600,
@@ -65,6 +70,39 @@ const stand = useStand(async (self) => {
   });
   cut = as(must(session));
 });
+
+const { [tagKeys.runtimeUid]: _uid, ...sessionTags } = tags;
+
+/** As the operator does it: a session with the runtime's tags, and from it the role with tags of its own. */
+async function asDefault(roleArn: string, runtime = 'analytics') {
+  const common = { durationSeconds: 3600, externalId };
+  const own = { ...sessionTags, [tagKeys.runtime]: runtime };
+  const through = { ...common, identity: 'operator', roleArn: arnOf('operator'), sessionName: 'r.j.operator', tags: sessionTags };
+  const from = as(must(await stand.aws.sts.assumeRole(agent, through)));
+  const request = { ...common, identity: 'worker', roleArn, sessionName: 'r.j.worker', tags: { ...own, [tagKeys.actor]: 'operator' } };
+  return stand.aws.sts.assumeRole(from, request);
+}
+
+/** What the stack made, by what it lets through: trust, the agent's policy as the worker's own, the boundary. */
+async function judged(identities: ReturnType<typeof defaultIdentities>): Promise<void> {
+  const worker = as(must(await asDefault(identities.worker.roleArn)));
+  const other = await asDefault(identities.worker.roleArn, 'research');
+  assert.equal(failure(other).kind, 'AccessDenied', 'the session of another runtime');
+  const read = (bucket: string) => stand.aws.s3.getObject(worker, { bucket, key: 'a', maxBytes: 1_000 });
+  assert.equal(failure(await read('acme-data')).kind, 'NotFound', 'what the agent role may read');
+  assert.equal(failure(await read('acme-more')).kind, 'AccessDenied', 'what it may not');
+  // The document that is copied allows both: the boundary does not.
+  assert.equal(failure(await stand.aws.iam.listRolePolicies(worker, { roleName: 'agent' })).kind, 'AccessDenied');
+  const { because } = stand.gate.record().at(-1) ?? {};
+  assert.match(because ?? '', /[Bb]oundary/);
+  assert.equal(
+    failure(
+      await stand.aws.sts.assumeRole(worker, { durationSeconds: 3600, identity: 'agent', roleArn: arnOf('agent'), sessionName: 'r.j.x' }),
+    ).kind,
+    'AccessDenied',
+  );
+  assert.equal(failure(await asDefault(identities.node.roleArn)).kind, 'AccessDenied', 'EC2 alone becomes the node');
+}
 
 void test('what is attached to the agent role is read as operator, every policy with its document', async () => {
   const { iam } = stand.aws;
@@ -93,6 +131,7 @@ void test('the stack is made, found, not made twice, changed only where it diffe
   const identities = defaultIdentities(runtime);
   assert.equal(stack.outputs['WorkerRoleArn'], identities.worker.roleArn);
   assert.equal(stack.outputs['NodeInstanceProfileArn'], identities.node.instanceProfileArn);
+  await judged(identities);
   const again = failure(await cloudFormation.createStack(cut, { ...request, clientRequestToken: 'token-2' }));
   assert.deepEqual([again.kind, again.code], ['AlreadyExists', 'AlreadyExistsException']);
   const same = must(await cloudFormation.updateStack(cut, { ...request, clientRequestToken: 'token-6' }));
@@ -117,10 +156,12 @@ void test('the stack is made, found, not made twice, changed only where it diffe
     new GetInstanceProfileCommand({ InstanceProfileName: identities.node.instanceProfileArn.split('/').at(-1) ?? '' }),
   );
   assert.equal(profile.InstanceProfile?.Roles?.[0]?.Arn, identities.node.roleArn);
+  assert.equal(stand.gate.account.profiles.get(identities.node.instanceProfileArn), identities.node.roleArn);
 
   must(await cloudFormation.deleteStack(cut, { name: stackId, clientRequestToken: 'token-3' }));
   assert.equal(failure(await cloudFormation.describeStack(cut, { name })).kind, 'NotFound');
   must(await cloudFormation.deleteStack(cut, { name: stackId, clientRequestToken: 'token-4' }));
+  assert.equal(failure(await asDefault(identities.worker.roleArn)).kind, 'AccessDenied', 'a role that is gone');
 });
 
 void test("another runtime's stack, one without our tags and anything else in IAM are out of reach, by the role's policy and by the session's", async () => {

@@ -6,7 +6,7 @@ import type { Principal } from '../../src/core/policy/principal.ts';
 export type Account = {
   readonly id: string;
   readonly region: string;
-  readonly roles: Map<string, { trust: Policy; policies: readonly Policy[]; readonly maxSeconds: number }>;
+  readonly roles: Map<string, { trust: Policy; policies: readonly Policy[]; readonly maxSeconds: number; readonly boundary?: Policy }>;
   readonly buckets: Map<string, { readonly owner: string; readonly policy?: Policy; readonly keyArn?: string }>;
   /** Role by instance profile, both ARNs. */
   readonly profiles: Map<string, string>;
@@ -41,15 +41,26 @@ export function identityPolicies(account: Account, { principal, policies }: Cred
   return principal.kind === 'role' ? (account.roles.get(principal.roleArn)?.policies ?? []) : policies;
 }
 
+/** What a role may at most, whatever is attached to it. */
+export function boundaryOf(account: Account, { principal }: Credentials): Policy | undefined {
+  return principal.kind === 'role' ? account.roles.get(principal.roleArn)?.boundary : undefined;
+}
+
 export function putRole(
   account: Account,
   arn: string,
-  role: { readonly trust: PolicyDocument; readonly permissions: readonly PolicyDocument[]; readonly maxSeconds?: number },
+  role: {
+    readonly trust: PolicyDocument;
+    readonly permissions: readonly PolicyDocument[];
+    readonly maxSeconds?: number;
+    readonly boundary?: PolicyDocument;
+  },
 ): void {
   account.roles.set(arn, {
     trust: policyOf(role.trust, 'trust', `trust of ${arn}`),
     policies: role.permissions.map((document, index) => policyOf(document, 'identity', `policy ${index + 1} of ${arn}`)),
     maxSeconds: role.maxSeconds ?? 3600,
+    ...(role.boundary && { boundary: policyOf(role.boundary, 'identity', `boundary of ${arn}`) }),
   });
 }
 

@@ -2,7 +2,7 @@ import { type AccountFacts, type Authorization, authorizationsOf } from '../../s
 import type { AwsCalls, AwsMethod } from '../../src/core/policy/calls.ts';
 import { denialMessage, type EvaluationRequest, evaluate } from '../../src/core/policy/evaluate.ts';
 import { accountOf } from '../../src/core/policy/principal.ts';
-import { type Account, type Credentials, identityPolicies } from './account.ts';
+import { type Account, boundaryOf, type Credentials, identityPolicies } from './account.ts';
 import { named, type Refusal } from './answers.ts';
 import type { GateCall, Wire } from './decode.ts';
 
@@ -28,6 +28,7 @@ function ask(account: Account, caller: Credentials, { action, resource, context 
   const bucket = resource.startsWith('arn:aws:s3:::') ? account.buckets.get(resource.slice(13).split('/', 1)[0] ?? '') : undefined;
   const owner = bucket?.owner ?? accountOf(resource);
   const own = caller.principal.kind === 'role' ? accountOf(caller.principal.roleArn) : accountOf(caller.principal.arn);
+  const boundary = boundaryOf(account, caller);
   return {
     principal: caller.principal,
     action,
@@ -35,6 +36,7 @@ function ask(account: Account, caller: Credentials, { action, resource, context 
     context,
     identityPolicies: identityPolicies(account, caller),
     sameAccount: owner === '' || owner === own,
+    ...(boundary && { permissionBoundary: boundary }),
     ...(caller.sessionPolicy && { sessionPolicies: [caller.sessionPolicy] }),
     ...(bucket?.policy && { resourcePolicies: [bucket.policy] }),
   };

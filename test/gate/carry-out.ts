@@ -10,6 +10,7 @@ import { createFleet } from './fleet.ts';
 import type { WireAnswer, WireRequest } from './http.ts';
 import type { TokenLedger } from './idempotency.ts';
 import type { Instances } from './instances.ts';
+import { readRoles } from './roles.ts';
 import { simulatePrincipalPolicy } from './simulate.ts';
 import { noUpdate } from './stacks.ts';
 import { assumeRole, assumeRoleWithWebIdentity, getCallerIdentity } from './sts.ts';
@@ -50,6 +51,12 @@ export async function carryOut(
   return refusal ?? (await perform(world, { ...wire, call }, request, now));
 }
 
+const changesStack: ReadonlySet<string> = new Set([
+  'cloudFormation.createStack',
+  'cloudFormation.updateStack',
+  'cloudFormation.deleteStack',
+]);
+
 async function perform(
   world: World,
   wire: Wire & { readonly call: GateCall },
@@ -69,6 +76,7 @@ async function perform(
   }
   if (method === 'ec2.describeVolumes') await world.volumes.settle(now);
   const answer = (method === 'ssm.getParameter' ? imageParameter(call.request.name) : undefined) ?? (await world.forward(request));
+  if (changesStack.has(method) && answer.status < 300) await readRoles(world.account, world.backend);
   if (method === 'ec2.terminateInstances' && answer.status < 300) for (const id of call.request.instanceIds) world.instances.ended(id);
   return answer;
 }

@@ -4,7 +4,7 @@ import { denialMessage } from '../../src/core/policy/evaluate.ts';
 import { callerArn } from '../../src/core/policy/principal.ts';
 import { evaluateAssumeRole, evaluateAssumeRoleWithWebIdentity, type TrustEvaluation } from '../../src/core/policy/trust.ts';
 import { packedPercent, packedTooLarge } from '../../src/sim/aws/packed.ts';
-import { type Account, type Credentials, identityPolicies, issue } from './account.ts';
+import { type Account, boundaryOf, type Credentials, identityPolicies, issue } from './account.ts';
 import { isRefusal, type Refusal, xml } from './answers.ts';
 import type { WireAnswer } from './http.ts';
 import { listAt, type Tree, tagsAt, textAt } from './query.ts';
@@ -59,6 +59,7 @@ export function assumeRole(account: Account, caller: Credentials, parameters: Tr
   const asked = read(parameters);
   const role = account.roles.get(asked.roleArn);
   const externalId = textAt(parameters, 'ExternalId');
+  const boundary = boundaryOf(account, caller);
   const tags = tagsAt(parameters, 'Tags');
   const transitiveTagKeys = listAt(parameters, 'TransitiveTagKeys').filter((key) => typeof key === 'string');
   const judged =
@@ -70,6 +71,7 @@ export function assumeRole(account: Account, caller: Credentials, parameters: Tr
       callerPolicies: {
         identityPolicies: identityPolicies(account, caller),
         ...(caller.sessionPolicy && { sessionPolicies: [caller.sessionPolicy] }),
+        ...(boundary && { permissionBoundary: boundary }),
       },
       tags,
       transitiveTagKeys,
