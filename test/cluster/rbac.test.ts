@@ -122,6 +122,7 @@ const people: readonly (readonly [user: string, clusterRole: string, namespace?:
   ['moe', 'cluster-admin', 'finance'],
   ['pat', 'cluster-admin'],
   ['clara', 'class-writer'],
+  ['nina', 'namespace-maker'],
 ];
 
 const operator = 'system:serviceaccount:elastic-system:elastic-runtime-operator';
@@ -145,6 +146,18 @@ before(async () => {
       { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['create'] },
     ],
   });
+  await make(`${rbac}/clusterroles`, {
+    metadata: { name: 'namespace-maker' },
+    rules: [{ apiGroups: [''], resources: ['namespaces'], verbs: ['create'] }],
+  });
+  for (const [name, spec] of [
+    ['standing', {}],
+    ['placed', { nodeName: 'ip-10-0-0-9' }],
+  ] as const)
+    await make('/apis/apps/v1/namespaces/research/deployments', {
+      ...workload('Deployment', spec),
+      metadata: { name, namespace: 'research' },
+    });
   for (const [user, name, namespace] of people) {
     const binding = {
       metadata: { name: user },
@@ -859,6 +872,84 @@ const rows: readonly Row[] = [
       },
     }),
   ],
+  [
+    'eve',
+    'names the machine of a Deployment that stands already',
+    /passes the scheduler/,
+    'PATCH',
+    '/apis/apps/v1/namespaces/research/deployments/standing',
+    () => ({ spec: { template: { spec: { nodeName: 'ip-10-0-0-1' } } } }),
+  ],
+  [
+    'eve',
+    'changes something else of a Deployment that names its machine already',
+    'yes',
+    'PATCH',
+    '/apis/apps/v1/namespaces/research/deployments/placed',
+    () => ({ spec: { template: { metadata: { labels: { version: '2' } } } } }),
+  ],
+  [
+    'mallory',
+    'writes a revision from which the StatefulSet controller would make pods',
+    /revisions are written by the controllers/,
+    'POST',
+    '/apis/apps/v1/namespaces/research/controllerrevisions',
+    () => ({
+      apiVersion: 'apps/v1',
+      kind: 'ControllerRevision',
+      metadata: { name: 'forged', namespace: 'research' },
+      revision: 1,
+      data: { spec: { template: { spec: { nodeName: 'ip-10-0-0-1' } } } },
+    }),
+  ],
+  [
+    'mallory',
+    'labels her namespace for another organization',
+    /labels of a namespace decide/,
+    'PATCH',
+    '/api/v1/namespaces/research',
+    () => ({ metadata: { labels: { 'elasticruntime.dev/organization': 'acme' } } }),
+  ],
+  [
+    'mallory',
+    'labels her namespace so that a class of others selects it',
+    /labels of a namespace decide/,
+    'PATCH',
+    '/api/v1/namespaces/research',
+    () => ({ metadata: { labels: { team: 'finance' } } }),
+  ],
+  [
+    'mallory',
+    'labels her namespace with what nothing of ours reads',
+    'yes',
+    'PATCH',
+    '/api/v1/namespaces/research',
+    () => ({ metadata: { labels: { floor: '3' } } }),
+  ],
+  [
+    'nina',
+    'makes a namespace of an organization with the right to make namespaces only',
+    /labels of a namespace decide/,
+    'POST',
+    '/api/v1/namespaces',
+    () => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'new', labels: { 'elasticruntime.dev/organization': 'acme' } } }),
+  ],
+  [
+    'nina',
+    'makes a namespace',
+    'yes',
+    'POST',
+    '/api/v1/namespaces',
+    () => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'new' } }),
+  ],
+  [
+    'pat',
+    'labels a namespace for an organization',
+    'yes',
+    'PATCH',
+    '/api/v1/namespaces/research',
+    () => ({ metadata: { labels: { 'elasticruntime.dev/organization': 'globex', team: 'finance' } } }),
+  ],
   ['mallory', 'names the machine of her pod', /passes the scheduler/, 'POST', pods, () => pod({ nodeName: 'ip-10-0-0-1' })],
   [
     'mallory',
@@ -907,6 +998,9 @@ const FIRST: ReadonlySet<string> = new Set([
   'tolerates everything',
   'reads where the class does not allow it',
   'writes the status of elasticjobs/there',
+  'writes a revision from which the StatefulSet controller would make pods',
+  'labels her namespace for another organization',
+  'labels her namespace so that a class of others selects it',
 ]);
 
 test('there are at least sixty rows, each once', () => {

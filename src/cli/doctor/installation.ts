@@ -12,6 +12,7 @@ const policies = [
   'elastic-access-request',
   'elastic-agents',
   'elastic-job-class',
+  'elastic-namespace-organization',
   'elastic-nodes',
   'elastic-operator-jobs',
   'elastic-operator-secrets',
