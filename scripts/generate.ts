@@ -126,7 +126,8 @@ function injectRules(document: Document, kind: string): void {
     // Schemas that several fields share (YAML anchors) get the rule once.
     for (const target of new Set(row.paths.map((path) => schemaAt(document, path)))) {
       target.flow = false;
-      const written = { rule: row.cel, message: row.message, ...(row.fieldPath === undefined ? {} : { fieldPath: row.fieldPath }) };
+      const { cel, message, fieldPath, reason } = row;
+      const written = { rule: cel, message, ...(reason !== undefined && { reason }), ...(fieldPath !== undefined && { fieldPath }) };
       if (!target.has(VALIDATIONS)) target.set(VALIDATIONS, document.createNode([]));
       target.addIn([VALIDATIONS], document.createNode(written));
     }

@@ -156,13 +156,14 @@ function explainJob(job: ElasticJob, world: World): Explained | readonly InputEr
 export function violationsIn({ violations, absent }: Resolution, { classes }: World): readonly ClassViolation[] {
   if (classes.length > 0) return violations;
   const ofClasses: readonly string[] = ['spec.runtimeClassName', 'spec.identities.agent.x509', 'spec.network', 'spec.workers.max'];
-  return violations
-    .filter(({ field }) => !ofClasses.includes(field))
-    .map((violation) =>
-      absent.some((path) => violation.field === `spec.${path}`)
-        ? { ...violation, message: `${violation.message} (give the manifest of the class, too: there is none among these)` }
-        : violation,
-    );
+  const unknown = absent.map((path) => ({
+    className: undefined,
+    field: `spec.${path}`,
+    value: '',
+    message: 'must be given: write it in the runtime, or give the manifest of its class, too: there is none among these',
+  }));
+  const known = violations.filter(({ field }) => !unknown.some((one) => one.field === field));
+  return [...known, ...unknown].filter(({ field }) => !ofClasses.includes(field));
 }
 
 function ofRuntime(object: string, violation: ClassViolation, world: World): InputError {

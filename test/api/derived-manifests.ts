@@ -10,7 +10,9 @@ export function asClassDefaults(rows: readonly WrongManifest[]): readonly WrongM
     const field = classDefaultFields.find((name) => new RegExp(`^spec[.]${name}\\b`).test(row.field));
     // Nothing is required in defaults, half of a network is half of a default, and a region alone is in no other's partition.
     const asked =
-      row.message === 'Required value' || row.message.startsWith('give either') || row.message.includes('in the partition of the region');
+      row.message.startsWith('Required value') ||
+      row.message.startsWith('give either') ||
+      row.message.includes('in the partition of the region');
     if (field === undefined || asked || row.old !== undefined || row.message === 'unknown field') return [];
     const defaults = { [field]: row.manifest.spec[field] };
     return [

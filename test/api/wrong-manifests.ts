@@ -1,3 +1,4 @@
+import { requiredFields } from '../../src/core/classes/builtin.ts';
 import { asClassDefaults, asConnections } from './derived-manifests.ts';
 import { accessRequest, connection, job, type Manifest, node, runtime, runtimeClass } from './manifests.ts';
 
@@ -55,6 +56,11 @@ const ertc = creation(runtimeClass);
 const econn = creation(connection);
 const ear = creation(accessRequest);
 
+/** A runtime that names no class. */
+function unclassed(name: string, changes: readonly Change[], field: string, message: string): WrongManifest {
+  return ert(`${name}, and no class`, [['spec.runtimeClassName', undefined], ...changes], field, message);
+}
+
 const ROLE = 'use the ARN of an IAM role, arn:aws:iam::<account>:role/<name>';
 const KMS = 'use the ARN of a KMS key (not of an alias)';
 const DURATION = 'use a duration such as 30s, 10m, 1h30m or 720h';
@@ -64,6 +70,10 @@ const OTHER_KEY = 'arn:aws:kms:us-east-1:111122223333:key/other';
 const runtimes: readonly WrongManifest[] = [
   ert('no spec', ['spec', undefined], 'spec', 'Required value'),
   ert('an unknown field', ['spec.organisation', 'acme'], 'spec.organisation', 'unknown field'),
+  ...requiredFields
+    .filter((path) => path !== 'network')
+    .map((path) => unclassed(`no ${path}`, [[`spec.${path}`, undefined]], `spec.${path}`, `Required value: give ${path}, or name`)),
+  unclassed('no workers', [['spec.workers', undefined]], 'spec.workers.max', 'Required value: give workers.max, or name'),
   ert('a name of 41 characters', ['metadata.name', 'a'.repeat(41)], '', 'metadata.name must be at most 40'),
   ert('a name with a dot', ['metadata.name', 'a.b'], '', 'metadata.name must be at most 40'),
   ert(

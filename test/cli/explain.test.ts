@@ -330,9 +330,9 @@ function bomb(): string {
 
 test('what a class among the manifests gives is as good as said by the runtime; without the class the missing fields are named', async () => {
   assert.deepEqual(await explained({ 'all.yaml': givenByClass(FINANCE) }), await explained({ 'all.yaml': FINANCE }));
-  const without = FINANCE.replace('  organization: acme\n', '');
+  const without = FINANCE.replace('  organization: acme\n', '  runtimeClassName: standard\n');
   assert.match(
     (await refused(without)).join('\n'),
-    /ElasticRuntime finance\/analytics: spec\.organization: must be given: .*give the manifest of the class, too: there is none among these/,
+    /ElasticRuntime finance\/analytics: spec\.organization: must be given: .*give the manifest of its class, too: there is none among these/,
   );
 });

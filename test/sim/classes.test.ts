@@ -82,11 +82,11 @@ void test("a class's defaults hold without standing in the spec, and the status 
   assert.ok(simulation.account.instances().every(({ tags }) => tags['CostCenter'] === '4711'));
 });
 
-/** The runtime of `runtime({})` with all its fields in the class, and none of its own. */
+/** The runtime of `runtime({})` with all its fields in the class, and none of its own but its name. */
 function given(more: Json = {}): readonly [SimulationManifest, SimulationManifest, SimulationManifest] {
   const [space, full] = runtime({}) as readonly [SimulationManifest, SimulationManifest];
   const spec = { allowed: { defaultRoles: 'Allowed' }, defaults: { ...(full['spec'] as Json), ...more } };
-  return [runtimeClass('default', spec), space, { ...full, spec: {} }];
+  return [runtimeClass('default', spec), space, { ...full, spec: { runtimeClassName: 'default' } }];
 }
 
 void test('a runtime of which the class gives everything runs jobs, keeps what it was begun with, and ends though the class is gone', async () => {
@@ -99,12 +99,14 @@ void test('a runtime of which the class gives everything runs jobs, keeps what i
   await until(simulation, 'succeeded', () => find(simulation, 'one').status?.phase === 'Succeeded');
   assert.ok(!simulation.audit().some(({ resource }) => resource.includes('elsewhere')));
   assert.equal(condition(simulation, 'Ready')?.status, 'True');
-  assert.deepEqual(simulation.kubernetes.server.store.get(kindNamed('ElasticRuntime'), 'finance/analytics')?.spec, {});
+  assert.deepEqual(simulation.kubernetes.server.store.get(kindNamed('ElasticRuntime'), 'finance/analytics')?.spec, {
+    runtimeClassName: 'default',
+  });
   simulation.apply(job('two', { duration: '10m' }));
   await until(simulation, 'running', () => find(simulation, 'two').status?.phase === 'Running');
   simulation.kubernetes.server.delete(kindNamed('ElasticRuntimeClass'), 'default');
   await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
-  assert.match(condition(simulation, 'Stalled')?.message ?? '', /spec\.network: say where nodes are started: write it in the runtime/);
+  assert.match(condition(simulation, 'Stalled')?.message ?? '', /spec\.runtimeClassName "default": no ElasticRuntimeClass has this name/);
   assert.ok(simulation.account.liveInstances().length > 0);
   simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
   await until(simulation, 'gone', () => simulation.runtimes().length === 0);
@@ -114,12 +116,18 @@ void test('a runtime of which the class gives everything runs jobs, keeps what i
 });
 
 void test('what neither class nor author gives stalls the runtime with the name of the field; its job waits, and both can go; with it, both go on', async () => {
-  const [, ...bare] = given();
-  const simulation = start([...bare, job('waits', { duration: '30s' }), job('unwanted', { duration: '30s' })]);
+  const [, space, bare] = given();
+  const simulation = start([
+    runtimeClass('default', { allowed: { defaultRoles: 'Allowed' } }),
+    space,
+    bare,
+    job('waits', { duration: '30s' }),
+    job('unwanted', { duration: '30s' }),
+  ]);
   await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
   assert.match(
     condition(simulation, 'Stalled')?.message ?? '',
-    /spec\.identities\.agent\.roleArn: must be given: write it in the runtime, or in the defaults of an ElasticRuntimeClass/,
+    /spec\.identities\.agent\.roleArn: must be given: write it in the runtime, or in the defaults of the class/,
   );
   await until(simulation, 'told', () => find(simulation, 'waits').status?.waiting?.reason === 'RuntimeNotReady');
   assert.match(find(simulation, 'waits').status?.waiting?.message ?? '', /spec\.staging\.uri: must be given/);

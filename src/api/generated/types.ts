@@ -357,7 +357,7 @@ export type OrphanProtection = {
   readonly terminateAfter: string;
 };
 /**
- * Every field but the class's name may be left to the class. What neither of the two gives and is needed stalls the runtime.
+ * Every field but the class's name may be left to a class that is named; where none is named, the network and what has defaults may be left to the class 'default'. What neither of the two gives and is needed stalls the runtime.
  */
 export type ElasticRuntimeSpec = {
   /**

@@ -35,7 +35,7 @@ export const classDefaultFields = [
   'suspend',
 ] as const;
 
-/** What the author or the class must say, below `spec`: nobody else can. The CRD requires none of it, since a class may bring each. */
+/** What the author or the class must say, below `spec`: nobody else can. The CRD requires it (but the network) where no class is named. */
 export const requiredFields = [
   'organization',
   'region',
@@ -51,3 +51,10 @@ export const requiredFields = [
 
 /** Fields that a runtime keeps for its life, whoever gave them: with another one it would lose what it has in AWS. */
 export const immutableFields = ['organization', 'region', 'staging', 'logs'] as const;
+
+/** Whether the object has a value at a path such as `staging.uri`. */
+export function hasPath(object: object, path: string): boolean {
+  let value: unknown = object;
+  for (const name of path.split('.')) value = (value as Readonly<Record<string, unknown>> | undefined)?.[name];
+  return value !== undefined;
+}

@@ -1,6 +1,6 @@
 import type { ElasticRuntime, ElasticRuntimeClass, ElasticRuntimeSpec, RuntimeDefaults } from '../../api/generated/types.ts';
 import { validateObject } from '../validation/validate.ts';
-import { classDefaultFields, immutableFields, requiredFields } from './builtin.ts';
+import { classDefaultFields, hasPath, immutableFields, requiredFields } from './builtin.ts';
 import { fillIn, under, type WrittenSpec } from './merge.ts';
 import { type Pins, pinsOf, pinViolations } from './pins.ts';
 import { type Choice, chooseClass } from './select.ts';
@@ -34,7 +34,7 @@ export function resolveRuntime(runtime: WrittenRuntime, classes: readonly Elasti
   const className = ofClass?.metadata.name;
   const pins = pinsOf(runtime);
   const given = asBegun(runtime, ofClass?.spec.defaults ?? {}, pins);
-  const absent = requiredFields.filter((path) => !has(given, path));
+  const absent = requiredFields.filter((path) => !hasPath(given, path));
   const lost =
     choice.kind === 'wrong' || runtime.metadata.deletionTimestamp !== undefined || absent.some((path) => path.startsWith('identities.'));
   const partial = lost
@@ -71,12 +71,6 @@ const NOTHING = {
   workers: { max: 0 },
 } as const;
 
-function has(spec: object, path: string): boolean {
-  let value: unknown = spec;
-  for (const name of path.split('.')) value = (value as Readonly<Record<string, unknown>> | undefined)?.[name];
-  return value !== undefined;
-}
-
 function missingField(path: string, className: string | undefined): Found {
   const what = path === 'network' ? 'say where nodes are started' : 'must be given';
   const message = `${what}: write it in the runtime, or in the defaults of ${className === undefined ? 'an ElasticRuntimeClass' : 'the class'}`;
@@ -94,7 +88,9 @@ export function stalledBy({ violations }: Pick<Resolution, 'violations'>): strin
 
 /** What the API server could not judge, since the class or the built-in defaults bring a part of it. */
 function faulty(runtime: WrittenRuntime, spec: object, className: string | undefined): readonly ClassViolation[] {
-  const faults = validateObject('ElasticRuntime', { metadata: runtime.metadata, spec }).filter(({ field }) =>
+  // Whether the author names the class or not, what nobody gives is said already.
+  const named = { ...spec, runtimeClassName: runtime.spec.runtimeClassName ?? className ?? 'default' };
+  const faults = validateObject('ElasticRuntime', { metadata: runtime.metadata, spec: named }).filter(({ field }) =>
     classDefaultFields.some((name) => field === `spec.${name}` || field.startsWith(`spec.${name}.`) || field.startsWith(`spec.${name}[`)),
   );
   return faults.map(({ field, message, value }) => ({

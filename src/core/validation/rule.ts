@@ -12,8 +12,10 @@ export type Rule = {
   readonly cel: string;
   /** What to do, for the author of the manifest. The field and its value are shown beside it. */
   readonly message: string;
-  /** The field below the path that the message is about, such as `.max`. */
+  /** The field below the path that the message is about, such as `.max` or `.staging.uri`. */
   readonly fieldPath?: string;
+  /** A field is missing: the API server says "Required value" before the message. */
+  readonly reason?: 'FieldValueRequired';
   /** The same judgement as `cel`; oldSelf is given where the CEL names it. */
   readonly check: (self: unknown, oldSelf: unknown) => boolean;
 };

@@ -66,12 +66,14 @@ function ruleFaults(kind: ElasticKind, object: unknown, old: unknown): readonly 
     if (!isTransition && isKnown && equal(self, before)) return;
     faults.push({
       ...(rule.fieldPath === undefined ? { field, value: self } : fieldOf(self, field, rule.fieldPath.slice(1))),
-      message: rule.message,
+      message: rule.reason === undefined ? rule.message : `Required value: ${rule.message}`,
     });
   });
   return faults;
 }
 
-function fieldOf(self: unknown, field: string, name: string): Pick<Fault, 'field' | 'value'> {
-  return { field: below(field, name), value: (self as Readonly<Record<string, unknown>>)[name] };
+function fieldOf(self: unknown, field: string, path: string): Pick<Fault, 'field' | 'value'> {
+  let [value, at] = [self, field];
+  for (const name of path.split('.')) [value, at] = [(value as Readonly<Record<string, unknown>> | undefined)?.[name], below(at, name)];
+  return { field: at, value };
 }

@@ -9,10 +9,10 @@ export function givenByClass(text: string): string {
   const ofClass = {
     apiVersion: 'elasticruntime.dev/v1alpha1',
     kind: 'ElasticRuntimeClass',
-    metadata: { name: 'default' },
+    metadata: { name: 'all' },
     spec: { allowed: { defaultRoles: 'Allowed', x509: 'Allowed' }, defaults: runtime?.spec },
   };
-  return [ofClass, ...documents.map((one) => (one.kind === 'ElasticRuntime' ? { ...one, spec: {} } : one))]
+  return [ofClass, ...documents.map((one) => (one.kind === 'ElasticRuntime' ? { ...one, spec: { runtimeClassName: 'all' } } : one))]
     .map((one) => stringify(one))
     .join('---\n');
 }

@@ -45,7 +45,7 @@ for (const row of wrongManifests) {
 test('every rule has a wrong manifest that breaks it', () => {
   const broken = new Set(
     wrongManifests.flatMap(({ manifest, old }) =>
-      validateObject(manifest.kind, manifest, old).map(({ message }) => `${manifest.kind} ${message}`),
+      validateObject(manifest.kind, manifest, old).map(({ message }) => `${manifest.kind} ${message.replace(/^Required value: /, '')}`),
     ),
   );
   assert.deepEqual(

@@ -7,7 +7,7 @@ import type {
   PoolVolumePlan,
   Requirement,
 } from '../../../api/generated/types.ts';
-import { immutableFields } from '../../classes/builtin.ts';
+import { hasPath, immutableFields, requiredFields } from '../../classes/builtin.ts';
 import type { WrittenSpec } from '../../classes/merge.ts';
 import * as patterns from '../patterns.ts';
 import { immutableRule, type Rule, rule, textRule } from '../rule.ts';
@@ -66,6 +66,18 @@ const identity: readonly Rule[] = [
       return arns.every((arn) => arn === undefined || arn === '' || arn.startsWith(partition));
     },
   }),
+  // A class that is not named may be another tomorrow, or none: who leaves these to it says to which.
+  ...requiredFields
+    .filter((path) => path !== 'network')
+    .map((path) =>
+      rule<WrittenSpec>(KIND, 'spec', {
+        cel: `has(self.runtimeClassName) || self.?${path}.hasValue()`,
+        message: `give ${path}, or name the ElasticRuntimeClass that gives it (runtimeClassName)`,
+        reason: 'FieldValueRequired',
+        fieldPath: `.${path}`,
+        check: (self) => self.runtimeClassName !== undefined || hasPath(self, path),
+      }),
+    ),
   // What a class gives in its place could be something else.
   ...immutableFields.map((field) =>
     rule<WrittenSpec>(KIND, 'spec', {
