@@ -242,6 +242,24 @@ const runtimes: readonly WrongManifest[] = [
     'labels below elasticruntime.dev/',
   ),
   ert(
+    'a role of machines',
+    ['spec.workers.pools.0.labels', { 'node-role.kubernetes.io/control-plane': '' }],
+    'spec.workers.pools[0].labels',
+    "labels below kubernetes.io and k8s.io are Kubernetes' own",
+  ),
+  ert(
+    'a label of Kubernetes itself',
+    ['spec.workers.pools.0.labels', { 'kubernetes.io/hostname': 'ip-10-0-0-1' }],
+    'spec.workers.pools[0].labels',
+    "labels below kubernetes.io and k8s.io are Kubernetes' own",
+  ),
+  ert(
+    'two labels in the value of one',
+    ['spec.workers.pools.0.labels', { team: 'a,node-role.kubernetes.io/control-plane=' }],
+    'spec.workers.pools[0].labels.team',
+    'should match',
+  ),
+  ert(
     'a taint of ours',
     ['spec.workers.pools.0.taints.0.key', 'elasticruntime.dev/runtime'],
     'spec.workers.pools[0].taints[0].key',

@@ -35,6 +35,8 @@ export const SLUG = '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$';
 export const OBJECT_NAME = '^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$';
 export const POOL_NAME = '^[a-z]([a-z0-9-]*[a-z0-9])?$';
 export const REGION = '^[a-z]{2}(-[a-z]+)+-[0-9]+$';
+/** A label in a domain of Kubernetes' own. */
+export const KUBERNETES_LABEL = '^([a-z0-9.-]+[.])?(kubernetes|k8s)[.]io/';
 /** A Go duration without sign; https://pkg.go.dev/time#ParseDuration */
 export const DURATION = '^([0-9]{1,9}([.][0-9]{1,9})?(h|m|s|ms))+$';
 export const DURATION_OR_NEVER = '^(Never|([0-9]{1,9}([.][0-9]{1,9})?(h|m|s|ms))+)$';

@@ -14,6 +14,7 @@ import { immutableRule, type Rule, rule, textRule } from '../rule.ts';
 
 const KIND = 'ElasticRuntime';
 const OBJECT_NAME = new RegExp(patterns.OBJECT_NAME, 'u');
+const KUBERNETES_LABEL = new RegExp(patterns.KUBERNETES_LABEL, 'u');
 const POOL_NAME = new RegExp(patterns.POOL_NAME, 'u');
 const TAG_TEXT = new RegExp(patterns.TAG_TEXT, 'u');
 const ROLES = ['agent', 'operator', 'master', 'worker'].map((identity) => `spec.identities.${identity}.roleArn`);
@@ -194,6 +195,16 @@ const scaling: readonly Rule[] = [
     message: "labels below elasticruntime.dev/ and node-restriction.kubernetes.io/ are the operator's: use a prefix of your own",
     check: (self) =>
       Object.keys(self).every((key) => !key.startsWith('elasticruntime.dev/') && !key.includes('node-restriction.kubernetes.io/')),
+  }),
+  // The operator writes them to the Node, where a kubelet could not: a pool must not say more of a machine than the machine itself may
+  // (https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction). A kubelet that is told to does not start.
+  rule<Labels>(KIND, 'spec.workers.pools[].labels', {
+    cel: `self.all(key, !key.matches(r"${patterns.KUBERNETES_LABEL}") || key.startsWith('node.kubernetes.io/') || key.startsWith('kubelet.kubernetes.io/'))`,
+    message: "labels below kubernetes.io and k8s.io are Kubernetes' own, but for node.kubernetes.io/: use a prefix of your own",
+    check: (self) =>
+      Object.keys(self).every(
+        (key) => !KUBERNETES_LABEL.test(key) || key.startsWith('node.kubernetes.io/') || key.startsWith('kubelet.kubernetes.io/'),
+      ),
   }),
   rule<string>(KIND, 'spec.workers.pools[].taints[].key', {
     cel: "!self.startsWith('elasticruntime.dev/')",
