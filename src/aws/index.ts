@@ -3,6 +3,7 @@ import type { ApiPace } from '../ports/aws/pace.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createClients } from './clients.ts';
 import { createCloudFormation } from './cloudformation.ts';
+import { createDryRuns } from './ec2/dry-runs.ts';
 import { createFleets } from './ec2/fleet.ts';
 import { createInstances } from './ec2/instances.ts';
 import { createLaunchTemplates } from './ec2/launch-templates.ts';
@@ -53,7 +54,7 @@ export function createAws(options: AwsOptions): Aws {
       send,
       presign: createPresign({ ...options, client: clients.s3, vault }),
     }),
-    ec2: { ...createLaunchTemplates(ec2), ...createFleets(ec2), ...createInstances(ec2), ...createVolumes(ec2) },
+    ec2: { ...createLaunchTemplates(ec2), ...createFleets(ec2), ...createDryRuns(ec2), ...createInstances(ec2), ...createVolumes(ec2) },
     ssm: createSsm({ client: clients.ssm, send }),
     secretsManager: createSecretsManager({ client: clients.secretsManager, send }),
     iam: createIam({ client: clients.iam, send }),

@@ -311,6 +311,49 @@ void test('subnets tell their zones', async () => {
   assert.equal(failure(await stand.aws.ec2.describeSubnets(operator, { subnetIds: ['subnet-0123'] })).kind, 'NotFound');
 });
 
+/* Who asks for what with which tags, and EC2's code; allowed: DryRunOperation, which the port takes for yes. */
+void test('dry runs say what would be allowed, in the words of the real call, and do nothing', async () => {
+  const { dryRunCreateFleet, dryRunRunInstances, dryRunDeleteLaunchTemplate } = stand.aws.ec2;
+  const before = [stand.gate.liveInstances().length, stand.gate.record().length];
+  const spot = fleetRequest([offering('m7i.large', 'b', 'spot')]);
+  const onDemand = fleetRequest([offering('m7i.large', 'a')]);
+  must(await dryRunCreateFleet(master, spot));
+  must(await dryRunRunInstances(master, spot));
+  must(await dryRunRunInstances(master, onDemand));
+  must(await dryRunDeleteLaunchTemplate(operator, { id: template.id }));
+  // A fleet's own dry run does not look at what is launched from it.
+  const nowhere = { ...onDemand, launchTemplate: { id: 'lt-0123456789abcdef0', version: '1' } };
+  must(await dryRunCreateFleet(master, nowhere));
+  const untagged = { ...onDemand, tags: { Name: 'x' } };
+  for (const [refused, action] of [
+    [failure(await dryRunCreateFleet(master, untagged)), 'ec2:CreateFleet'],
+    [failure(await dryRunRunInstances(master, untagged)), 'ec2:RunInstances'],
+    [failure(await dryRunRunInstances(master, nowhere)), 'ec2:RunInstances'],
+  ] as const) {
+    assert.deepEqual([refused.kind, refused.code], ['AccessDenied', 'UnauthorizedOperation']);
+    assert.ok(refused.message.includes(`is not authorized to perform: ${action} on resource: `), refused.message);
+  }
+  assert.deepEqual(
+    stand.gate
+      .record()
+      .slice(before[1])
+      .map(({ action, outcome }) => `${action} ${outcome}`),
+    [
+      'ec2:CreateFleet DryRunOperation',
+      'ec2:RunInstances DryRunOperation',
+      'ec2:RunInstances DryRunOperation',
+      'ec2:DeleteLaunchTemplate DryRunOperation',
+      'ec2:CreateFleet DryRunOperation',
+      'ec2:CreateFleet UnauthorizedOperation',
+      'ec2:RunInstances UnauthorizedOperation',
+      'ec2:RunInstances UnauthorizedOperation',
+    ],
+  );
+  assert.equal(stand.gate.liveInstances().length, before[0]);
+  const left = await stand.gate.backend.ec2.send(new DescribeLaunchTemplateVersionsCommand({ LaunchTemplateId: template.id }));
+  assert.equal(left.LaunchTemplateVersions?.length, 1);
+});
+
 void test('the audit is the gate’s record, line for line', () => {
   assert.deepEqual(differences(stand.gate.record(), stand.audit), []);
 });

@@ -65,6 +65,7 @@ async function perform(
 ): Promise<WireAnswer | Refusal> {
   const { call, operation, parameters } = wire;
   const { method } = call;
+  if (method.startsWith('ec2.dryRun')) return wouldSucceed;
   if (method === 'ec2.createFleet') return await world.tokens.once(operation, parameters, () => createFleet(world, parameters));
   if (method === 'ec2.createLaunchTemplate') return await world.tokens.once(operation, parameters, () => world.forward(request));
   if (method === 'ec2.modifyVolume') return await world.volumes.modify(parameters, now);
@@ -80,6 +81,9 @@ async function perform(
   if (method === 'ec2.terminateInstances' && answer.status < 300) for (const id of call.request.instanceIds) world.instances.ended(id);
   return answer;
 }
+
+/** The emulator carries most of them out: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html */
+const wouldSucceed: Refusal = { status: 412, code: 'DryRunOperation', message: 'Request would have succeeded, but DryRun flag is set.' };
 
 /** The emulator does not look at it. */
 function wrongOwner(account: Account, call: GateCall, request: WireRequest): Refusal | undefined {

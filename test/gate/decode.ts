@@ -21,7 +21,8 @@ export function decode(request: WireRequest, service: string): Wire {
   if (service === 's3') return decodeS3(request);
   if (target !== undefined) return decodeJson(request, service, target);
   const { action, parameters } = parseQuery(request.body.toString());
-  return { service, operation: action, parameters, call: queryCalls[`${service}:${action}`]?.(parameters) };
+  const asked = textAt(parameters, 'DryRun') === 'true' ? `${service}:DryRun${action}` : `${service}:${action}`;
+  return { service, operation: action, parameters, call: queryCalls[asked]?.(parameters) };
 }
 
 function decodeS3(request: WireRequest): Wire {
@@ -94,6 +95,12 @@ const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
   'ec2:DescribeLaunchTemplates': () => ({ method: 'ec2.describeLaunchTemplates', request: {} }),
   'ec2:DeleteLaunchTemplate': (p) => ({ method: 'ec2.deleteLaunchTemplate', request: { id: textAt(p, 'LaunchTemplateId') ?? '' } }),
   'ec2:CreateFleet': (p) => ({ method: 'ec2.createFleet', request: fleet(p) }),
+  'ec2:DryRunCreateFleet': (p) => ({ method: 'ec2.dryRunCreateFleet', request: fleet(p) }),
+  'ec2:DryRunRunInstances': (p) => ({ method: 'ec2.dryRunRunInstances', request: ran(p) }),
+  'ec2:DryRunDeleteLaunchTemplate': (p) => ({
+    method: 'ec2.dryRunDeleteLaunchTemplate',
+    request: { id: textAt(p, 'LaunchTemplateId') ?? '' },
+  }),
   'ec2:DescribeInstances': () => ({ method: 'ec2.describeInstances', request: {} }),
   'ec2:TerminateInstances': (p) => ({ method: 'ec2.terminateInstances', request: { instanceIds: texts(p, 'InstanceId') } }),
   'ec2:DescribeVolumes': () => ({ method: 'ec2.describeVolumes', request: {} }),
@@ -145,6 +152,20 @@ export function fleet(p: Tree): FleetParameters {
       zone: textAt(override, 'AvailabilityZone') ?? '',
       capacityType,
     })),
+    tags: specifiedTags(p, 'instance'),
+  };
+}
+
+/** A launch without a fleet, of one instance. */
+function ran(p: Tree): FleetParameters {
+  const zone = textAt(p, 'Placement', 'AvailabilityZone') ?? '';
+  const capacityType = textAt(p, 'InstanceMarketOptions', 'MarketType') === 'spot' ? 'spot' : 'on-demand';
+  return {
+    launchTemplate: {
+      id: textAt(p, 'LaunchTemplate', 'LaunchTemplateId') ?? '',
+      version: textAt(p, 'LaunchTemplate', 'Version') ?? '$Default',
+    },
+    offerings: [{ instanceType: textAt(p, 'InstanceType') ?? '', subnetId: textAt(p, 'SubnetId') ?? '', zone, capacityType }],
     tags: specifiedTags(p, 'instance'),
   };
 }

@@ -12,7 +12,7 @@ type Tags = Readonly<Record<string, string>>;
 /** Reads from the emulator what the authorization of one call depends on. */
 export async function gatherFacts(account: Account, backend: Backend, call: GateCall, now: number): Promise<AccountFacts> {
   const tags = await tagsOf(backend, resourceIds(call));
-  const templateId = call.method === 'ec2.createFleet' ? call.request.launchTemplate.id : '';
+  const templateId = 'launchTemplate' in call.request ? call.request.launchTemplate.id : '';
   const template = templateId === '' ? undefined : await templateOf(backend, templateId);
   const stack = call.method.startsWith('cloudFormation.') && 'name' in call.request ? await stackOf(backend, call.request.name) : undefined;
   const objectKey = call.method === 's3.getObject' ? await keyOfObject(backend, call.request) : undefined;

@@ -137,8 +137,11 @@ void test("a role of the wrong kind blocks its own runtime's launches only, and 
     ...runtime({}),
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'evil' } },
     JSON.parse(JSON.stringify(other).replace('role/master', 'role/evil-master')) as SimulationManifest,
-    { ...job('greedy', {}), metadata: { name: 'greedy', namespace: 'evil' } },
   ]);
+  // What it may not do from the start is found before anything is planned (preflight-roles.test.ts).
+  await until(simulation, 'both are ready', () =>
+    simulation.runtimes().every(({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True')),
+  );
   const role = simulation.account.spec.roles.find(({ arn }) => arn.endsWith('role/evil-master'));
   assert.ok(role);
   const deny = {
@@ -146,6 +149,7 @@ void test("a role of the wrong kind blocks its own runtime's launches only, and 
     document: { Version: '2012-10-17' as const, Statement: [{ Effect: 'Deny' as const, Action: 'ec2:RunInstances', Resource: '*' }] },
   };
   simulation.account.putRole({ ...role, policies: [...role.policies, deny] });
+  simulation.apply({ ...job('greedy', {}), metadata: { name: 'greedy', namespace: 'evil' } });
   await until(simulation, 'it says why', () => find(simulation, 'greedy').status?.waiting?.reason === 'LaunchRefused');
   simulation.apply(job('honest', {}));
   await until(simulation, 'the other runtime works', () =>

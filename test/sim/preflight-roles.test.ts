@@ -41,7 +41,15 @@ const does =
 const keep = (statements: readonly PolicyStatement[], drop: (statement: PolicyStatement) => boolean): Document =>
   documentOf(statements.filter((statement) => !drop(statement)));
 const untrusting = (drop: (statement: PolicyStatement) => boolean) => (role: Role) => ({ trust: keep(listOf(role.trust), drop) });
-const forbidden = (action: string) => (role: Role) => ({ permissions: keep(listOf(permissionsOf(role)), does(action)) });
+/** Without the action, in whatever statement it stands. */
+const forbidden = (action: string) => (role: Role) => ({
+  permissions: documentOf(
+    listOf(permissionsOf(role)).flatMap((statement) => {
+      const Action = [statement.Action ?? []].flat().filter((one) => one !== action);
+      return Action.length === 0 ? [] : [{ ...statement, Action }];
+    }),
+  ),
+});
 
 type Report = {
   readonly identity: string;
@@ -197,4 +205,66 @@ void test('where the operator may not ask IAM the runtime is ready, and says wha
     preflightOf(ready).notVerified?.map((text) => text.split(':', 2).join(':')),
     ['master', 'operator', 'worker'].map((of) => `what ${of} may do: the operator's iam`),
   );
+});
+
+/* Role, action that it lacks, what EC2's dry run names, and in whose policy the statement is missing. */
+const unlaunchable = [
+  [
+    'master',
+    'ec2:CreateFleet',
+    /ec2:CreateFleet on lt-\S+ failed as master .*UnauthorizedOperation: .*perform: ec2:CreateFleet on resource: \S+:fleet/,
+  ],
+  ['master', 'ec2:RunInstances', /ec2:RunInstances on lt-\S+ failed as master .*UnauthorizedOperation: .*perform: ec2:RunInstances on/],
+  [
+    'master',
+    'iam:PassRole',
+    /ec2:RunInstances on lt-\S+ failed as master .*perform: iam:PassRole on resource: arn:aws:iam::111122223333:role\//,
+  ],
+  ['master', 'ec2:CreateTags', /ec2:CreateFleet on lt-\S+ failed as master .*perform: ec2:CreateTags on/],
+] as const;
+
+for (const [name, action, said] of unlaunchable) {
+  void test(`${name} without ${action}: EC2's dry run stalls the runtime before a node is planned`, async () => {
+    const manifests = [...runtime({}, { identities: withNodeRole }), job('etl', {})];
+    const { simulation, runtime: refused } = await verified(withRoles(manifests, { [name]: forbidden(action) }));
+    assert.match(conditionOf(refused)?.message ?? '', said);
+    const [first] = preflightOf(refused).failed ?? [];
+    assert.equal(first?.code, 'UnauthorizedOperation');
+    const { add = [] } = first;
+    assert.ok(add.every(({ policy }) => policy === `identity policy of role ${name} (${arnOf(name)})`));
+    assert.ok(add.some(({ statement }) => does(action)(statement)));
+    await simulation.settle(10 * 60_000);
+    assert.equal(simulation.account.instances().length, 0);
+    const asked = simulation.account.calls.filter(({ action: tried, outcome }) => tried === 'ec2:CreateFleet' && outcome === 'ok');
+    assert.deepEqual(asked, [], 'nothing was asked for');
+  });
+}
+
+const withNodeRole = {
+  agent: { roleArn: arnOf('agent') },
+  operator: { roleArn: arnOf('operator') },
+  master: { roleArn: arnOf('master') },
+  worker: { roleArn: arnOf('worker') },
+  node: { instanceProfileArn: `arn:aws:iam::${home}:instance-profile/node` },
+};
+
+void test('where IAM may not be asked, EC2 is asked whether templates may be deleted', async () => {
+  const spoil = (role: Role) => ({
+    permissions: keep(
+      listOf(permissionsOf(role)),
+      (statement) => does('iam:SimulatePrincipalPolicy')(statement) || does('ec2:DeleteLaunchTemplate')(statement),
+    ),
+  });
+  const { runtime: refused } = await verified(withRoles(runtime({}), { operator: spoil }));
+  assert.match(conditionOf(refused)?.message ?? '', /ec2:DeleteLaunchTemplate on lt-\S+ failed as operator .*UnauthorizedOperation/);
+});
+
+void test('each template is asked for once, and what the catalog has no type for is said', async () => {
+  const requirements = [{ key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['x1.none'] }];
+  const { simulation, runtime: ready } = await verified(runtime({ requirements }));
+  assert.deepEqual(preflightOf(ready).notVerified, ['launching nodes of pool workers: the catalog has no instance type that fits it']);
+  assert.match(conditionOf(ready)?.message ?? '', /; not verified: launching nodes of pool workers/);
+  await simulation.settle(hour);
+  const tried = simulation.account.calls.filter(({ outcome }) => outcome === 'DryRunOperation').map(({ action }) => action);
+  assert.deepEqual(tried, ['ec2:DeleteLaunchTemplate', 'ec2:CreateFleet', 'ec2:RunInstances']);
 });

@@ -32,7 +32,7 @@ export function createFleets(parts: { readonly client: EC2Client; readonly send:
   };
 }
 
-function toInput(request: CreateFleetRequest, capacityType: FleetOffering['capacityType']): SdkRequest {
+export function toInput(request: CreateFleetRequest, capacityType: FleetOffering['capacityType']): SdkRequest {
   const tags = toTagList(request.tags);
   return {
     Type: 'instant',

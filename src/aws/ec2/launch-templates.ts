@@ -15,6 +15,14 @@ import { fromTagList, tagFilters, toTagList } from './tags.ts';
 
 type LaunchTemplates = Pick<Ec2Port, 'createLaunchTemplate' | 'describeLaunchTemplates' | 'deleteLaunchTemplate'>;
 
+/** Session-bound metadata, and not across a container's network namespace: pods cannot take the node's role. */
+export const metadataOptions = {
+  HttpEndpoint: 'enabled',
+  HttpTokens: 'required',
+  HttpPutResponseHopLimit: 1,
+  InstanceMetadataTags: 'disabled',
+} as const;
+
 export function createLaunchTemplates(parts: { readonly client: EC2Client; readonly send: Send }): LaunchTemplates {
   const { client, send } = parts;
   return {
@@ -65,8 +73,7 @@ function toInput(request: LaunchTemplateRequest): CreateLaunchTemplateRequest {
       SecurityGroupIds: [...request.securityGroupIds],
       // A node that nobody renews shuts itself down: that must end it, not park it.
       InstanceInitiatedShutdownBehavior: 'terminate',
-      // Session-bound metadata, and not across a container's network namespace: pods cannot take the node's role.
-      MetadataOptions: { HttpEndpoint: 'enabled', HttpTokens: 'required', HttpPutResponseHopLimit: 1, InstanceMetadataTags: 'disabled' },
+      MetadataOptions: metadataOptions,
       BlockDeviceMappings: [
         {
           DeviceName: volume.deviceName,

@@ -232,10 +232,15 @@ function readSecret({ openSecret }: ProofOf, connection: Connection): Promise<Re
 }
 
 /** Made for the refusal only: what the generator would write is asked for where something is missing. */
-async function withRemedy(context: Context, of: ProofOf, probe: Probe, failure: AccessFailure): Promise<AccessFailure> {
+export async function withRemedy(
+  context: Pick<Context, 'kubernetes' | 'settings'>,
+  of: Pick<ProofOf, 'runtime' | 'job' | 'connections'>,
+  probe: Probe | undefined,
+  failure: AccessFailure,
+): Promise<AccessFailure> {
   if (failure.transient || failure.remedy !== undefined) return failure;
   const { runtime } = of;
-  const objects = probe.kind === 'objects' ? probe : undefined;
+  const objects = probe?.kind === 'objects' ? probe : undefined;
   const remedy = remedyFor(failure, {
     region: runtime.spec.region,
     partition: partitionOf(runtime),

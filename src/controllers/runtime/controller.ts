@@ -20,6 +20,7 @@ import { costOf, idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { keepCertificate } from './certificate.ts';
 import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
 import { ensureDefaultRoles } from './default-roles.ts';
+import { askToLaunch } from './dry-run.ts';
 import { accessDigest, identitiesInUse } from './identities.ts';
 import { ensureLaunchTemplates } from './launch-templates.ts';
 import { resolveSubnets } from './network.ts';
@@ -147,6 +148,13 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (!templates.ok) return denied(draft, 'ClusterStored', 'LaunchTemplatesNotMade', templates.error);
   draft.set({ launchTemplates: templates.value.templates });
   note(draft, { images: templates.value.images, remade: templates.value.remade });
+  const asked = await askToLaunch(tools, runtime, templates.value.templates, notesIn(draft));
+  if (!asked.ok) {
+    draft.set({ preflight: { failed: [reportFailure(asked.error)] } });
+    return denied(draft, 'AccessVerified', 'LaunchDenied', asked.error);
+  }
+  if (asked.value !== undefined) note(draft, { launchAsked: asked.value });
+  sayVerified(runtime, draft);
   const stored = await storeInfo(tools, runtime, draft);
   return 'go' in stored ? soonest(roles, revoked) : stored;
 }
@@ -180,30 +188,33 @@ function note(draft: Draft, notes: RuntimeNotes): void {
 
 async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const digest = accessDigest(runtime);
-  const verified = hasDefaultRoles(runtime)
-    ? 'every identity can be had; the default roles are made with what they need at staging and logs'
-    : 'every identity can be had; staging and logs can be written, read, listed and deleted as worker; master and worker role let the pods in';
-  if (notesOf(runtime).verified === digest) {
-    draft.condition('AccessVerified', true, 'Verified', `${verified}${except(notVerifiedOf(runtime))}`);
-    return go;
-  }
+  if (notesOf(runtime).verified === digest) return go;
   const outcome = await verifyAccess(tools, runtime);
   if (!outcome.ok) {
     const first = outcome.error.find(({ transient }) => !transient) ?? outcome.error[0];
     draft.set({ preflight: { failed: outcome.error.map(reportFailure) } });
     return first === undefined ? go : denied(draft, 'AccessVerified', 'AccessDenied', first, outcome.error);
   }
-  const notVerified = outcome.value;
-  draft.condition('AccessVerified', true, 'Verified', `${verified}${except(notVerified)}`);
-  if (notVerified.length === 0) draft.unset('preflight');
-  else draft.set({ preflight: { notVerified } });
-  note(draft, { verified: digest });
+  note(draft, { verified: digest, notVerified: outcome.value });
+  sayVerified(runtime, draft);
   tools.context.events.record(elasticRuntimes, runtime, 'Normal', 'AccessVerified', 'agent, operator, master and worker verified');
   return go;
 }
 
-function notVerifiedOf({ status }: ElasticRuntime): readonly string[] {
-  return (status?.preflight as { readonly notVerified?: readonly string[] } | undefined)?.notVerified ?? [];
+/** And what could not be looked at, each time anew: a condition is set at every reconcile. */
+function sayVerified(runtime: ElasticRuntime, draft: Draft): void {
+  const { notVerified = [], launchAsked } = notesIn(draft);
+  const not = [...notVerified, ...(launchAsked?.notVerified ?? [])];
+  const verified = hasDefaultRoles(runtime)
+    ? 'every identity can be had; the default roles are made with what they need at staging and logs'
+    : 'every identity can be had; staging and logs can be written, read, listed and deleted as worker; master and worker role let the pods in';
+  draft.condition('AccessVerified', true, 'Verified', `${verified}${except(not)}`);
+  if (not.length === 0) draft.unset('preflight');
+  else draft.set({ preflight: { notVerified: not } });
+}
+
+function notesIn(draft: Draft): RuntimeNotes {
+  return draft.value().internal ?? {};
 }
 
 /** Read once per process and spec; its digest is pinned when it is first read, so that a replaced object is noticed and not used. */

@@ -37,6 +37,10 @@ export type RuntimeNotes = {
   /** Ids of certificates of AWS IoT of which all but the Secret's are to be ended: written before they can do anything. */
   readonly certificates?: readonly string[];
   readonly verified?: string;
+  /** What of it could not be looked at. */
+  readonly notVerified?: readonly string[];
+  /** What launching was asked of EC2 for (a digest), and what of that could not be looked at. */
+  readonly launchAsked?: { readonly for: string; readonly notVerified: readonly string[] };
   readonly stored?: string;
   readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];
 };

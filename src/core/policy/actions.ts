@@ -91,6 +91,9 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'ec2.describeLaunchTemplates': describing('ec2:DescribeLaunchTemplates'),
   'ec2.deleteLaunchTemplate': ({ id }, facts) => [onTagged('ec2:DeleteLaunchTemplate', 'launch-template', id, facts)],
   'ec2.createFleet': createFleet,
+  'ec2.dryRunCreateFleet': (request, facts) => createFleet(request, facts).filter(({ resource }) => resource.includes(':fleet/')),
+  'ec2.dryRunRunInstances': (request, facts) => runInstances(request, facts, 'RunInstances'),
+  'ec2.dryRunDeleteLaunchTemplate': ({ id }, facts) => [onTagged('ec2:DeleteLaunchTemplate', 'launch-template', id, facts)],
   'ec2.describeInstances': describing('ec2:DescribeInstances'),
   'ec2.terminateInstances': ({ instanceIds }, facts) => instanceIds.map((id) => onTagged('ec2:TerminateInstances', 'instance', id, facts)),
   'ec2.describeVolumes': describing('ec2:DescribeVolumes'),
@@ -166,7 +169,21 @@ function putObject(request: AwsCalls['s3.putObject'], facts: AccountFacts): read
  * instance profile (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-fleet-prerequisites.html). The fleet's tags reach fleet, instance and
  * volumes; network interfaces have the template's.
  */
-function createFleet({ launchTemplate, offerings, tags }: AwsCalls['ec2.createFleet'], facts: AccountFacts): readonly Authorization[] {
+function createFleet(request: AwsCalls['ec2.createFleet'], facts: AccountFacts): readonly Authorization[] {
+  const fleet = ec2Arn('fleet/*', facts);
+  return [
+    { action: 'ec2:CreateFleet', resource: fleet, context: tagContext(request.tags) },
+    ...tagging([fleet], 'CreateFleet', request.tags),
+    ...runInstances(request, facts, 'CreateFleet'),
+  ];
+}
+
+/** By CreateFleet the same resources are asked for under both names. */
+function runInstances(
+  { launchTemplate, offerings, tags }: AwsCalls['ec2.createFleet'],
+  facts: AccountFacts,
+  by: 'CreateFleet' | 'RunInstances',
+): readonly Authorization[] {
   const template = facts.launchTemplate(launchTemplate.id);
   const { instanceProfileArn, kmsKeyArn, launchTags = {} } = template ?? {};
   const used: RequestContext = {
@@ -186,15 +203,13 @@ function createFleet({ launchTemplate, offerings, tags }: AwsCalls['ec2.createFl
     ...tagged.map((resource) => ({ action, resource, context: { ...used, ...tagContext(tags) } })),
     { action, resource: networkInterface, context: { ...used, ...tagContext(launchTags) } },
   ];
-  const fleet = ec2Arn('fleet/*', facts);
   const spot = offerings.some((offering) => offering.capacityType === 'spot');
   const role = instanceProfileArn === undefined ? undefined : facts.roleOfProfile(instanceProfileArn);
   return [
-    { action: 'ec2:CreateFleet', resource: fleet, context: tagContext(tags) },
-    ...launch('ec2:CreateFleet'),
+    ...(by === 'CreateFleet' ? launch('ec2:CreateFleet') : []),
     ...launch('ec2:RunInstances'),
     ...(spot ? [{ action: 'ec2:RunInstances', resource: ec2Arn('spot-instances-request/*', facts), context: used }] : []),
-    ...tagging([fleet, ...tagged], 'CreateFleet', tags),
+    ...tagging(tagged, by, tags),
     ...tagging([networkInterface], 'RunInstances', launchTags),
     ...(role === undefined ? [] : [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'ec2.amazonaws.com' } }]),
     ...viaKms('kms:CreateGrant', kmsKeyArn, 'ec2', facts),

@@ -38,6 +38,9 @@ export type AwsCalls = {
     }[];
     readonly tags: Tags;
   };
+  'ec2.dryRunCreateFleet': AwsCalls['ec2.createFleet'];
+  'ec2.dryRunRunInstances': AwsCalls['ec2.createFleet'];
+  'ec2.dryRunDeleteLaunchTemplate': { readonly id: string };
   'ec2.describeInstances': object;
   'ec2.terminateInstances': { readonly instanceIds: readonly string[] };
   'ec2.describeVolumes': object;

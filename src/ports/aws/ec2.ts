@@ -76,6 +76,13 @@ export type Ec2Port = {
   describeLaunchTemplates(caller: Caller, filter: { readonly tags: Tags }): Promise<AwsResult<readonly LaunchTemplate[]>>;
   deleteLaunchTemplate(caller: Caller, request: { readonly id: string }): Promise<AwsResult<void>>;
   createFleet(caller: Caller, request: CreateFleetRequest): Promise<AwsResult<CreateFleetAnswer>>;
+  /**
+   * Dry runs: whether the call would be allowed, without it being made (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html). Of CreateFleet that says
+   * nothing of the launching that it does for its caller, which is RunInstances' to say: for the first offering.
+   */
+  dryRunCreateFleet(caller: Caller, request: CreateFleetRequest): Promise<AwsResult<void>>;
+  dryRunRunInstances(caller: Caller, request: CreateFleetRequest): Promise<AwsResult<void>>;
+  dryRunDeleteLaunchTemplate(caller: Caller, request: { readonly id: string }): Promise<AwsResult<void>>;
   /** By tags (all must match) or ids; all pages; terminated ones included while EC2 still shows them. */
   describeInstances(
     caller: Caller,

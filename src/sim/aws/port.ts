@@ -10,6 +10,7 @@ import type { SimulatedProcess } from '../world.ts';
 import type { Authenticated } from './authorize.ts';
 import { certificateId, readCertificate, simulatedKey, simulatedRequest } from './certificates.ts';
 import { createStack, deleteStack, describeStack, describeStackEvents, updateStack } from './cloudformation.ts';
+import { dryRun, dryRunCreateFleet, dryRunDeleteLaunchTemplate, dryRunRunInstances } from './dry-run.ts';
 import { type Failure, noAnswer } from './failures.ts';
 import { createFleet } from './fleet.ts';
 import { getRole, getRolePolicy, listAttachedRolePolicies, listRolePolicies, putRolePolicy, simulatePrincipalPolicy } from './iam.ts';
@@ -265,6 +266,9 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
       describeLaunchTemplates: on('ec2.describeLaunchTemplates', describeLaunchTemplates),
       deleteLaunchTemplate: on('ec2.deleteLaunchTemplate', deleteLaunchTemplate),
       createFleet: on('ec2.createFleet', createFleet),
+      dryRunCreateFleet: dryRun(on('ec2.dryRunCreateFleet', dryRunCreateFleet)),
+      dryRunRunInstances: dryRun(on('ec2.dryRunRunInstances', dryRunRunInstances)),
+      dryRunDeleteLaunchTemplate: dryRun(on('ec2.dryRunDeleteLaunchTemplate', dryRunDeleteLaunchTemplate)),
       describeInstances: on('ec2.describeInstances', describeInstances),
       terminateInstances: on('ec2.terminateInstances', terminateInstances),
       describeVolumes: on('ec2.describeVolumes', describeVolumes),

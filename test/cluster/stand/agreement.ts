@@ -117,6 +117,7 @@ const make = { resources: ['cluster-resources'], actions: ['create'] };
 
 const otherActions: Readonly<Record<string, { readonly resources: readonly string[]; readonly actions: readonly string[] }>> = {
   'ec2:CreateFleet': scale,
+  'ec2:RunInstances': scale,
   'ec2:DescribeInstances': scale,
   'ec2:TerminateInstances': scale,
   'ec2:CreateLaunchTemplate': make,

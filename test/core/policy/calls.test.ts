@@ -59,6 +59,7 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
     'ec2:CreateFleet lt-1',
     [
       `ec2:CreateFleet ${ec2('fleet/*')}`,
+      `ec2:CreateTags ${ec2('fleet/*')}`,
       ...['ec2:CreateFleet', 'ec2:RunInstances'].flatMap((action) =>
         [
           ec2('launch-template/lt-1'),
@@ -71,12 +72,37 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
           ec2('network-interface/*'),
         ].map((resource) => `${action} ${resource}`),
       ),
-      `ec2:CreateTags ${ec2('fleet/*')}`,
       `ec2:CreateTags ${ec2('instance/*')}`,
       `ec2:CreateTags ${ec2('volume/*')}`,
       `ec2:CreateTags ${ec2('network-interface/*')}`,
       'iam:PassRole arn:aws:iam::111122223333:role/node',
     ],
+  ],
+  'ec2.dryRunCreateFleet': [fleet, 'ec2:CreateFleet lt-1', [`ec2:CreateFleet ${ec2('fleet/*')}`, `ec2:CreateTags ${ec2('fleet/*')}`]],
+  'ec2.dryRunRunInstances': [
+    fleet,
+    'ec2:RunInstances lt-1',
+    [
+      ...[
+        ec2('launch-template/lt-1'),
+        'arn:aws:ec2:us-east-1::image/ami-1',
+        ec2('security-group/sg-1'),
+        ec2('security-group/sg-2'),
+        ec2('subnet/subnet-1'),
+        ec2('instance/*'),
+        ec2('volume/*'),
+        ec2('network-interface/*'),
+      ].map((resource) => `ec2:RunInstances ${resource}`),
+      `ec2:CreateTags ${ec2('instance/*')}`,
+      `ec2:CreateTags ${ec2('volume/*')}`,
+      `ec2:CreateTags ${ec2('network-interface/*')}`,
+      'iam:PassRole arn:aws:iam::111122223333:role/node',
+    ],
+  ],
+  'ec2.dryRunDeleteLaunchTemplate': [
+    { id: 'lt-1' },
+    'ec2:DeleteLaunchTemplate lt-1',
+    [`ec2:DeleteLaunchTemplate ${ec2('launch-template/lt-1')}`],
   ],
   'ec2.describeInstances': [{ tags }, 'ec2:DescribeInstances *', ['ec2:DescribeInstances *']],
   'ec2.terminateInstances': [
