@@ -56,10 +56,13 @@ export function admitsLaunch(ledger: Ledger, filter: NodeFilter, candidate: Cand
 }
 
 export function topologyAdmits(ledger: Ledger, variant: Variant, node: number): boolean {
-  for (const counter of variant.avoids) if (countAt(counter, node) > 0) return false;
-  for (const counter of variant.avoidedBy) if (countAt(counter, node) > 0) return false;
-  for (const spread of variant.spreads) if (!spreadAdmits(ledger, spread, node)) return false;
-  for (const affinity of variant.affinities) {
+  const { avoids, avoidedBy, spreads, affinities } = variant;
+  // By index: asked millions of times, and an iterator is an object.
+  for (let at = 0; at < avoids.length; at++) if (countAt(avoids[at] as Counter, node) > 0) return false;
+  for (let at = 0; at < avoidedBy.length; at++) if (countAt(avoidedBy[at] as Counter, node) > 0) return false;
+  for (let at = 0; at < spreads.length; at++) if (!spreadAdmits(ledger, spreads[at] as BoundSpread, node)) return false;
+  if (affinities.length === 0) return true;
+  for (const affinity of affinities) {
     if (affinity.counters.some((counter) => domainAt(counter, node) < 0)) return false;
     if (affinity.counters.every((counter) => countAt(counter, node) > 0)) continue;
     // The first of a group that wants to be together may go anywhere, if it means itself (interpodaffinity/filtering.go).

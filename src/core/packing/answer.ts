@@ -24,7 +24,11 @@ export function answer(ledger: Ledger, unschedulable: readonly Unschedulable[], 
     const { key } = ledger.problem.pods[one.pods[taken] as number] as { readonly key: string };
     order.push(key);
     if (node.existing !== undefined) assignments.push({ pod: key, node: node.name });
-    else podsOf.set(node.index, [...(podsOf.get(node.index) ?? []), key]);
+    else {
+      const pods = podsOf.get(node.index);
+      if (pods === undefined) podsOf.set(node.index, [key]);
+      else pods.push(key);
+    }
   }
   const opened = openedNodes(ledger);
   const newNodes = opened.map((node, index) => newNode(ledger, node, podsOf.get(node.index) ?? [], `new-${index + 1}`));
@@ -49,7 +53,7 @@ function newNode(ledger: Ledger, node: LedgerNode, pods: readonly string[], name
     zone: candidate.zone,
     capacityType: candidate.capacityType,
     usdPerHour: candidate.usdPerHour,
-    offerings: [candidate, ...fallbacks(ledger, node, candidate)].slice(0, MOST_OFFERINGS).map(offeringOf),
+    offerings: offeringsFor(ledger, node, candidate),
     labels: { ...labels, [ZONE]: candidate.zone, [CAPACITY_TYPE]: candidate.capacityType },
     pods,
     allocatable: amounts(ledger, roomOf(ledger, candidate)),
@@ -57,25 +61,24 @@ function newNode(ledger: Ledger, node: LedgerNode, pods: readonly string[], name
   };
 }
 
-/** By price, and within the limits if launched instead; minValues, which wants the whole list, goes before limits. */
-function fallbacks(ledger: Ledger, node: LedgerNode, chosen: Candidate): readonly Candidate[] {
+/** The chosen one first; then by price, and within the limits if launched instead; minValues, which wants the whole list, goes before limits. */
+function offeringsFor(ledger: Ledger, node: LedgerNode, chosen: Candidate): readonly Offering[] {
   const wantsAll = chosen.shape.pool.requirements?.some((requirement) => requirement.minValues !== undefined) ?? false;
   countLaunch(ledger.limits, chosen, -1);
-  const options = alternatives(ledger, node.index, wantsAll ? {} : { most: MOST_OFFERINGS }).filter(
-    (option) => option !== chosen && (wantsAll || brokenLimit(ledger.limits, option) === undefined),
-  );
+  const offerings = [chosen.offering];
+  for (const option of alternatives(ledger, node.index, wantsAll ? {} : { most: MOST_OFFERINGS })) {
+    if (offerings.length >= MOST_OFFERINGS) break;
+    if (option !== chosen && (wantsAll || brokenLimit(ledger.limits, option) === undefined)) offerings.push(option.offering);
+  }
   countLaunch(ledger.limits, chosen, 1);
-  return options;
-}
-
-export function offeringOf(candidate: Candidate): Offering {
-  const { zone, capacityType, usdPerHour } = candidate;
-  return { instanceType: candidate.shape.type.name, zone, capacityType, usdPerHour };
+  return offerings;
 }
 
 function amounts(ledger: Ledger, vector: Float64Array): Readonly<Record<string, number>> {
-  const entries = ledger.dims.names.map((name, dim) => [name, vector[dim] as number] as const);
-  return Object.fromEntries(
-    entries.filter(([name, amount]) => !isPort(name) && Number.isFinite(amount) && (amount > 0 || name === 'pods')),
-  );
+  const named: Record<string, number> = {};
+  for (const [dim, name] of ledger.dims.names.entries()) {
+    const amount = vector[dim] as number;
+    if (!isPort(name) && Number.isFinite(amount) && (amount > 0 || name === 'pods')) named[name] = amount;
+  }
+  return named;
 }

@@ -4,7 +4,7 @@ import { boundEffort } from './effort.ts';
 import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
 import type { Candidate, LaunchSpace } from './launch.ts';
-import { type Ledger, openedNodes, roomOf } from './ledger.ts';
+import { type Ledger, type LedgerNode, openedNodes, roomOf } from './ledger.ts';
 import { solveFluid } from './patterns/fluid.ts';
 import { askedInAll, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
 import { patternBound } from './patterns/pattern-bound.ts';
@@ -103,9 +103,17 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
   });
   const options = undominated(all, [...eligibility.values()]);
   const drafts = new Map<string, { amounts: Float64Array; eligible: Uint8Array; count: number; members: Demand[] }>();
+  // Thousands of kinds of pods, and few answers to which machines they may use.
+  const reduced = new Map<Uint8Array, Uint8Array>();
+  for (const all of eligibility.values())
+    reduced.set(
+      all,
+      Uint8Array.from(options, (option) => all[option.id] as number),
+    );
+  const texts = new Map([...reduced.values()].map((eligible) => [eligible, eligible.join('')]));
   for (const [index, { variant, count, amounts }] of wanted.entries()) {
-    const eligible = Uint8Array.from(options, (option) => (open[index] as Uint8Array)[option.id] as number);
-    const key = `${eligible.join('')};${amounts.join()}`;
+    const eligible = reduced.get(open[index] as Uint8Array) as Uint8Array;
+    const key = `${texts.get(eligible)};${amounts.join()}`;
     const draft = drafts.get(key) ?? { amounts, eligible, count: 0, members: [] };
     draft.count += count;
     draft.members.push({ variant, count });
@@ -189,8 +197,8 @@ function roomOnNodes(ledger: Ledger): Float64Array {
 
 function fitsSomeNode(ledger: Ledger, variant: Variant): boolean {
   const width = ledger.dims.names.length;
-  return ledger.nodes.some((node) => {
-    if (node.existing === undefined) return false;
+  return ledger.problem.nodes.some((_, at) => {
+    const node = ledger.nodes[at] as LedgerNode;
     const used = node.placed.size > 0 ? usedOn(ledger, node.index) : undefined;
     for (let dim = 0, at = node.index * width; dim < width; dim++, at++) {
       const asked = variant.requests[dim] as number;

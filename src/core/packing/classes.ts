@@ -59,9 +59,11 @@ export function classify(problem: PackingProblem, fleet: Fleet): Classified {
 /** Groups of pods whose source text is the same; keys that occur twice are refused, since the plan could not tell them apart. */
 function alike(pods: readonly PackingPod[], invalid: { pod: number; message: string }[]): Iterable<number[]> {
   const groups = new Map<string, number[]>();
-  const specs = new Map<unknown, string>();
+  const specs = new Map<unknown, number>();
+  const texts = new Map<string, number>();
   const keys = new Set<string>();
-  for (const [index, pod] of pods.entries()) {
+  for (let index = 0; index < pods.length; index++) {
+    const pod = pods[index] as PackingPod;
     if (keys.has(pod.key)) {
       invalid.push({ pod: index, message: `the key ${pod.key} occurs twice` });
       continue;
@@ -69,7 +71,9 @@ function alike(pods: readonly PackingPod[], invalid: { pod: number; message: str
     keys.add(pod.key);
     let spec = specs.get(pod.spec);
     if (spec === undefined) {
-      spec = JSON.stringify(pod.spec);
+      const text = JSON.stringify(pod.spec);
+      spec = texts.get(text) ?? texts.size;
+      texts.set(text, spec);
       specs.set(pod.spec, spec);
     }
     const signature = `${spec}\n${pod.namespace}\n${JSON.stringify([pod.labels, pod.priority, pod.gang, pod.reservation, pod.volumes])}`;

@@ -93,8 +93,8 @@ function registry(fleet: Fleet, view: (node: number) => NodeView): Registry {
 function spreadFilter(rule: SpreadRule, filter: NodeFilter, view: (node: number) => NodeView): (node: number) => boolean {
   return (node) => {
     const { label, name, taints } = view(node);
-    if (rule.keys.some((key) => label(key) === undefined)) return false;
-    if (rule.honorAffinity && !matchesPlacement(filter, label, name)) return false;
+    for (const key of rule.keys) if (label(key) === undefined) return false;
+    if (rule.honorAffinity && filter.placement.length > 0 && !matchesPlacement(filter, label, name)) return false;
     return !rule.honorTaints || untolerated(taints, filter.tolerations, false) === undefined;
   };
 }

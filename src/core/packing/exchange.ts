@@ -1,6 +1,6 @@
 import { admitsLaunch } from './admit.ts';
 import type { Variant } from './compile.ts';
-import { HOSTNAME, INSTANCE_TYPE, matchesPlacement } from './filters.ts';
+import { HOSTNAME, INSTANCE_TYPE, matchesPlacement, type NodeFilter } from './filters.ts';
 import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
 import { type Ledger, type LedgerNode, roomOf } from './ledger.ts';
 
@@ -16,15 +16,23 @@ type Wanted = {
 export function alternatives(ledger: Ledger, node: number, { also, below = Infinity, most = Infinity }: Wanted = {}): readonly Candidate[] {
   const { candidate, placed } = ledger.nodes[node] as LedgerNode;
   if (candidate === undefined) return [];
-  const variants = [...placed.keys()].map((id) => ledger.compiled.variants[id] as Variant);
-  const filters = [...new Set([...variants, ...(also === undefined ? [] : [also])].map((variant) => variant.filter))];
+  const filters = new Set<NodeFilter>();
+  for (const id of placed.keys()) filters.add((ledger.compiled.variants[id] as Variant).filter);
+  if (also !== undefined) filters.add(also.filter);
   const used = usedOn(ledger, node, also);
   const found: Candidate[] = [];
-  for (const option of exchangeable(ledger, candidate)) {
+  const options = exchangeable(ledger, candidate);
+  for (let at = 0; at < options.length; at++) {
+    const option = options[at] as Candidate;
     if (option.usdPerHour >= below || found.length >= most) break;
-    if (roomSuffices(roomOf(ledger, option), used) && filters.every((filter) => admitsLaunch(ledger, filter, option))) found.push(option);
+    if (roomSuffices(roomOf(ledger, option), used) && isAdmitted(ledger, filters, option)) found.push(option);
   }
   return found;
+}
+
+function isAdmitted(ledger: Ledger, filters: ReadonlySet<NodeFilter>, option: Candidate): boolean {
+  for (const filter of filters) if (!admitsLaunch(ledger, filter, option)) return false;
+  return true;
 }
 
 function roomSuffices(room: Float64Array, used: Float64Array): boolean {
@@ -35,12 +43,13 @@ function roomSuffices(room: Float64Array, used: Float64Array): boolean {
 /** Requests on the node, summed anew: a difference of floats of an exchanged size would not be exact for unlimited amounts. */
 export function usedOn(ledger: Ledger, node: number, also?: Variant): Float64Array {
   const used = new Float64Array(ledger.dims.names.length);
-  const add = (variant: Variant, pods: number) => {
-    for (let dim = 0; dim < used.length; dim++) used[dim] = (used[dim] as number) + pods * (variant.requests[dim] as number);
-  };
-  for (const [id, pods] of (ledger.nodes[node] as LedgerNode).placed) add(ledger.compiled.variants[id] as Variant, pods);
-  if (also !== undefined) add(also, 1);
+  (ledger.nodes[node] as LedgerNode).placed.forEach((pods, id) => addTo(used, ledger.compiled.variants[id] as Variant, pods));
+  if (also !== undefined) addTo(used, also, 1);
   return used;
+}
+
+function addTo(used: Float64Array, { requests }: Variant, pods: number): void {
+  for (let dim = 0; dim < used.length; dim++) used[dim] = (used[dim] as number) + pods * (requests[dim] as number);
 }
 
 /**

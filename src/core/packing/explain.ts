@@ -1,5 +1,4 @@
 import { admitsLaunch, topologyAdmitsLaunch } from './admit.ts';
-import { offeringOf } from './answer.ts';
 import type { Classified, PodClass } from './classes.ts';
 import type { Variant } from './compile.ts';
 import { CAPACITY_TYPE, INSTANCE_TYPE, ZONE } from './filters.ts';
@@ -37,7 +36,7 @@ function explainClass(ledger: Ledger, one: PodClass): Omit<Unschedulable, 'pod'>
   if (nearest === undefined) return nothingForSale(ledger);
   const { candidate, verdict } = nearest;
   const excludedBy = verdict.excludedBy();
-  const offering = offeringOf(candidate);
+  const offering = candidate.offering;
   const where = describe(offering);
   const reason = one.gang !== undefined && verdict.reason === 'InsufficientCapacity' ? 'GangIncomplete' : verdict.reason;
   const gang = one.gang === undefined ? '' : `gang ${one.gang} does not fit as a whole; `;

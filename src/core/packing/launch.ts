@@ -32,6 +32,8 @@ export type Candidate = {
   readonly zone: string;
   readonly capacityType: CapacityType;
   readonly usdPerHour: number;
+  /** What a plan says of it. */
+  readonly offering: Offering;
 };
 
 export type LaunchSpace = {
@@ -82,7 +84,8 @@ function readLaunchSpace(problem: PackingProblem, filters: readonly NodeFilter[]
         const shape: Shape = { id: shapes.length, pool, poolIndex, type, labels, capacity, vcpus: (capacity.get('cpu') ?? 0) / 1000 };
         const admitted = offerings.filter((one) => admits(sets.get(ZONE), one.zone) && admits(sets.get(CAPACITY_TYPE), one.capacityType));
         if (admitted.length > 0) shapes.push(shape);
-        for (const { zone, capacityType, usdPerHour } of admitted) drafts.push({ shape, zone, capacityType, usdPerHour });
+        for (const { zone, capacityType, usdPerHour } of admitted)
+          drafts.push({ shape, zone, capacityType, usdPerHour, offering: { instanceType: type.name, zone, capacityType, usdPerHour } });
       }
     }
   }

@@ -11,7 +11,7 @@ import type { PackingNode, PackingProblem } from './problem.ts';
 import { reachableDomains } from './reach.ts';
 import { ATTACHMENTS } from './requests.ts';
 import type { NodeFacts } from './running.ts';
-import { addDomain, countAll, countPods, domainOf, forgetNode, setDomains, takesPart } from './topology.ts';
+import { addDomain, type Counter, countAll, countPods, domainOf, forgetNode, setDomains, takesPart } from './topology.ts';
 
 /**
  * Which nodes topology spread may count on. existing: those that are there and could be launched. launch: the same, and an empty host can
@@ -112,8 +112,11 @@ function enter(ledger: Ledger, node: LedgerNode): number {
   }
   ledger.nodes.push(node);
   for (const table of ledger.compiled.topology.tables.values()) table.ofNode[node.index] = domainOf(table, node.label(table.key));
-  for (const { counter } of ledger.compiled.topology.spread)
+  const { spread } = ledger.compiled.topology;
+  for (let at = 0; at < spread.length; at++) {
+    const { counter } = spread[at] as (typeof spread)[number];
     if (takesPart(counter, node.index)) addDomain(counter, counter.table.ofNode[node.index] as number);
+  }
   return node.index;
 }
 
@@ -195,7 +198,7 @@ function apply(ledger: Ledger, variant: Variant, node: number, sign: 1 | -1): vo
   const { requests, counted } = variant;
   for (let dim = 0; dim < stride; dim++)
     ledger.free[offset + dim] = (ledger.free[offset + dim] as number) - sign * (requests[dim] as number);
-  for (const counter of counted) countPods(counter, node, sign);
+  for (let at = 0; at < counted.length; at++) countPods(counted[at] as Counter, node, sign);
   const placed = placedOn(ledger, node);
   const pods = (placed.get(variant.id) ?? 0) + sign;
   if (pods === 0) placed.delete(variant.id);

@@ -1,9 +1,14 @@
 import type { LabelSelector, Labels, PackingPod, PackingProblem, PodAffinityTerm, TopologySpreadConstraint } from './problem.ts';
-import { matchesSelector, own } from './requirements.ts';
+import { matchesSelector, own, selectorTest } from './requirements.ts';
 
 /** Which pods a term or a constraint means: a selector in some namespaces, or several of those at once (kube-scheduler's conjunction). */
 export type Matcher = { readonly id: number; readonly signature: string; readonly parts: readonly MatcherPart[] };
-type MatcherPart = { readonly selector: LabelSelector | undefined; readonly namespaces: ReadonlySet<string> | undefined };
+type MatcherPart = {
+  readonly selector: LabelSelector | undefined;
+  readonly matches: (labels: Labels | undefined) => boolean;
+  readonly namespaces: ReadonlySet<string> | undefined;
+};
+type MatcherSource = Pick<MatcherPart, 'selector' | 'namespaces'>;
 
 export type MatcherTable = {
   readonly matchers: Matcher[];
@@ -14,11 +19,11 @@ export type MatcherTable = {
 export function matcherTable(problem: Pick<PackingProblem, 'namespaces'>): MatcherTable {
   const matchers: Matcher[] = [];
   const bySignature = new Map<string, Matcher>();
-  function intern(parts: readonly MatcherPart[]): Matcher {
+  function intern(parts: readonly MatcherSource[]): Matcher {
     const signature = JSON.stringify(parts.map((part) => [part.selector, part.namespaces && [...part.namespaces].sort()]));
     let matcher = bySignature.get(signature);
     if (matcher === undefined) {
-      matcher = { id: matchers.length, signature, parts };
+      matcher = { id: matchers.length, signature, parts: parts.map((part) => ({ ...part, matches: selectorTest(part.selector) })) };
       matchers.push(matcher);
       bySignature.set(signature, matcher);
     }
@@ -71,7 +76,5 @@ function namespacesOf(problem: Pick<PackingProblem, 'namespaces'>, pod: PackingP
 }
 
 export function matchesPod(matcher: Matcher, namespace: string, labels: Labels | undefined): boolean {
-  return matcher.parts.every(
-    (part) => (part.namespaces === undefined || part.namespaces.has(namespace)) && matchesSelector(part.selector, labels),
-  );
+  return matcher.parts.every((part) => (part.namespaces === undefined || part.namespaces.has(namespace)) && part.matches(labels));
 }

@@ -114,13 +114,21 @@ export function matchesTerm(source: Term, label: (key: string) => string | undef
 
 /** A selector of pods or namespaces: absent matches nothing, empty matches everything. */
 export function matchesSelector(selector: LabelSelector | undefined, labels: Labels | undefined): boolean {
-  if (selector === undefined) return false;
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (own(labels, key) !== value) return false;
-  for (const { key, operator, values } of selector.matchExpressions ?? []) {
-    const value = own(labels, key);
-    if (!allows(valueSet({ key, operator, ...(values === undefined ? {} : { values }) }), value)) return false;
-  }
-  return true;
+  return selectorTest(selector)(labels);
+}
+
+/** The same for many pods. */
+export function selectorTest(selector: LabelSelector | undefined): (labels: Labels | undefined) => boolean {
+  if (selector === undefined) return () => false;
+  const wanted = Object.entries(selector.matchLabels ?? {});
+  const sets = (selector.matchExpressions ?? []).map(({ key, operator, values }) => {
+    return { key, set: valueSet({ key, operator, ...(values === undefined ? {} : { values }) }) };
+  });
+  return (labels) => {
+    for (const [key, value] of wanted) if (own(labels, key) !== value) return false;
+    for (const { key, set } of sets) if (!allows(set, own(labels, key))) return false;
+    return true;
+  };
 }
 
 export function own(labels: Labels | undefined, key: string): string | undefined {

@@ -122,11 +122,18 @@ function withBargains(
 }
 
 function relaxed({ width }: PatternProblem, choices: readonly Option[], active: readonly Item[], left: Int32Array): number {
+  const reduced = new Map<Uint8Array, Uint8Array>();
+  for (const { eligible } of active)
+    if (!reduced.has(eligible))
+      reduced.set(
+        eligible,
+        Uint8Array.from(choices, (option) => eligible[option.id] as number),
+      );
   const items = active.map((item, id) => ({
     ...item,
     id,
     count: left[item.id] as number,
-    eligible: Uint8Array.from(choices, (option) => item.eligible[option.id] as number),
+    eligible: reduced.get(item.eligible) as Uint8Array,
   }));
   return solveFluid({ items, options: choices.map((option, id) => ({ ...option, id })), width }).usdPerHour;
 }

@@ -101,8 +101,10 @@ function dot(weights: Float64Array, room: Float64Array): number {
 /** Items with the same machines to choose from; their demand less what existing nodes could absorb of it. */
 function itemGroups(items: readonly Item[], width: number, absorbed: Float64Array | undefined): readonly Side[] {
   const groups = new Map<string, { members: number[]; demand: Float64Array }>();
+  const texts = new Map<Uint8Array, string>();
   for (const item of items) {
-    const key = item.eligible.join('');
+    const key = texts.get(item.eligible) ?? item.eligible.join('');
+    texts.set(item.eligible, key);
     const group = groups.get(key) ?? { members: [], demand: new Float64Array(width) };
     group.members.push(item.id);
     for (const dim of item.taken) group.demand[dim] = (group.demand[dim] as number) + item.count * (item.amounts[dim] as number);

@@ -88,30 +88,44 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, 
   );
   const options = optionsOf(ledger, caps, perZone, asked);
   const merged = new Map<string, { amounts: Float64Array; eligible: Uint8Array; members: Member[] }>();
+  // Thousands of kinds of pods, and few answers to which machines they may use.
+  const answers = new Map<string, { readonly eligible: Uint8Array; readonly text: string }>();
   for (const { amounts, filter, zone, members: some } of drafts.values()) {
-    const admits = (one: Candidate) => (zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one);
-    const eligible = heaviest(
-      options,
-      Uint8Array.from(options, (option) => (option.candidates.every(admits) ? 1 : 0)),
-    );
-    const key = `${amounts.join()};${eligible.join('')}`;
+    const question = `${filter.id};${zone ?? ''}`;
+    const answer = answers.get(question) ?? eligibility(ledger, options, filter, zone);
+    answers.set(question, answer);
+    const { eligible, text } = answer;
+    const key = `${amounts.join()};${text}`;
     const entry = merged.get(key) ?? { amounts, eligible, members: [] };
     entry.members.push(...some);
     merged.set(key, entry);
   }
-  const kept = undominated(
-    options,
-    [...merged.values()].map((entry) => entry.eligible),
-  );
+  const kept = undominated(options, [...new Set([...merged.values()].map((entry) => entry.eligible))]);
+  const reduced = new Map<Uint8Array, Uint8Array>();
+  for (const { eligible } of merged.values())
+    if (!reduced.has(eligible))
+      reduced.set(
+        eligible,
+        Uint8Array.from(kept, (option) => eligible[option.id] as number),
+      );
   const items = [...merged.values()].map(({ amounts, eligible, members: all }, id) => ({
     id,
     count: all.reduce((sum, member) => sum + member.count, 0),
     amounts,
     taken: [...amounts.keys()].filter((dim) => (amounts[dim] as number) > 0),
-    eligible: Uint8Array.from(kept, (option) => eligible[option.id] as number),
+    eligible: reduced.get(eligible) as Uint8Array,
     members: all,
   }));
   return { items, options: kept.map((option, id) => ({ ...option, id })), width };
+}
+
+function eligibility(ledger: Ledger, options: readonly Option[], filter: Variant['filter'], zone: string | undefined) {
+  const admits = (one: Candidate) => (zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one);
+  const eligible = heaviest(
+    options,
+    Uint8Array.from(options, (option) => (option.candidates.every(admits) ? 1 : 0)),
+  );
+  return { eligible, text: eligible.join('') };
 }
 
 function meanRequests(members: readonly Member[], width: number): Float64Array {

@@ -73,9 +73,9 @@ export function fillNode(
   base?: Int32Array,
 ): { readonly counts: Int32Array; readonly value: number } {
   const { room } = option;
-  const free = Float64Array.from(room);
+  const free = room.slice();
   const counts = base?.slice() ?? new Int32Array(order.length);
-  if (base !== undefined) for (const [at, count] of base.entries()) take((order[at] as Ranked).item, free, count);
+  if (base !== undefined) for (let at = 0; at < base.length; at++) take((order[at] as Ranked).item, free, base[at] as number);
   const picks: number[] = [];
   const scarcity = new Float64Array(room.length);
   for (
@@ -91,13 +91,14 @@ export function fillNode(
     take(item, free, pods);
     for (let pick = 0; pick < Math.min(pods, 2); pick++) picks.push(next);
   }
-  for (const pick of picks.slice(Math.max(1, picks.length - 3))) {
+  for (let last = Math.max(1, picks.length - 3); last < picks.length; last++) {
+    const pick = picks[last] as number;
     counts[pick] = (counts[pick] as number) - 1;
     take((order[pick] as Ranked).item, free, -1);
   }
   fillCorner(order, counts, free, weights, steps);
   let value = 0;
-  for (const [at, entry] of order.entries()) value += (counts[at] as number) * entry.value;
+  for (let at = 0; at < order.length; at++) value += (counts[at] as number) * (order[at] as Ranked).value;
   return { counts, value };
 }
 
@@ -136,7 +137,11 @@ function scarcest(
     const { item, value, limit } = order[at] as Ranked;
     if ((counts[at] as number) >= limit || fitting(item, free, 1) === 0) continue;
     let cost = SOME_WEIGHT;
-    for (const dim of item.taken) cost += (item.amounts[dim] as number) * (scarcity[dim] as number);
+    const { taken, amounts } = item;
+    for (let index = 0; index < taken.length; index++) {
+      const dim = taken[index] as number;
+      cost += (amounts[dim] as number) * (scarcity[dim] as number);
+    }
     if (value / cost > bestScore) {
       bestScore = value / cost;
       best = at;
@@ -206,5 +211,9 @@ function fitting(item: Item, free: Float64Array, limit: number): number {
 }
 
 function take(item: Item, free: Float64Array, pods: number): void {
-  for (const dim of item.taken) free[dim] = (free[dim] as number) - pods * (item.amounts[dim] as number);
+  const { taken, amounts } = item;
+  for (let at = 0; at < taken.length; at++) {
+    const dim = taken[at] as number;
+    free[dim] = (free[dim] as number) - pods * (amounts[dim] as number);
+  }
 }

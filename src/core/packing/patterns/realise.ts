@@ -63,10 +63,13 @@ function placeMember(ledger: Ledger, variant: Variant, count: number, slots: rea
   // Rules that change as pods are placed make a node acceptable again: then every pod looks from the start.
   const changing = variant.spreads.length > 0 || variant.affinities.length > 0;
   for (const there of slots) there.cursor = 0;
+  const zones = new Int32Array(slots.length);
   let placed = 0;
   for (; placed < count; placed++) {
     let done = false;
-    for (const zone of zonesInOrder(slots, wanted, targets !== undefined)) {
+    sortZones(zones, slots, wanted, targets !== undefined);
+    for (let turn = 0; turn < zones.length; turn++) {
+      const zone = zones[turn] as number;
       const there = slots[zone] as Slots;
       const at = nextSlot(ledger, variant, there, changing);
       if (at < 0) continue;
@@ -82,12 +85,15 @@ function placeMember(ledger: Ledger, variant: Variant, count: number, slots: rea
   return placed;
 }
 
-function zonesInOrder(slots: readonly Slots[], wanted: Float64Array, targeted: boolean): readonly number[] {
-  const zones = [...slots.keys()];
-  if (slots.length < 2) return zones;
-  return targeted
-    ? zones.sort((left, right) => (wanted[right] as number) - (wanted[left] as number))
-    : zones.sort((left, right) => (slots[right] as Slots).nodes.length - (slots[left] as Slots).nodes.length);
+/** Where pods are wanted most, or where most nodes have places for them, comes first; of equal ones the first. */
+function sortZones(zones: Int32Array, slots: readonly Slots[], wanted: Float64Array, targeted: boolean): void {
+  const rank = (zone: number) => (targeted ? (wanted[zone] as number) : (slots[zone] as Slots).nodes.length);
+  for (let zone = 0; zone < zones.length; zone++) {
+    const own = rank(zone);
+    let at = zone;
+    for (; at > 0 && rank(zones[at - 1] as number) < own; at--) zones[at] = zones[at - 1] as number;
+    zones[at] = zone;
+  }
 }
 
 function nextSlot(ledger: Ledger, variant: Variant, there: Slots, changing: boolean): number {

@@ -240,12 +240,14 @@ export function assignZones(patterns: readonly Pattern[], plan: ZoneNeeds, worth
     const pattern = patterns[index] as Pattern;
     let best = 0;
     let bestGain = Number.NEGATIVE_INFINITY;
-    for (const [zone, name] of plan.zones.entries()) {
-      if (!pattern.option.candidates.some((candidate) => candidate.zone === name)) continue;
+    const { items, counts } = pattern;
+    for (let zone = 0; zone < plan.zones.length; zone++) {
+      if (!isSoldIn(pattern, plan.zones[zone] as string)) continue;
       const needs = open[zone] as Float64Array;
       let gain = -1e-3 * (spent[zone] as number);
-      for (const [at, item] of pattern.items.entries()) {
-        gain += Math.max(0, Math.min(pattern.counts[at] as number, needs[item] as number)) * (worth[item] as number);
+      for (let at = 0; at < items.length; at++) {
+        const item = items[at] as number;
+        gain += Math.max(0, Math.min(counts[at] as number, needs[item] as number)) * (worth[item] as number);
       }
       gain *= 1 + 0.3 * noise(shuffle, index, zone);
       if (gain > bestGain + 1e-12) {
@@ -256,9 +258,17 @@ export function assignZones(patterns: readonly Pattern[], plan: ZoneNeeds, worth
     zoneOf[index] = best;
     spent[best] = (spent[best] as number) + pattern.option.usdPerHour;
     const needs = open[best] as Float64Array;
-    for (const [at, item] of pattern.items.entries()) needs[item] = (needs[item] as number) - (pattern.counts[at] as number);
+    for (let at = 0; at < items.length; at++) {
+      const item = items[at] as number;
+      needs[item] = (needs[item] as number) - (counts[at] as number);
+    }
   }
   return zoneOf;
+}
+
+function isSoldIn({ option }: Pattern, zone: string): boolean {
+  for (const candidate of option.candidates) if (candidate.zone === zone) return true;
+  return false;
 }
 
 export function candidateIn(pattern: Pattern, zone: string, capacityType: Candidate['capacityType'] | undefined): Candidate | undefined {
@@ -280,5 +290,6 @@ export function byStrictness(members: readonly Member[]): readonly Member[] {
     if (variant.spreads.length > 0) return 5;
     return variant.avoids.length > 0 ? 6 : 7;
   };
-  return [...members].sort((left, right) => stage(left) - stage(right) || left.variant.id - right.variant.id);
+  const staged = members.map((member) => ({ member, at: stage(member) }));
+  return staged.sort((left, right) => left.at - right.at || left.member.variant.id - right.member.variant.id).map(({ member }) => member);
 }
