@@ -164,3 +164,21 @@ void test('what cannot be had is refused with the reason, and so is what another
   }
   await simulation.world.runUntil(() => request(simulation, 'none') === undefined, hour);
 });
+
+void test('a folder of empty objects without end costs ten pages, and is said', async () => {
+  const simulation = await withJob([lake]);
+  const place = (name: string, text: string) => simulation.account.placeObject('acme-lake', `raw/${name}`, Buffer.from(text));
+  for (let index = 0; index < 12_000; index += 1) place(`0${String(index).padStart(6, '0')}`, '');
+  place('z.csv', 'id\n');
+  const pages = (from: number) => simulation.operator.audit.slice(from).filter(({ action }) => action === 's3:ListBucket').length;
+  let before = simulation.operator.audit.length;
+  ask(simulation, 'empty', { kind: 'Preview', job: 'etl', connection: 'lake' });
+  const refused = await answered(simulation, 'empty');
+  assert.deepEqual([refused.phase, refused.reason, pages(before)], ['Refused', 'NotPossible', 10]);
+  assert.match(refused.message ?? '', /the first 10000 objects of s3:\/\/acme-lake\/raw\/ hold nothing/);
+  place('0', 'id\n');
+  before = simulation.operator.audit.length;
+  ask(simulation, 'one', { kind: 'Preview', job: 'etl', connection: 'lake' });
+  const one = await answered(simulation, 'one');
+  assert.deepEqual([one.objects?.map(({ name }) => name), one.more, pages(before)], [['0'], true, 10]);
+});

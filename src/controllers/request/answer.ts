@@ -19,6 +19,8 @@ import { type JobView, onBehalf } from '../job/tools.ts';
 /** The status holds a sealed URL for each: a few thousand characters. */
 const objectsAtMost = 100;
 const pageSize = 1000;
+/** Whoever writes to a location can fill it with empty objects, which nobody wants to see: one request is not worth more calls than this. */
+const pagesAtMost = 10;
 
 type Answer = Result<ElasticAccessRequestStatus, AccessFailure>;
 
@@ -101,8 +103,12 @@ async function sealedObjects(of: {
   const owner = expectedBucketOwner === undefined ? {} : { expectedBucketOwner };
   const listed = await listAfter(of, owner);
   if (!listed.ok) return listed;
+  if (listed.value.unread && listed.value.found.length === 0)
+    return refused(
+      `the first ${pagesAtMost * pageSize} objects of s3://${folder.bucket}/${folder.key}/ hold nothing: look at a connection further down`,
+    );
   const objects: { name: string; size: number; sealedUrl: string }[] = [];
-  for (const { name, size } of listed.value.slice(0, objectsAtMost)) {
+  for (const { name, size } of listed.value.found.slice(0, objectsAtMost)) {
     const key = folder.key === '' ? name : `${folder.key}/${name}`;
     const resource = `arn:aws:s3:::${folder.bucket}/${key}`;
     const at = { identity, chain: caller.grant.chain, action: 's3:GetObject', resource };
@@ -117,20 +123,31 @@ async function sealedObjects(of: {
     if (!sealed.ok) return err({ ...at, action: 'seal', code: 'PublicKeyUnusable', message: sealed.error, transient: false });
     objects.push({ name, size, sealedUrl: sealed.value });
   }
-  return ok({ phase: 'Answered', identity, chain: [...caller.grant.chain], objects, more: listed.value.length > objectsAtMost });
+  return ok({
+    phase: 'Answered',
+    identity,
+    chain: [...caller.grant.chain],
+    objects,
+    more: listed.value.unread || listed.value.found.length > objectsAtMost,
+  });
 }
+
+/** `unread`: there is more, and it was not looked at. */
+type Listed = { readonly found: readonly { readonly name: string; readonly size: number }[]; readonly unread: boolean };
 
 /** One more than fits, so that it is known whether there is more. */
 async function listAfter(
   { request, target, aws, caller }: Parameters<typeof sealedObjects>[0],
   owner: { readonly expectedBucketOwner?: string },
-): Promise<Result<readonly { readonly name: string; readonly size: number }[], AccessFailure>> {
+): Promise<Result<Listed, AccessFailure>> {
   const { folder } = target;
   const { identity } = target.row;
   const prefix = folder.key === '' ? '' : `${folder.key}/`;
   const found: { readonly name: string; readonly size: number }[] = [];
   let continuationToken: string | undefined;
+  let pages = 0;
   do {
+    pages += 1;
     const page = await aws.s3.listObjects(caller, {
       bucket: folder.bucket,
       prefix,
@@ -148,6 +165,6 @@ async function listAfter(
       if (name !== undefined && size > 0) found.push({ name, size });
     }
     continuationToken = page.value.continuationToken;
-  } while (continuationToken !== undefined && found.length <= objectsAtMost);
-  return ok(found);
+  } while (continuationToken !== undefined && found.length <= objectsAtMost && pages < pagesAtMost);
+  return ok({ found, unread: continuationToken !== undefined });
 }
