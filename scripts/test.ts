@@ -27,7 +27,7 @@ const folders = (...names: readonly string[]): readonly string[] => names.map((n
 const tiers: readonly Tier[] = [
   {
     name: 'core',
-    paths: [...folders('core', 'machinery', 'api', 'cli', 'agent', 'broker', 'kube', 'config', 'telemetry'), 'test/rooms.test.ts'],
+    paths: [...folders('core', 'machinery', 'api', 'cli', 'agent', 'broker', 'kube', 'config', 'telemetry', 'docs'), 'test/rooms.test.ts'],
     concurrency: availableParallelism(),
   },
   { name: 'sim', paths: folders('sim'), concurrency: availableParallelism() },

@@ -32,6 +32,14 @@ test('a whole session of a shared agent role could name the other runtime; one o
   const tagged = (who: Who, as: typeof finance) =>
     assumes({ who, target: as.roles.operator, tags: sessionsOf(as).operator.principal.tags ?? {}, externalId: as.externalId });
   assert.equal(tagged(uncut(sessionsOf(research).agent), finance), 'Allow');
+  // Unless it lacks the other's external ID, the only thing there that is a secret of one namespace.
+  const tags = sessionsOf(finance).operator.principal.tags ?? {};
+  const target = finance.roles.operator;
+  for (const externalId of [research.externalId, undefined])
+    assert.notEqual(
+      assumes({ who: uncut(sessionsOf(research).agent), target, tags, ...(externalId !== undefined && { externalId }) }),
+      'Allow',
+    );
   assert.notEqual(tagged(sessionsOf(research).agent, finance), 'Allow');
   assert.notEqual(tagged(uncut(sessionsOf(growth).agent), finance), 'Allow');
 });
