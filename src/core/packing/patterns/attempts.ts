@@ -16,6 +16,9 @@ export type Attempt = {
 };
 
 const SIZES = [16, 8, 24, 12] as const;
+// Few kinds of pods may leave a gap on every machine but a large one, and a whole plan of few kinds costs little.
+const LARGE = [64, 256, 6] as const;
+const FEW_KINDS = 8;
 export const FIRST: Attempt = { podsPerNode: SIZES[0], shuffle: 0, zoned: false, without: [] };
 
 /** The fewer the pods, the more attempts: each costs its pods, and a plan of few nodes leaves the most to gain. */
@@ -32,7 +35,8 @@ export function attemptsFor(effort: Effort, pods: number, { items }: PatternProb
   // Where zones differ in price, patterns that do not know their pods' zones are of little use.
   if (zones && zonesMatter)
     return [{ ...FIRST, zoned: true }, ...tried(effort.zonedAttempts, true).slice(1), ...tried(effort.attempts, false).slice(0, 1)];
-  return [FIRST, ...tried(effort.attempts, false).slice(1), ...(zones ? tried(effort.zonedAttempts, true) : [])];
+  const large = items.length <= FEW_KINDS && effort.rounds > 0 ? LARGE.map((podsPerNode) => ({ ...FIRST, podsPerNode })) : [];
+  return [FIRST, ...large, ...tried(effort.attempts, false).slice(1), ...(zones ? tried(effort.zonedAttempts, true) : [])];
 }
 
 // Above this many pods the LP is not misled by single types.

@@ -1,3 +1,4 @@
+import { fillBound } from './fill-bound.ts';
 import type { Fluid } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
 import { fillNode, holding, type Pattern, patternOf, type Ranked, rank, relaxedValue } from './knapsack.ts';
@@ -110,6 +111,9 @@ export function solveMaster(
 }
 
 const SMOOTHING = 0.5;
+/** Of so few kinds of pods the best filling is found for certain, at hardly more steps. */
+const FEW_KINDS = 8;
+const EXACT_STEPS = 2000;
 /** Above so many pods a node, columns priced one by one take too many rounds to hold every pod near its demand. */
 const WIDE = 48;
 const FAR = 1.003;
@@ -154,9 +158,16 @@ function price(
   });
   ranked.sort((one, other) => other.ratio - one.ratio || one.option.id - other.option.id);
   let excess = 0;
-  for (const { option, weights, order: all, ratio } of ranked.slice(0, effort.options)) {
+  const few = active.length <= FEW_KINDS;
+  for (const { option, weights, order: all, ratio } of few ? ranked : ranked.slice(0, effort.options)) {
     if (ratio <= 1) break;
     const order = holding(all, left, option);
+    if (few) {
+      const exact = fillBound(active, values, left, option, weights, option.usdPerHour, EXACT_STEPS);
+      if (exact.whole) found.push({ option, items: exact.items, counts: Int32Array.from(exact.counts), value: exact.value });
+      excess = Math.max(excess, exact.most / option.usdPerHour);
+      continue;
+    }
     let best = 0;
     for (let start = 0; start < Math.min(effort.starts, order.length); start++) {
       const first = (Math.floor((start * order.length) / effort.starts) + round * 3 + (option.id % 5)) % order.length;

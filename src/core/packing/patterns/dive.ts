@@ -18,7 +18,7 @@ export function dive(
   const efficient = Float64Array.from(problem.items, (item) => efficientPrice(choices, item));
   let worth = fluid.usdPerHour;
   for (let round = 0; left.some((count) => count > 0); round++) {
-    const options = sizesFor(problem, choices, left, worth, podsPerNode, efficient);
+    const options = sizesFor(problem, choices, left, worth, round === 0 ? podsPerNode : Math.min(podsPerNode, USUAL), efficient);
     const { simplex, patterns, rowOf } = solveMaster(
       problem,
       options,
@@ -40,8 +40,10 @@ export function dive(
     const parts = shares
       .map(([index, share]) => ({ pattern: patterns[index] as Pattern, part: share - Math.floor(share + 1e-6) }))
       .sort((one, other) => other.part - one.part);
+    // What large machines leave over goes onto smaller ones.
+    const waits = podsPerNode > USUAL && shares.some(([, share]) => share >= 1);
     for (const [rank, { pattern, part }] of parts.entries()) {
-      if (rank > 0 && part < 0.8) break;
+      if ((rank > 0 || waits) && part < 0.8) break;
       if (buy(pattern, left, bought, rank > 0)) worth = Math.max(0, worth - part * pattern.option.usdPerHour);
     }
   }
@@ -89,10 +91,13 @@ function sizesFor(
 ): readonly Option[] {
   const active = problem.items.filter((item) => (left[item.id] as number) > 0);
   const pods = active.reduce((sum, item) => sum + (left[item.id] as number), 0);
-  let most = Math.min(worth / 40, Math.max(worth / (8 * active.length), (podsPerNode * worth) / pods));
+  let most = Math.min(worth / (podsPerNode > USUAL ? 8 : 40), Math.max(worth / (8 * active.length), (podsPerNode * worth) / pods));
   for (const item of active) most = Math.max(most, efficient[item.id] as number);
   return withBargains(problem, choices, active, left, most, worth);
 }
+
+// With room for more pods than this, large machines are asked for.
+const USUAL = 24;
 
 // What small machines may cost more than large ones before those are let in, and how much larger each step lets in.
 const DEAR = 1.002;

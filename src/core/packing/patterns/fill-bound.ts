@@ -10,6 +10,7 @@ export type FillBound = {
   readonly items: Int32Array;
   readonly counts: Float64Array;
   readonly value: number;
+  readonly whole: boolean;
   readonly steps: number;
 };
 
@@ -37,8 +38,8 @@ export function fillBound(
 ): FillBound {
   const held = heldBy(items, values, limits, option, weights);
   const search: Search = { held, rests: restsOf(held, weights.length), free: Float64Array.from(option.room), weights };
-  const whole = new Float64Array(held.length);
-  const root = relaxed(search, 0, whole);
+  const parts = new Float64Array(held.length);
+  const root = relaxed(search, 0, parts);
   if (root <= enough) return { ...NOTHING, most: root };
   const chosen = new Int32Array(held.length);
   const best = new Float64Array(held.length);
@@ -62,7 +63,7 @@ export function fillBound(
       best.set(chosen.subarray(0, level));
       best.fill(0, level);
     }
-    if (steps > most) return answerOf(held, whole, root, root, steps);
+    if (steps > most) return answerOf(held, parts, root, root, steps, false);
     level -= 1;
     while (level >= 0 && chosen[level] === 0) level -= 1;
     if (level < 0) break;
@@ -72,18 +73,19 @@ export function fillBound(
     value -= entry.value;
     level += 1;
   }
-  return answerOf(held, best, Math.max(bestValue, enough), bestValue, steps);
+  return answerOf(held, best, Math.max(bestValue, enough), bestValue, steps, true);
 }
 
-const NOTHING = { items: new Int32Array(0), counts: new Float64Array(0), value: 0, steps: 1 };
+const NOTHING = { items: new Int32Array(0), counts: new Float64Array(0), value: 0, whole: false, steps: 1 };
 
-function answerOf(held: readonly Held[], counts: Float64Array, most: number, value: number, steps: number): FillBound {
+function answerOf(held: readonly Held[], counts: Float64Array, most: number, value: number, steps: number, whole: boolean): FillBound {
   const kept = [...counts.keys()].filter((at) => (counts[at] as number) > 0);
   return {
     most,
     items: Int32Array.from(kept, (at) => (held[at] as Held).item.id),
     counts: Float64Array.from(kept, (at) => counts[at] as number),
     value,
+    whole: whole && kept.length > 0,
     steps,
   };
 }
