@@ -4,7 +4,7 @@ import { planPacking } from '../../src/core/packing/plan.ts';
 import type { Container, PackingPlan, PackingPod, PackingProblem, Taint } from '../../src/core/packing/problem.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/start.ts';
 import { waitFor } from '../controlplane/wait.ts';
-import { randomProblem, withRareRules } from '../core/packing/random-problem.ts';
+import { randomProblem, withRareRules, withVolumes } from '../core/packing/random-problem.ts';
 
 /*
  * The real kube-scheduler must accept every pod on the node that the plan gave it, in the plan's order. Each pod is created behind a
@@ -13,7 +13,11 @@ import { randomProblem, withRareRules } from '../core/packing/random-problem.ts'
  */
 
 const PROBLEMS = Number(process.env['PACKING_AGREEMENT_PROBLEMS'] ?? 200);
-const FIRST_SEED = 40_000;
+// Another run of problems: `PACKING_AGREEMENT_SEED=7000 node --test test/cluster/packing-agreement.test.ts`.
+const FIRST_SEED = Number(process.env['PACKING_AGREEMENT_SEED'] ?? 40_000);
+const DRIVER = 'ebs.csi.aws.com';
+const ATTACHMENTS = 'attachable-volumes-aws-ebs';
+const ZONE = 'topology.kubernetes.io/zone';
 const OVERHEAD = { cpu: '50m', memory: '32Mi' };
 
 let cluster: ControlPlane;
@@ -36,19 +40,28 @@ before(async () => {
     handler: 'heavy',
     overhead: { podFixed: OVERHEAD },
   });
+  await made('/apis/storage.k8s.io/v1/csidrivers', {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'CSIDriver',
+    metadata: { name: DRIVER },
+    // Nobody attaches here: the scheduler counts what pods claim.
+    spec: { attachRequired: false },
+  });
 });
 
 after(() => cluster.stop());
 
 test(`kube-scheduler places every pod that the plan placed: ${PROBLEMS} random problems`, { timeout: 1_800_000 }, async () => {
   let pods = 0;
+  let withVolume = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + PROBLEMS; seed++) {
-    const problem = withoutTerminating(withRareRules(randomProblem(seed, { pods: 12, types: 6, nodes: 4 }), seed));
+    const problem = withoutTerminating(withVolumes(withRareRules(randomProblem(seed, { pods: 12, types: 6, nodes: 4 }), seed), seed));
     const plan = planPacking(problem);
     pods += plan.order.length;
+    withVolume += problem.pods.filter((pod) => pod.volumes !== undefined && plan.order.includes(pod.key)).length;
     if (plan.order.length > 0) await replay(seed, problem, plan);
   }
-  assert.ok(pods > 4 * PROBLEMS, `only ${pods} pods were placed at all`);
+  assert.ok(pods > 4 * PROBLEMS && withVolume > PROBLEMS / 2, `only ${pods} pods were placed at all, ${withVolume} of them with volumes`);
 });
 
 /** A pod that ends while the test looks on would be another problem. */
@@ -63,16 +76,23 @@ async function replay(seed: number, problem: PackingProblem, plan: PackingPlan):
     labels: node.labels,
     taints: node.taints ?? [],
     allocatable: text(node.allocatable),
+    attachments: attachmentsOf(node.allocatable),
   }));
   const launched = plan.newNodes.map((node) => ({
     name: name(node.name),
     labels: node.labels,
     taints: problem.pools.find((pool) => pool.name === node.pool)?.taints ?? [],
     allocatable: text({ ...node.allocatable, cpu: `${node.allocatable['cpu']}m` }),
+    attachments: attachmentsOf(problem.types.find((type) => type.name === node.instanceType)?.capacity),
   }));
-  await joinNodes(existing);
+  const placed = new Set(plan.order);
+  const theirs = [...problem.pods.filter((pod) => placed.has(pod.key)), ...problem.nodes.flatMap((node) => node.pods)];
+  await Promise.all([joinNodes(existing), makeVolumes(seed, theirs)]);
   for (const node of problem.nodes) {
-    for (const pod of node.pods) await made(`/api/v1/namespaces/${pod.namespace}/pods`, manifest(pod, { nodeName: name(node.name) }));
+    for (const pod of node.pods) {
+      const more = { nodeName: name(node.name), ...claimsOf(seed, pod) };
+      await made(`/api/v1/namespaces/${pod.namespace}/pods`, manifest(pod, more));
+    }
     if (node.unschedulable) await cluster.call('PATCH', `/api/v1/nodes/${name(node.name)}`, { spec: { unschedulable: true } });
   }
   const nodeOf = new Map([
@@ -89,15 +109,72 @@ async function replay(seed: number, problem: PackingProblem, plan: PackingPlan):
       joined = true;
     }
     const pod = problem.pods.find((one) => one.key === key) as PackingPod;
-    assert.equal(await scheduled(pod, name(node)), name(node), `seed ${seed}: ${key} on ${node}`);
+    assert.equal(await scheduled(pod, name(node), claimsOf(seed, pod)), name(node), `seed ${seed}: ${key} on ${node}`);
   }
   await clear([...existing, ...(joined ? launched : [])].map((node) => node.name));
+}
+
+function attachmentsOf(amounts: Readonly<Record<string, string | number>> = {}): number | undefined {
+  const count = amounts[ATTACHMENTS];
+  return count === undefined ? undefined : Number(count);
+}
+
+/**
+ * The pods' volumes as real objects: each a claim, and the PersistentVolume of the EBS driver made for it, which can be attached in the pod's
+ * zones; bound by the volume controller. Claims first: a claim that comes at its volume waits for the controller's next round.
+ */
+async function makeVolumes(seed: number, pods: readonly PackingPod[]): Promise<void> {
+  const names = await Promise.all(pods.flatMap((pod) => volumeNames(seed, pod).map((name) => makeVolume(name, pod))));
+  if (names.length === 0) return;
+  await waitFor('every claim bound', async () => {
+    const { items } = (await cluster.call('GET', '/api/v1/persistentvolumeclaims')).body as {
+      items: readonly { metadata: { name: string }; status?: { phase?: string } }[];
+    };
+    const bound = new Set(items.filter(({ status }) => status?.phase === 'Bound').map(({ metadata }) => metadata.name));
+    return names.every((name) => bound.has(name)) ? true : undefined;
+  });
+}
+
+async function makeVolume(name: string, { namespace, volumes = {} }: PackingPod): Promise<string> {
+  const common = { storageClassName: '', accessModes: ['ReadWriteOnce'] };
+  const claim = await made(`/api/v1/namespaces/${namespace}/persistentvolumeclaims`, {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name },
+    spec: { ...common, resources: { requests: { storage: '1Gi' } } },
+  });
+  const { uid } = (claim as { metadata: { uid: string } }).metadata;
+  const required = { nodeSelectorTerms: [{ matchExpressions: [{ key: ZONE, operator: 'In', values: volumes.zones }] }] };
+  await made('/api/v1/persistentvolumes', {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name },
+    spec: {
+      ...common,
+      capacity: { storage: '1Gi' },
+      persistentVolumeReclaimPolicy: 'Retain',
+      claimRef: { kind: 'PersistentVolumeClaim', apiVersion: 'v1', namespace, name, uid },
+      csi: { driver: DRIVER, volumeHandle: `vol-${name}` },
+      ...(volumes.zones === undefined ? {} : { nodeAffinity: { required } }),
+    },
+  });
+  return name;
+}
+
+function volumeNames(seed: number, { key, volumes }: PackingPod): readonly string[] {
+  return Array.from({ length: volumes?.attachments ?? 0 }, (_, index) => `s${seed}-${key.replace('/', '-')}-${index}`);
+}
+
+function claimsOf(seed: number, pod: PackingPod): object {
+  return {
+    volumes: volumeNames(seed, pod).map((claimName, index) => ({ name: `volume${index}`, persistentVolumeClaim: { claimName } })),
+  };
 }
 
 function text(amounts: Readonly<Record<string, string | number>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(amounts)
-      .filter(([resource]) => resource !== 'attachable-volumes-aws-ebs')
+      .filter(([resource]) => resource !== ATTACHMENTS)
       .map(([resource, amount]) => [resource, String(amount)]),
   );
 }
@@ -107,6 +184,8 @@ type Node = {
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
   readonly allocatable: Record<string, string>;
+  /** How many volumes the node's CSI driver says that it can attach. */
+  readonly attachments: number | undefined;
 };
 
 async function joinNodes(nodes: readonly Node[]): Promise<void> {
@@ -117,6 +196,25 @@ async function joinNodes(nodes: readonly Node[]): Promise<void> {
         labels: { ...node.labels, 'kubernetes.io/hostname': node.name },
         taints: node.taints,
         capacity: node.allocatable,
+      }),
+    ),
+  );
+  await Promise.all(
+    nodes.map(({ name, attachments }) =>
+      made('/apis/storage.k8s.io/v1/csinodes', {
+        apiVersion: 'storage.k8s.io/v1',
+        kind: 'CSINode',
+        metadata: { name },
+        spec: {
+          drivers: [
+            {
+              name: DRIVER,
+              nodeID: name,
+              topologyKeys: [ZONE],
+              ...(attachments === undefined ? {} : { allocatable: { count: attachments } }),
+            },
+          ],
+        },
       }),
     ),
   );
@@ -134,7 +232,7 @@ async function readiness(node: Node): Promise<true | undefined> {
 }
 
 /** The node that the scheduler binds the pod to. Its view of nodes and pods may lag behind ours: then it is asked again. */
-async function scheduled(pod: PackingPod, node: string): Promise<string | undefined> {
+async function scheduled(pod: PackingPod, node: string, more: object): Promise<string | undefined> {
   const path = `/api/v1/namespaces/${pod.namespace}/pods`;
   const name = pod.key.replace('/', '-');
   let bound: string | undefined;
@@ -143,7 +241,7 @@ async function scheduled(pod: PackingPod, node: string): Promise<string | undefi
       await cluster.call('DELETE', `${path}/${name}?gracePeriodSeconds=0`);
       await waitFor(`${name} gone`, async () => ((await cluster.call('GET', `${path}/${name}`)).status === 404 ? true : undefined));
     }
-    await made(path, manifest(pod, { schedulingGates: [{ name: 'test.elasticruntime.dev/plan' }] }));
+    await made(path, manifest(pod, { ...more, schedulingGates: [{ name: 'test.elasticruntime.dev/plan' }] }));
     await cluster.call('PATCH', `${path}/${name}/status`, { status: { nominatedNodeName: node } });
     await cluster.call('PATCH', `${path}/${name}`, { spec: { schedulingGates: null } });
     bound = await waitFor(`${name} judged`, async () => verdict((await cluster.call('GET', `${path}/${name}`)).body), 20);
@@ -193,10 +291,15 @@ async function clear(nodes: readonly string[]): Promise<void> {
       ((await cluster.call('GET', path)).body as { items: readonly unknown[] }).items.length === 0 ? true : undefined,
     );
   }
-  await Promise.all(nodes.map((node) => cluster.deleteNode(node)));
+  await Promise.all([
+    ...nodes.flatMap((node) => [cluster.deleteNode(node), cluster.call('DELETE', `/apis/storage.k8s.io/v1/csinodes/${node}`)]),
+    ...['ns', 'other'].map((namespace) => cluster.call('DELETE', `/api/v1/namespaces/${namespace}/persistentvolumeclaims`)),
+  ]);
+  await cluster.call('DELETE', '/api/v1/persistentvolumes');
 }
 
-async function made(path: string, body: object): Promise<void> {
+async function made(path: string, body: object): Promise<unknown> {
   const answer = await cluster.call('POST', path, body);
   assert.equal(answer.status, 201, JSON.stringify(answer.body));
+  return answer.body;
 }

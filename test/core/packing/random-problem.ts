@@ -278,6 +278,26 @@ export function withRareRules(problem: PackingProblem, seed: number): PackingPro
   };
 }
 
+/** The same problem with more bound volumes: of pods that wait, in some of the zones, and of pods that run. */
+export function withVolumes(problem: PackingProblem, seed: number): PackingProblem {
+  const roll = dice(seed ^ 0x70e5);
+  const zones = [...new Set(problem.offerings.map((offering) => offering.zone))].sort();
+  const byApp = new Map(APPS.map((app) => [app, roll.chance(0.35)]));
+  const volumes = (pod: PackingPod): PackingPod => {
+    if (pod.volumes !== undefined || zones.length === 0 || byApp.get(pod.labels?.['app'] ?? '') !== true || roll.chance(0.3)) return pod;
+    const reachable = zones.filter(() => roll.chance(0.7));
+    return { ...pod, volumes: { zones: reachable.length === 0 ? zones : reachable, attachments: 1 + roll.below(2) } };
+  };
+  return {
+    ...problem,
+    pods: problem.pods.map(volumes),
+    nodes: problem.nodes.map((node) => ({
+      ...node,
+      pods: node.pods.map((pod) => (roll.chance(0.2) ? { ...pod, volumes: { attachments: 1 } } : pod)),
+    })),
+  };
+}
+
 function rareSpec(roll: Dice, spec: PodSpec): PodSpec {
   const [main, ...others] = spec.containers;
   const scratch = roll.chance(0.3) ? { 'ephemeral-storage': roll.pick(['1Gi', '4Gi', '9Gi']) } : {};
