@@ -1,11 +1,11 @@
-import type { ElasticNode, ElasticRuntime } from '../api/generated/types.ts';
+import type { ElasticNode } from '../api/generated/types.ts';
 import type { KubernetesObject, Stored } from '../api/kubernetes.ts';
 import { tags } from '../api/labels.ts';
 import { organizationPrefix } from '../core/access/locations.ts';
 import type { AwsAccount, CallRecord, InstanceState } from './aws/index.ts';
 import type { SimulatedKubernetes } from './kubernetes/cluster.ts';
 import { kindNamed } from './kubernetes/kinds.ts';
-import { resolvedRuntimes } from './platform-team.ts';
+import { resolutionsOf } from './platform-team.ts';
 import type { SimulationManifest } from './simulate.ts';
 import type { World } from './world.ts';
 
@@ -102,17 +102,19 @@ function judgePools(
     if (own === 0) continue;
     const key = `${metadata.uid} ${metadata.generation} ${said}`;
     if (!largest.has(key)) {
-      const runtime = asResolved(kubernetes).find((one) => one.metadata.uid === metadata.uid);
-      largest.set(key, (runtime?.spec.masters.max ?? 0) + (runtime?.spec.workers.max ?? 0));
+      const [, resolution] = asResolved(kubernetes).find(([one]) => one.metadata.uid === metadata.uid) ?? [];
+      // Without its class nobody says how many; nodes that are there are not ended for it.
+      const unknown = resolution === undefined || resolution.absent.includes('workers.max');
+      largest.set(key, unknown ? Number.POSITIVE_INFINITY : resolution.spec.masters.max + resolution.spec.workers.max);
     }
     const limit = largest.get(key) ?? 0;
     if (own > limit) report('pools never larger than their maximum', `${metadata.name} has ${own} nodes, at most ${limit}`);
   }
 }
 
-function asResolved({ server }: SimulatedKubernetes): readonly ElasticRuntime[] {
+function asResolved({ server }: SimulatedKubernetes): ReturnType<typeof resolutionsOf> {
   const kinds = ['Namespace', 'ElasticRuntimeClass', 'ElasticRuntime'];
-  return resolvedRuntimes(
+  return resolutionsOf(
     kinds.flatMap((kind) => server.store.list(kindNamed(kind)) as unknown as readonly SimulationManifest[]),
     [],
   );
@@ -128,7 +130,7 @@ function judgeCall({ account, kubernetes }: Judged, call: CallRecord, report: (i
   }
   if (call.method !== 's3.putObject' || !/(\.(agent|operator|worker|master)|^[0-9a-f]{64})$/.test(call.sessionName)) return;
   const object = call.resource.replace(/^arn:aws[a-z-]*:s3:::/, '');
-  const inside = asResolved(kubernetes).some(({ spec }) =>
+  const inside = asResolved(kubernetes).some(([, { spec }]) =>
     [spec.staging.uri, spec.logs.uri].some((uri) => {
       const folder = organizationPrefix(uri, spec.organization);
       return folder.ok && object.startsWith(`${folder.value.bucket}/${folder.value.key}/`);

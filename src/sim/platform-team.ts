@@ -41,7 +41,7 @@ export function begunRuntimes(manifests: readonly Manifest[], made: readonly Ela
 
 type Resolved = readonly [runtime: WrittenRuntime, resolution: Resolution];
 
-function resolutionsOf(manifests: readonly Manifest[], made: readonly ElasticRuntimeClass[]): readonly Resolved[] {
+export function resolutionsOf(manifests: readonly Manifest[], made: readonly ElasticRuntimeClass[]): readonly Resolved[] {
   const written = manifests.filter(({ kind }) => kind === 'ElasticRuntimeClass') as unknown as readonly ElasticRuntimeClass[];
   const classes = [...written, ...made].map((each) => applyDefaults('ElasticRuntimeClass', each));
   return runtimesOf(manifests).map((runtime) => {

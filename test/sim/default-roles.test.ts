@@ -292,7 +292,14 @@ void test('roles that are given later take over, and the stack goes', async () =
     const made = role(simulation, name);
     assert.ok(made);
     const { trust, policies } = made;
-    simulation.account.putRole({ arn: given(name).roleArn, trust, policies });
+    // Unlike a default role, one that is given proves the log location.
+    const places = ['acme-logs', 'acme-logs/*'].map((path) => `arn:aws:s3:::${path}`);
+    const proves = [
+      { Effect: 'Allow', Action: 's3:*', Resource: places },
+      { Effect: 'Allow', Action: 'kms:*', Resource: '*' },
+    ] as const;
+    const more = { name: 'proves', document: { Version: '2012-10-17', Statement: proves } } as const;
+    simulation.account.putRole({ arn: given(name).roleArn, trust, policies: [...policies, more] });
   }
   const operator = simulation.account.roles().find(({ arn }) => arn.endsWith(':role/operator'));
   assert.ok(operator);

@@ -126,9 +126,7 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
   return [
     ...folder(context, 'StageForJobs', context.staging, everything),
     ...folderObjects(context, 'StoreWorkerLogs', context.logs, ['write'], { objects: ['jobs/*/*/worker/*'], multipart: false }),
-    // What proves the location is all of it that a worker may read or delete: not the logs of others, not the record of accesses.
-    ...folderObjects(context, 'ProveLogLocation', context.logs, everything, { objects: ['.elastic-*', '*/.elastic-*'], multipart: false }),
-    folderKey(context, 'LogsKey', context.logs, ['read', 'write'], { multipart: false }),
+    ...provingLogs(context),
     ...directData(context, 'RoleBasedData', everything),
     ...assumeConnectionRoles(context, 'BecomeConnectionRoles'),
     { Sid: 'ConnectionParametersOfThisNamespace', Effect: 'Allow', Action: 'ssm:GetParameter', Resource: stored.parameters },
@@ -156,6 +154,18 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
       ...withCondition(merge(actor, tagsEqual('aws:ResourceTag', context.stableTags))),
     },
     ...describe(['ec2:DescribeVolumes', 'ec2:DescribeVolumesModifications'], actor),
+  ];
+}
+
+/**
+ * What proves the location is all of it that a worker may read or delete: not the logs of others, not the record of accesses. A default worker proves
+ * nothing: it is made with what it needs.
+ */
+function provingLogs(context: DocumentContext): readonly PolicyStatement[] {
+  if (hasDefaultRoles(context.input.runtime)) return [folderKey(context, 'LogsKey', context.logs, ['write'], { multipart: false })];
+  return [
+    ...folderObjects(context, 'ProveLogLocation', context.logs, everything, { objects: ['.elastic-*', '*/.elastic-*'], multipart: false }),
+    folderKey(context, 'LogsKey', context.logs, ['read', 'write'], { multipart: false }),
   ];
 }
 

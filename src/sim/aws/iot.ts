@@ -1,5 +1,5 @@
 import { type PolicyDocument, parsePolicy } from '../../core/policy/document.ts';
-import { evaluate } from '../../core/policy/evaluate.ts';
+import { decidersOf, type Evaluation, evaluate } from '../../core/policy/evaluate.ts';
 import { evaluateAssumeRoleByService } from '../../core/policy/trust.ts';
 import type { IotCredentialsPort } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -64,7 +64,8 @@ export function assumeRoleWithCertificate(
   const certificate = iot.certificates.get(certificateId(request.certificate.certificate));
   if (certificate?.status !== 'ACTIVE') return err(denied('iotCredentials', 'Certificate is invalid on this endpoint'));
   if (!certificate.things.has(request.thingName)) return err(denied('iotCredentials', 'Invalid thing name passed'));
-  if (!mayAssume(iot, certificate, aliasArn)) return err(denied('iotCredentials', 'Access Denied'));
+  const may = assumeVerdict(iot, certificate, aliasArn);
+  if (may.decision !== 'Allow') return err(denied('iotCredentials', 'Access Denied'));
   const alias = iot.roleAliases.get(aliasArn);
   if (alias === undefined) return err(failure('NotFound', 'ResourceNotFoundException', 'Role alias does not exist'));
   const role = state.roles.get(alias.roleArn);
@@ -83,7 +84,7 @@ export function assumeRoleWithCertificate(
     const message = 'The requested CredentialDurationSeconds exceeds the MaxSessionDuration set for the role';
     return err(invalid('InvalidRequestException', message));
   }
-  state.deciding.push(...verdict.allowed);
+  state.deciding.push({ action: assumeWithCertificate, by: decidersOf(may) }, ...verdict.allowed);
   const { tags } = role.spec;
   return openSession(
     state,
@@ -92,14 +93,15 @@ export function assumeRoleWithCertificate(
   );
 }
 
-function mayAssume(iot: IotState, certificate: CertificateState, aliasArn: string): boolean {
+const assumeWithCertificate = 'iot:AssumeRoleWithCertificate';
+
+function assumeVerdict(iot: IotState, certificate: CertificateState, aliasArn: string): Evaluation {
   const policies = [...certificate.policies].flatMap((name) => {
     const policy = parsePolicy(iot.policies.get(name), 'identity', name);
     return policy.ok ? [policy.value] : [];
   });
   const principal = { kind: 'user', arn: certificate.arn } as const;
-  const action = 'iot:AssumeRoleWithCertificate';
-  return evaluate({ principal, action, resource: aliasArn, identityPolicies: policies }).decision === 'Allow';
+  return evaluate({ principal, action: assumeWithCertificate, resource: aliasArn, identityPolicies: policies });
 }
 
 type At = { readonly state: AccountState; readonly caller: Authenticated; readonly region: string };

@@ -136,8 +136,13 @@ function jobs(namespace: string): readonly SimulationManifest[] {
 
 export type Life = { readonly simulation: Simulation; readonly problems: readonly string[] };
 
-/** Create, run, scale, grow, lose spot instances, go idle, delete. */
-export async function live(seed: number, faults: 'none' | 'rough', manifests: readonly SimulationManifest[]): Promise<Life> {
+/** Create, run, scale, grow, lose spot instances, go idle, delete. `meanwhile` arranges what somebody does in between; `ending` is called before the end. */
+export async function live(
+  seed: number,
+  faults: 'none' | 'rough',
+  manifests: readonly SimulationManifest[],
+  { meanwhile, ending }: { readonly meanwhile?: (simulation: Simulation) => void; readonly ending?: (simulation: Simulation) => void } = {},
+): Promise<Life> {
   const disruption: SimulationManifest = {
     apiVersion: 'simulation.elasticruntime.dev/v1alpha1',
     kind: 'SimulatedAccount',
@@ -152,11 +157,13 @@ export async function live(seed: number, faults: 'none' | 'rough', manifests: re
   const started = startSimulation({ manifests: [...manifests, disruption], seed, faults, limitMs: 6 * hour, nodeAgents: true });
   if (!started.ok) return { simulation: undefined as never, problems: [started.reason] };
   const simulation = started.value;
+  meanwhile?.(simulation);
   const outcome = await simulation.settle(6 * hour);
   const problems = outcome === 'settled' ? [] : ['it did not settle'];
   for (const job of simulation.jobs())
     if (faults === 'none' && job.status?.phase !== 'Succeeded')
       problems.push(`${job.metadata.name} is ${job.status?.phase}: ${job.status?.failure?.message}`);
+  ending?.(simulation);
   const { server } = simulation.kubernetes;
   for (const job of simulation.jobs()) server.delete(kindNamed('ElasticJob'), `${job.metadata.namespace}/${job.metadata.name}`);
   for (const runtime of simulation.runtimes())

@@ -1,7 +1,8 @@
+import { pinsOf } from '../../../src/core/classes/pins.ts';
 import { certificateId } from '../../../src/sim/aws/certificates.ts';
 import { differencesOf } from '../../../src/sim/aws/index.ts';
 import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
-import { type Simulation, startSimulation } from '../../../src/sim/simulate.ts';
+import { type Simulation, type SimulationManifest, startSimulation } from '../../../src/sim/simulate.ts';
 import { type Action, certificateOf, certificateSecret, scenarioOf } from './scenario.ts';
 
 export type SeedResult = {
@@ -59,7 +60,10 @@ function perform(simulation: Simulation, action: Action): void {
   else if (action.kind === 'widenAgent') {
     const agent = account.roles().find(({ arn }) => arn.endsWith(`/${action.namespace}-agent`));
     if (agent !== undefined) account.putRole({ ...agent, policies: [...agent.policies, extraPolicy] });
-  } else if (action.kind === 'shutDown') return;
+  } else if (action.kind === 'apply') applyUnlessGone(simulation, action.manifest);
+  else if (action.kind === 'remove') server.delete(kindNamed(action.what), action.key);
+  else if (action.kind === 'moveDefaults') moveDefaults(simulation, action.className, action.namespace);
+  else if (action.kind === 'shutDown') return;
   else {
     const key = `${action.namespace}/${action.job}`;
     if (action.kind === 'delete') server.delete(jobs, key);
@@ -81,6 +85,36 @@ function renewCertificate({ account, kubernetes: { server } }: Simulation, names
   const data = Object.fromEntries(Object.entries(renewed).map(([key, text]) => [key, Buffer.from(text).toString('base64')]));
   server.patch(kindNamed('Secret'), `${namespace}/${certificateSecret}`, undefined, 'kubectl', (current) => ({ ...current, data }));
   account.setCertificateStatus(old.id, 'REVOKED');
+}
+
+function applyUnlessGone(simulation: Simulation, manifest: SimulationManifest): void {
+  const { namespace } = manifest.metadata;
+  const space = namespace === undefined ? undefined : simulation.kubernetes.server.store.get(kindNamed('Namespace'), namespace);
+  const gone = namespace !== undefined && (space === undefined || space.metadata.deletionTimestamp !== undefined);
+  if (!gone) simulation.apply(manifest);
+}
+
+/** Somewhere else in AWS, for runtimes that are still to come: those that were begun stay where they are. */
+function moveDefaults({ kubernetes: { server } }: Simulation, className: string, namespace: string): void {
+  const begun = server.store
+    .list(kindNamed('ElasticRuntime'))
+    .filter(({ metadata, status }) => metadata.namespace === namespace && pinsOf({ status }).region !== undefined);
+  if (begun.length === 0) return;
+  const moved = {
+    organization: 'globex',
+    region: 'eu-west-1',
+    staging: { uri: 's3://acme-staging/moved' },
+    logs: { uri: 's3://acme-logs/moved' },
+  };
+  server.patch(kindNamed('ElasticRuntimeClass'), className, undefined, 'kubectl', (current) => {
+    const defaults = (current.spec?.['defaults'] ?? {}) as Readonly<Record<string, unknown>>;
+    const changed = Object.entries(moved).flatMap(([field, value]) => {
+      const was = defaults[field];
+      if (was === undefined) return [];
+      return [[field, typeof value === 'string' ? value : { ...(was as object), ...value }] as const];
+    });
+    return { ...current, spec: { ...current.spec, defaults: { ...defaults, ...Object.fromEntries(changed) } } };
+  });
 }
 
 const extraPolicy = {

@@ -2,6 +2,7 @@ import { simulatedCertificate, simulatedKey } from '../../../src/sim/aws/certifi
 import { createRandom } from '../../../src/sim/faults.ts';
 import type { SimulationManifest } from '../../../src/sim/simulate.ts';
 import { START } from '../../../src/sim/world.ts';
+import { type PlatformAction, withPlatformTeam } from './platform.ts';
 
 /** Something that somebody does to the cluster, so long after the start. */
 export type Action =
@@ -17,7 +18,8 @@ export type Action =
   | { readonly kind: 'renewCertificate'; readonly namespace: string; readonly atMs: number }
   /** A policy is attached to the agent role: default roles follow. */
   | { readonly kind: 'widenAgent'; readonly namespace: string; readonly atMs: number }
-  | { readonly kind: 'shutDown'; readonly atMs: number };
+  | { readonly kind: 'shutDown'; readonly atMs: number }
+  | PlatformAction;
 
 export type Scenario = {
   readonly manifests: readonly SimulationManifest[];
@@ -91,7 +93,8 @@ export function scenarioOf(seed: number): Scenario {
       );
   }
   if (chance(0.3)) actions.push({ kind: 'shutDown', atMs: minutes(2, 12) });
-  return { manifests, actions, willSucceed };
+  const platform = withPlatformTeam(seed, manifests);
+  return { manifests: platform.manifests, actions: [...actions, ...platform.actions], willSucceed };
 }
 
 type Base = {
@@ -174,7 +177,7 @@ function base(
   ];
 }
 
-function certificateIdentity(namespace: string) {
+export function certificateIdentity(namespace: string) {
   return {
     endpoint: 'c1a2b3.credentials.iot.us-east-1.amazonaws.com',
     roleAlias: `${namespace}-agent`,
