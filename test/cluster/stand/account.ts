@@ -1,3 +1,4 @@
+import { UpdateAssumeRolePolicyCommand } from '@aws-sdk/client-iam';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { policyOf } from '../../../src/core/policy/document.ts';
 import { accountFor, type Manifests } from '../../../src/sim/aws/account.ts';
@@ -84,7 +85,12 @@ async function makeRole(gate: Gate, { arn, trust, policies }: RoleSpec, made: Se
   const [, path = '', name = ''] = /^arn:aws:iam::\d+:role\/(.+\/)?([^/]+)$/.exec(arn) ?? [];
   const plain = path === '' && arn.includes(`::${gate.account.id}:`);
   if (plain && !made.has(arn)) await provision(gate, { roles: { [name]: { trust, permissions } } });
-  else putRole(gate.account, arn, { trust, permissions });
+  else {
+    putRole(gate.account, arn, { trust, permissions });
+    // The emulator shows it to whoever reads the role.
+    const PolicyDocument = JSON.stringify(trust);
+    if (plain) await gate.backend.iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: name, PolicyDocument }));
+  }
   made.add(arn);
 }
 
