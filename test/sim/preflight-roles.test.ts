@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PolicyStatement } from '../../src/core/policy/document.ts';
 import type { MissingStatement } from '../../src/core/preflight/missing.ts';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
 import { find, hour, job, runtime, start, until } from './support/stage.ts';
 
@@ -267,4 +268,47 @@ void test('each template is asked for once, and what the catalog has no type for
   await simulation.settle(hour);
   const tried = simulation.account.calls.filter(({ outcome }) => outcome === 'DryRunOperation').map(({ action }) => action);
   assert.deepEqual(tried, ['ec2:DeleteLaunchTemplate', 'ec2:CreateFleet', 'ec2:RunInstances']);
+});
+
+void test('a master that may not write logs stalls the runtime; the probe that it could write is taken away by the worker', async () => {
+  const writes = (statement: PolicyStatement): boolean => does('s3:PutObject')(statement);
+  const spoil = (role: Role) => ({ permissions: keep(listOf(permissionsOf(role)), writes) });
+  const { simulation, runtime: refused } = await verified(withRoles(runtime({}), { master: spoil }));
+  assert.match(
+    conditionOf(refused)?.message ?? '',
+    /s3:PutObject on arn:aws:s3:::acme-logs\/elastic\/acme\/finance\/analytics\/jobs\/-\/0\/master\/\.elastic-probe-\S+ failed as master /,
+  );
+  const [{ add = [] } = {}] = preflightOf(refused).failed ?? [];
+  assert.deepEqual(
+    add.map(({ statement }) => [[statement.Action].flat().includes('s3:PutObject'), statement.Resource]),
+    [[true, 'arn:aws:s3:::acme-logs/elastic/acme/finance/analytics/jobs/*']],
+  );
+  assert.deepEqual(simulation.account.objects('acme-logs'), []);
+  const fine = await verified(runtime({}));
+  const tried = fine.simulation.account.calls.filter(({ resource }) => resource.includes('/master/.elastic-probe-'));
+  assert.deepEqual(
+    tried.map(({ action, roleArn, outcome }) => `${roleArn} ${action} ${outcome}`),
+    [`${arnOf('master')} s3:PutObject ok`, `${arnOf('worker')} s3:DeleteObject ok`],
+  );
+  assert.deepEqual(fine.simulation.account.objects('acme-logs'), []);
+});
+
+void test('a process that dies before the probe of a master is taken away leaves none: the next one does it, or the teardown', async () => {
+  for (const deleted of [false, true]) {
+    const simulation = start(runtime({}));
+    const left = () => simulation.account.objects('acme-logs').filter(({ key }) => key.includes('/master/'));
+    let dead = false;
+    simulation.world.afterStep(() => {
+      if (dead || left().length === 0) return;
+      dead = true;
+      simulation.operator.current().process.crash();
+      if (deleted) simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
+    });
+    await until(simulation, 'it was written', () => dead);
+    assert.equal(left().length, 1);
+    await until(simulation, 'the end', () =>
+      deleted ? simulation.runtimes().length === 0 : conditionOf(simulation.runtimes()[0] ?? {})?.status === 'True',
+    );
+    assert.deepEqual(left(), [], deleted ? 'deleted' : 'verified');
+  }
 });

@@ -113,8 +113,27 @@ export type Proved = {
   readonly notVerified: readonly string[];
 };
 
-/** All probes, some at a time. */
+/** All probes, some at a time. Of a role is asked only what this runtime's chain has reached: nobody learns of roles that do not trust it. */
 export async function proveAll(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<Proved> {
+  const tried = await proveSome(
+    context,
+    of,
+    probes.filter(({ probe }) => !isAsked(probe)),
+  );
+  return tried.failures.length > 0
+    ? tried
+    : proveSome(
+        context,
+        of,
+        probes.filter(({ probe }) => isAsked(probe)),
+      );
+}
+
+function isAsked({ kind }: Probe): boolean {
+  return kind === 'path' || kind === 'simulation';
+}
+
+async function proveSome(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<Proved> {
   const outcomes = await inParallel(probes, atOnce, async ({ probe, key }) => {
     const outcome = await context.verifications.verify(key, () => prove(context, of, probe));
     return outcome.ok ? outcome : err(await withRemedy(context, of, probe, outcome.error));
@@ -141,7 +160,10 @@ async function proveByCall(
   if (probe.kind === 'identity') {
     return keys === undefined ? context.grants.obtain(requestOf(of, probe)) : withKeysOf(of)(keys, probe.resource, whoAmI);
   }
-  return asProbed(context, of, probe, (aws, caller) => probeObjects(aws, caller, probe, ownName(of, probe)));
+  const outcome = await asProbed(context, of, probe, (aws, caller) => probeObjects(aws, caller, probe, ownName(of, probe)));
+  // Also where the answer to the write was lost.
+  const gone = probe.deletedBy === undefined ? undefined : await cleared(context, of, probe);
+  return outcome.ok && gone !== undefined ? err(gone) : outcome;
 }
 
 /** Runs calls as the identity of a probe. */
@@ -163,21 +185,28 @@ async function asProbed<T>(
 /** Takes away what probes that never came to their end may have left; what cannot be deleted for good is left. */
 export async function clearProbes(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<AccessFailure | undefined> {
   const outcomes = await inParallel(probes, atOnce, async ({ probe }) => {
-    if (probe.kind !== 'objects' || !probe.actions.includes('delete')) return undefined;
-    const cleared = await asProbed(context, of, probe, async (aws, caller) => {
-      const answer = await clearProbe(aws, caller, probe, ownName(of, probe));
-      return answer.ok
-        ? answer
-        : err({
-            ...failureAt(caller, probe),
-            code: answer.error.code,
-            message: answer.error.message,
-            transient: /Throttled|Unavailable|Network|Expired/.test(answer.error.kind),
-          });
-    });
-    return cleared.ok || !cleared.error.transient ? undefined : cleared.error;
+    if (probe.kind !== 'objects' || (probe.deletedBy === undefined && !probe.actions.includes('delete'))) return undefined;
+    const failure = await cleared(context, of, probe);
+    return failure?.transient === true ? failure : undefined;
   });
   return outcomes.find((failure) => failure !== undefined);
+}
+
+/** The object of a probe deleted, by whoever may. */
+async function cleared(context: Context, of: ProofOf, probe: ObjectProbe): Promise<AccessFailure | undefined> {
+  const deleter = probe.deletedBy ?? probe;
+  const outcome = await asProbed(context, of, deleter, async (aws, caller) => {
+    const answer = await clearProbe(aws, caller, probe, ownName(of, probe));
+    return answer.ok
+      ? answer
+      : err({
+          ...failureAt(caller, probe),
+          code: answer.error.code,
+          message: answer.error.message,
+          transient: /Throttled|Unavailable|Network|Expired/.test(answer.error.kind),
+        });
+  });
+  return outcome.ok ? undefined : outcome.error;
 }
 
 function failureAt(caller: Caller, probe: ObjectProbe) {

@@ -207,7 +207,7 @@ function sayVerified(runtime: ElasticRuntime, draft: Draft): void {
   const not = [...notVerified, ...(launchAsked?.notVerified ?? [])];
   const verified = hasDefaultRoles(runtime)
     ? 'every identity can be had; the default roles are made with what they need at staging and logs'
-    : 'every identity can be had; staging and logs can be written, read, listed and deleted as worker; master and worker role let the pods in';
+    : 'every identity can be had; staging and logs can be written, read, listed and deleted as worker, logs be written as master; master and worker role let the pods in';
   draft.condition('AccessVerified', true, 'Verified', `${verified}${except(not)}`);
   if (not.length === 0) draft.unset('preflight');
   else draft.set({ preflight: { notVerified: not } });

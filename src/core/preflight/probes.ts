@@ -26,6 +26,8 @@ export type ObjectProbe = {
   readonly actions: readonly ProbeAction[];
   readonly kmsKeyArn?: string | undefined;
   readonly expectedBucketOwner?: string | undefined;
+  /** Who takes the probe away, where its writer may not. */
+  readonly deletedBy?: ObjectProbe;
   /** A real object to write instead of a probe: for an identity that may write but not delete. */
   readonly object?: { readonly name: string; readonly text: string };
 };
@@ -69,15 +71,22 @@ export type ProbedRuntime = Pick<ElasticRuntime, 'metadata' | 'spec'>;
 
 const everything: readonly ProbeAction[] = ['write', 'read', 'list', 'delete'];
 
-/** What the runtime itself needs: the worker at staging and logs. Default roles are made with these rights, so they are not probed. */
+/** What the runtime itself needs: the worker at staging and logs, the master at its logs. Default roles are made with these rights, so they are not probed. */
 export function runtimeProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
-  return [staging(runtime, 'worker'), { ...logs(runtime, 'worker', 'log'), actions: everything }];
+  return [staging(runtime, 'worker'), { ...logs(runtime, 'worker', 'log'), actions: everything }, masterLog(runtime)];
+}
+
+/** Where the logs of a job's master would lie; no job is named `-`. The master may write there and delete nothing: the worker may delete probes below the logs. */
+function masterLog(runtime: ProbedRuntime): ObjectProbe {
+  const { bucket, key } = folderOf(runtime, 'logs');
+  const place = { folder: { bucket, key: `${key}/jobs/-/0/master` }, within: { bucket, key: `${key}/jobs` } };
+  const deletedBy: ObjectProbe = { ...logs(runtime, 'worker', 'log'), ...place, actions: ['delete'] };
+  return { ...logs(runtime, 'master', 'log:master'), ...place, actions: ['write'], deletedBy };
 }
 
 /**
  * What a job needs before a node starts: one probe per (identity, location) of its plan. Dependencies are no probes: they are read and stored for real
- * in the next step, before any node. The master's log is none: the role may
- * write there and delete nothing, so a probe would stay.
+ * in the next step, before any node.
  */
 export function jobProbes(
   runtime: ProbedRuntime,
