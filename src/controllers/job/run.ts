@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/kubernetes.ts';
 import { attemptOutcome, podsOf } from '../../core/jobs/outcome.ts';
 import { podProblem, type StartVerdict, startVerdict } from '../../core/jobs/start.ts';
-import { slotOfPod } from '../../core/nodes/demand.ts';
+import { slotOfPod } from '../../core/nodes/bound-pods.ts';
 import { parseTime } from '../../machinery/time.ts';
 import { readySlots, workersNow } from './capacity.ts';
 import { applyChildren } from './children.ts';

@@ -7,6 +7,7 @@ import { gangId, type SlotRole, slotKey, slotName } from '../jobs/slots.ts';
 import type { Catalog } from '../packing/catalog.ts';
 import { planPacking } from '../packing/plan.ts';
 import type { PackingNode, PackingPod, PackingPool, PackingProblem, PodSpec, Toleration, UnavailableOffering } from '../packing/problem.ts';
+import { type BoundPods, boundPods, sameItems, slotKeyOfPod } from './bound-pods.ts';
 import { nodeLabels, nodeTaints, type ResolvedPool } from './pools.ts';
 
 export type DemandJob = {
@@ -33,48 +34,18 @@ export type DemandInput = {
 /** Growth beyond a gang's minimum never stands before another gang. */
 const growthPenalty = 2_000_000_000;
 
-export function slotOfPod(pod: Pod): { readonly jobUid: string; readonly attempt: number; readonly name: string } | undefined {
-  const own = pod.metadata.labels ?? {};
-  const jobUid = own[labels.jobUid];
-  const role = own[labels.role] as SlotRole | undefined;
-  const attempt = Number(own[labels.attempt]);
-  if (jobUid === undefined || role === undefined || !Number.isInteger(attempt)) return undefined;
-  const index =
-    role === 'master'
-      ? 0
-      : Number(own['batch.kubernetes.io/job-completion-index'] ?? pod.metadata.annotations?.['batch.kubernetes.io/job-completion-index']);
-  return Number.isInteger(index) ? { jobUid, attempt, name: slotName(role, index) } : undefined;
-}
-
 /**
  * The problem of one look. Parts whose sources are the same objects as at the look before are the same objects, too: the planner remembers what it derived from
  * them, so that planning anew costs what has changed. `memory` belongs to one runtime.
  */
 export function buildProblem(input: DemandInput, memory: DemandMemory = demandMemory()): PackingProblem {
   forgetOther(input, memory);
-  const bound = new Map<string, Pod>();
-  const keys = new Map<Pod, string>();
-  const podsAt = new Map<string, Pod[]>();
-  for (const pod of input.pods) {
-    const { nodeName } = pod.spec;
-    if (nodeName === undefined) continue;
-    const here = podsAt.get(nodeName);
-    if (here === undefined) podsAt.set(nodeName, [pod]);
-    else here.push(pod);
-    const slot = slotOfPod(pod);
-    if (slot === undefined) continue;
-    const key = `${slot.jobUid}/${slot.attempt}/${slot.name}`;
-    bound.set(key, pod);
-    keys.set(pod, key);
-  }
-  const reserved = reservedSlots(input.elasticNodes);
+  memory.bound = boundPods(input.pods, memory.bound);
+  const { bound, podsAt } = memory.bound;
   const demands = new Map(input.jobs.map((demand) => [`${demand.job.metadata.uid}/${demand.attempt}`, slotPods(input, demand, memory)]));
-  const pods: PackingPod[] = [];
-  for (const { slots } of demands.values())
-    for (const { key, pod } of slots.values()) if (!bound.has(key) && !reserved.has(key)) pods.push(pod);
-  const look: Look = { input, bound, keys, podsAt, demands, types: typesOf(input.catalog), memory };
+  const look: Look = { input, bound, podsAt, demands, types: typesOf(input.catalog), memory };
   return {
-    pods,
+    pods: unplacedPods(look),
     // What is going still counts against the limits, and takes nothing new.
     nodes: input.elasticNodes
       .filter((node) => isUsable(node) || node.status?.instanceId !== undefined)
@@ -86,6 +57,25 @@ export function buildProblem(input: DemandInput, memory: DemandMemory = demandMe
     unavailable: input.unavailable,
     ...(input.limits !== undefined && { limits: input.limits }),
   };
+}
+
+/** Slots that no pod fills and no node is kept for. */
+function unplacedPods({ input, bound, demands }: Look): readonly PackingPod[] {
+  const waiting = new Map<string, Map<string, PackingPod>>();
+  for (const [attempt, { slots }] of demands) {
+    const open = new Map<string, PackingPod>();
+    for (const [name, { key, pod }] of slots) if (!bound.has(key)) open.set(name, pod);
+    if (open.size > 0) waiting.set(attempt, open);
+  }
+  for (const node of input.elasticNodes) {
+    if (waiting.size === 0) break;
+    if (node.spec.reservedFor === undefined || !isUsable(node)) continue;
+    for (const { jobUid, attempt, slots } of node.spec.reservedFor) {
+      const open = waiting.get(`${jobUid}/${attempt}`);
+      if (open !== undefined) for (const slot of slots) open.delete(slot);
+    }
+  }
+  return [...waiting.values()].flatMap((open) => [...open.values()]);
 }
 
 /** What the nodes of a runtime take of the limits of its namespace. */
@@ -119,6 +109,7 @@ export type DemandMemory = {
   boundPools: readonly PackingPool[];
   daemonSets: readonly DaemonSet[];
   daemons: readonly PackingPod[];
+  bound: BoundPods;
   nodes: WeakMap<object, NodeMemory>;
   slots: WeakMap<object, { readonly attempt: number; readonly priority: number; readonly value: SlotPods }>;
 };
@@ -131,6 +122,7 @@ export function demandMemory(): DemandMemory {
     boundPools: [],
     daemonSets: [],
     daemons: [],
+    bound: { pods: [], bound: new Map(), podsAt: new Map() },
     nodes: new WeakMap(),
     slots: new WeakMap(),
   };
@@ -152,7 +144,6 @@ function daemonsOf({ daemonSets }: DemandInput, memory: DemandMemory): readonly 
 type Look = {
   readonly input: DemandInput;
   readonly bound: ReadonlyMap<string, Pod>;
-  readonly keys: ReadonlyMap<Pod, string>;
   readonly podsAt: ReadonlyMap<string, readonly Pod[]>;
   readonly demands: ReadonlyMap<string, SlotPods>;
   readonly types: ReadonlyMap<string, Catalog['types'][number]>;
@@ -244,13 +235,9 @@ function packingNode(look: Look, node: DemandInput['elasticNodes'][number]): Pac
   const held = heldFor(look, node);
   const known = look.memory.nodes.get(node);
   if (known !== undefined && known.machine === machine && sameItems(known.pods, pods) && sameItems(known.held, held)) return known.value;
-  const value = readNode(look, node, machine, [...pods.map((pod) => boundPod(look, pod)), ...held]);
+  const value = readNode(look, node, machine, [...pods.map(boundPod), ...held]);
   look.memory.nodes.set(node, { machine, pods, held, value });
   return value;
-}
-
-function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 
 function readNode(
@@ -294,9 +281,9 @@ function allocatableOf(type: Catalog['types'][number] | undefined): Readonly<Rec
   return { ...type.capacity, cpu: `${millis}m`, memory: `${mebibytes}Mi` };
 }
 
-function boundPod({ keys }: Look, pod: Pod): PackingPod {
+function boundPod(pod: Pod): PackingPod {
   return {
-    key: keys.get(pod) ?? `pod ${pod.metadata.namespace}/${pod.metadata.name}`,
+    key: slotKeyOfPod(pod) ?? `pod ${pod.metadata.namespace}/${pod.metadata.name}`,
     namespace: pod.metadata.namespace ?? '',
     labels: pod.metadata.labels ?? {},
     spec: pod.spec as unknown as PodSpec,
@@ -358,13 +345,16 @@ export function demandBound(
   memory: DemandMemory = demandMemory(),
 ): { readonly of: string; readonly usdPerHour: () => number } {
   forgetOther(input, memory);
-  const placed = new Set([...reservedSlots(input.elasticNodes), ...boundSlots(input.pods)]);
+  memory.bound = boundPods(input.pods, memory.bound);
+  const { bound } = memory.bound;
+  let reserved: ReadonlySet<string> | undefined;
+  const isReserved = (key: string): boolean => (reserved ??= reservedSlots(input.elasticNodes)).has(key);
   const pods: PackingPod[] = [];
   const counts: string[] = [];
   for (const demand of input.jobs) {
     const before = pods.length;
     for (const { key, pod } of slotPods(input, demand, memory).slots.values())
-      if (pod.gang !== undefined || placed.has(key)) pods.push(pod);
+      if (pod.gang !== undefined || bound.has(key) || isReserved(key)) pods.push(pod);
     counts.push(`${demand.job.metadata.uid} ${demand.attempt} ${demand.priority} ${pods.length - before}`);
   }
   const pools = memory.boundPools;
@@ -375,11 +365,4 @@ export function demandBound(
     usdPerHour: () =>
       pods.length === 0 ? 0 : planPacking({ pods, nodes: [], types, offerings, pools, daemons, effort: 0 }).lowerBoundUsdPerHour,
   };
-}
-
-function boundSlots(pods: readonly Pod[]): readonly string[] {
-  return pods.flatMap((pod) => {
-    const slot = pod.spec.nodeName === undefined ? undefined : slotOfPod(pod);
-    return slot === undefined ? [] : [`${slot.jobUid}/${slot.attempt}/${slot.name}`];
-  });
 }

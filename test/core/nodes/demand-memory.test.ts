@@ -48,6 +48,8 @@ function workerPod(index: number, nodeName: string): Pod {
   };
 }
 
+const daemonSet = { metadata: { name: 'agent', namespace: 'kube-system' }, spec: { template: { spec: { containers: [] } } } } as const;
+
 const catalog = { types: [], offerings: [] } as unknown as DemandInput['catalog'];
 
 function stage() {
@@ -78,6 +80,7 @@ void test('the same sources give the same objects, and what has changed gives wh
   const again = buildProblem({ ...input, elasticNodes: [...input.elasticNodes] }, memory);
   assert.ok(again.nodes.every((node, index) => node === first.nodes[index]));
   assert.ok(again.pools === first.pools && again.pods[0] === first.pods[0]);
+  assert.ok(again.daemons === first.daemons, 'the planner knows what daemons take of each machine by the list');
   assert.deepEqual(again, buildProblem(input));
 
   // Each of the sources of a node, changed alone: whether a and b are kept.
@@ -86,6 +89,8 @@ void test('the same sources give the same objects, and what has changed gives wh
     ['the slot that a holds is bound to it', { ...input, pods: [workerPod(0, 'machine-a')] }, [false, true]],
     ['b is reserved for', { ...input, elasticNodes: [nodes.a, elasticNode('b', ['worker/1'])] }, [true, false]],
     ['the job has ended', { ...input, jobs: [] }, [false, true]],
+    ['a pod without a slot comes to b', { ...input, pods: [{ ...workerPod(1, 'machine-b'), metadata: { name: 'other' } }] }, [true, false]],
+    ['a DaemonSet comes', { ...input, daemonSets: [daemonSet] }, [true, true]],
   ];
   for (const [what, changed, kept] of changes) {
     const before = buildProblem(input, memory);
