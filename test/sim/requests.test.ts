@@ -182,3 +182,31 @@ void test('a folder of empty objects without end costs ten pages, and is said', 
   const one = await answered(simulation, 'one');
   assert.deepEqual([one.objects?.map(({ name }) => name), one.more, pages(before)], [['0'], true, 10]);
 });
+
+void test('nothing is shown of what the class does not allow, however it is named; logs of a runtime that was begun stay readable', async () => {
+  const ofClass = (allowed: Readonly<Record<string, unknown>>): SimulationManifest => ({
+    apiVersion: 'elasticruntime.dev/v1alpha1',
+    kind: 'ElasticRuntimeClass',
+    metadata: { name: 'default' },
+    spec: { allowed },
+  });
+  const uris = ['s3://acme-staging/*', 's3://acme-logs/*', 's3://acme-lake/*'];
+  const simulation = start([ofClass({ uris }), ...runtime({}), job('etl', {}, { connections: [lake, reader] })]);
+  await until(simulation, 'refused', () => find(simulation, 'etl').status?.waiting?.reason === 'NotAllowedByClass');
+  ask(simulation, 'reader', { kind: 'Preview', job: 'etl', connection: 'reader' });
+  const refused = await answered(simulation, 'reader');
+  assert.equal(refused.phase, 'Refused');
+  assert.match(refused.message ?? '', /ElasticRuntimeClass default: connection reader: location "s3:\/\/acme-reader\/raw\/"/);
+  const conditions = () => simulation.runtimes()[0]?.status?.conditions ?? [];
+  await until(simulation, 'ready', () => conditions().some(({ type, status }) => type === 'Ready' && status === 'True'));
+  ask(simulation, 'lake', { kind: 'Preview', job: 'etl', connection: 'lake' });
+  const shown = await answered(simulation, 'lake');
+  assert.equal(shown.phase, 'Answered', JSON.stringify(shown));
+  simulation.apply(ofClass({ uris, roleArns: ['arn:aws:iam::111122223333:role/others-*'] }));
+  await until(simulation, 'stalled', () => conditions().some(({ type, reason }) => type === 'Stalled' && reason === 'NotAllowedByClass'));
+  ask(simulation, 'again', { kind: 'Preview', job: 'etl', connection: 'lake' });
+  assert.match((await answered(simulation, 'again')).message ?? '', /ElasticRuntime finance\/analytics: .*allowed\.roleArns/);
+  ask(simulation, 'log', { kind: 'Logs', job: 'etl', log: 'agent' });
+  assert.equal((await answered(simulation, 'log')).phase, 'Answered');
+  assert.ok(!simulation.audit().some(({ resource }) => resource.includes('acme-reader')));
+});
