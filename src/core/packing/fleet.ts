@@ -132,12 +132,14 @@ function groupsOf({ kinds }: Fleet, { groups }: NodeFacts): Int32Array {
   return found;
 }
 
+/** `isBlank`: every cell would be 0. */
 function columnOf<Some extends Cells>(
   fleet: Fleet,
   key: string,
   width: number,
   make: Column<Some>['make'],
   write: Column<Some>['write'],
+  isBlank = () => false,
 ): Some {
   const known = fleet.columns.get(key);
   if (known !== undefined) {
@@ -145,7 +147,7 @@ function columnOf<Some extends Cells>(
     return known.cells as Some;
   }
   const cells = make(width * fleet.nodes.length);
-  for (let at = 0; at < fleet.nodes.length; at++) write(cells, at * width, at);
+  if (!isBlank()) for (let at = 0; at < fleet.nodes.length; at++) write(cells, at * width, at);
   fleet.columns.set(key, { cells, width, make, write, usedAt: fleet.turn } satisfies Column<Some> as unknown as Column);
   return cells;
 }
@@ -170,22 +172,31 @@ export function answerColumn(fleet: Fleet, question: string): Uint8Array {
 
 /** Of each node how many running pods the matcher means, and how many of those are not ending. */
 export function meantColumn(fleet: Fleet, matcher: Matcher): Int32Array {
-  const meant: (boolean | undefined)[] = [];
-  const kinds = [...fleet.kinds.values()];
-  return columnOf(fleet, `meant ${matcher.signature}`, 2, whole, (cells, at, node) => {
-    cells[at] = 0;
-    cells[at + 1] = 0;
+  const meant: boolean[] = [];
+  const isMeant = (id: number): boolean => {
+    // Kinds are numbered as they come.
+    if (id >= meant.length)
+      for (const { namespace, labels } of [...fleet.kinds.values()].slice(meant.length)) meant.push(matchesPod(matcher, namespace, labels));
+    return meant[id] as boolean;
+  };
+  const isBlank = () => {
+    isMeant(fleet.kinds.size - 1);
+    return !meant.includes(true);
+  };
+  const write = (cells: Int32Array, at: number, node: number) => {
     const groups = fleet.groups[node] as Int32Array;
+    let all = 0;
+    let staying = 0;
     for (let group = 0; group < groups.length; group += 3) {
-      const id = groups[group] as number;
-      // Kinds are numbered as they come.
-      if (id >= kinds.length) kinds.push(...[...fleet.kinds.values()].slice(kinds.length));
-      const kind = kinds[id] as (typeof kinds)[number];
-      if (!(meant[id] ??= matchesPod(matcher, kind.namespace, kind.labels))) continue;
-      cells[at] += groups[group + 1] as number;
-      cells[at + 1] = (cells[at + 1] as number) + (groups[group + 2] as number);
+      if (!isMeant(groups[group] as number)) continue;
+      all += groups[group + 1] as number;
+      staying += groups[group + 2] as number;
     }
-  });
+    cells[at] = all;
+    cells[at + 1] = staying;
+  };
+  // The selectors of a job that is new mean no pod that runs.
+  return columnOf(fleet, `meant ${matcher.signature}`, 2, whole, write, isBlank);
 }
 
 /** The domains of the nodes under a topology key, for one plan to go on from. Its names are shared: those that no node has mean nothing. */

@@ -203,7 +203,8 @@ function sharedPrice(candidates: readonly Candidate[]): number {
 /** Only the heaviest pool that may take the item counts for it. */
 function heaviest(options: readonly Option[], eligible: Uint8Array): Uint8Array {
   const weight = (option: Option) => (option.candidates[0] as Candidate).shape.pool.weight ?? 0;
-  const most = Math.max(...options.filter((option) => eligible[option.id] === 1).map(weight));
+  let most = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < eligible.length; id++) if (eligible[id] === 1) most = Math.max(most, weight(options[id] as Option));
   return eligible.map((may, id) => (may === 1 && weight(options[id] as Option) === most ? 1 : 0));
 }
 
