@@ -124,6 +124,17 @@ void test('a master role that lets in the workers, and not its own pods, is refu
   );
 });
 
+void test('a worker role that lets in the workers, and not the driver, is refused', async () => {
+  const change = (role: Role) => ({
+    trust: JSON.parse(JSON.stringify(role.trust).replace(',"system:serviceaccount:finance:analytics-master"', '')) as object,
+  });
+  const { runtime: refused } = await verified(withRoles(runtime({}), { worker: change }));
+  assert.match(
+    conditionOf(refused)?.message ?? '',
+    /role\/worker failed as worker .*does not let in system:serviceaccount:finance:analytics-master/,
+  );
+});
+
 void test('where the operator may not read trust policies the runtime is ready, and says what was not verified', async () => {
   const spoiled = withRoles([...runtime({}), job('etl', {})], { operator: forbidden('iam:GetRole') });
   const { simulation, runtime: ready } = await verified(spoiled);

@@ -65,6 +65,12 @@ const rows: readonly (readonly [string, PodsPath, readonly object[], string])[] 
   ['a deny of all web identities', byToken, [pods([worker, master]), deny({ Null: { [`${issuer}:sub`]: 'false' } })], `refused ${worker}`],
   ['a deny of somebody else', byToken, [pods([worker, master]), deny({ StringEquals: { [`${issuer}:sub`]: 'x' } })], 'trusted'],
   ['a network that only the pod is in', byToken, [pods([worker, master]), deny(denyFrom)], 'open aws:sourceip'],
+  [
+    'denied from a network that the pod may be in',
+    byToken,
+    [pods([worker, master]), deny({ IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } })],
+    'open aws:sourceip',
+  ],
   ['a network that would not help', byToken, [pods([worker]), deny(denyFrom)], `refused ${master}`],
   ['allowed from a network only', byToken, [pods([worker, master], { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } })], 'open aws:sourceip'],
   [
