@@ -15,7 +15,7 @@ export function effortOf(problem: PackingProblem): Effort {
     attempts: 1,
     zonedAttempts: 2,
     zonedRounds: 8,
-    improvements: problem.effort === 0 ? 0 : 160,
+    improvements: problem.effort === 0 ? 0 : 300,
     completions: problem.effort === 0 ? 0 : 1500,
   };
 }

@@ -67,7 +67,7 @@ function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean
       return true;
     }
     if (search.steps-- <= 0) return false;
-    for (const filling of fillingsWith(search, hardest, state.left)) {
+    for (const filling of fillingsWith(search, hardest, state.left, search.best - 1e-9 - state.paid - state.worth)) {
       if (state.paid + state.worth + filling.waste >= search.best - 1e-9) break;
       const { usdPerHour } = filling.option;
       const rest = state.left.map((count, item) => count - (filling.counts[item] as number));
@@ -136,7 +136,7 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
   const state = left.join();
   if ((search.reached.get(state) ?? Number.POSITIVE_INFINITY) <= paid + 1e-9) return;
   search.reached.set(state, paid);
-  for (const filling of fillingsWith(search, hardest, left)) {
+  for (const filling of fillingsWith(search, hardest, left, search.best - 1e-9 - paid - worth)) {
     if (paid + worth + filling.waste >= search.best - 1e-9) break;
     const rest = left.map((count, item) => count - (filling.counts[item] as number));
     const { usdPerHour } = filling.option;
@@ -145,8 +145,8 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
   }
 }
 
-/** Full nodes that hold at least one of the item, the least wasteful first. */
-function fillingsWith(search: Search, item: Item, left: Int32Array): readonly Filling[] {
+/** Full nodes that hold at least one of the item and waste less than `allowed`, the least wasteful first. */
+function fillingsWith(search: Search, item: Item, left: Int32Array, allowed: number): readonly Filling[] {
   const found: Filling[] = [];
   for (const option of search.problem.options) {
     if (item.eligible[option.id] === 0) continue;
@@ -154,7 +154,7 @@ function fillingsWith(search: Search, item: Item, left: Int32Array): readonly Fi
     const counts = new Int32Array(left.length);
     if (fitting(item, free, 1) === 0) continue;
     const others = search.order.filter((one) => one.id === item.id || ((left[one.id] as number) > 0 && one.eligible[option.id] === 1));
-    enumerate(search, option, others, 0, left, free, counts, 0, { left: search.fillings }, item.id, found);
+    enumerate(search, option, others, 0, left, free, counts, 0, { left: search.fillings, allowed }, item.id, found);
   }
   return found.sort((one, other) => one.waste - other.waste || other.option.usdPerHour - one.option.usdPerHour);
 }
@@ -168,7 +168,7 @@ function enumerate(
   free: Float64Array,
   counts: Int32Array,
   value: number,
-  budget: { left: number },
+  budget: { left: number; readonly allowed: number },
   first: number,
   found: Filling[],
 ): void {
@@ -176,6 +176,7 @@ function enumerate(
   const item = items[at];
   if (item === undefined) {
     budget.left -= 1;
+    if (option.usdPerHour - value >= budget.allowed) return;
     if (items.every((one) => (counts[one.id] as number) >= (left[one.id] as number) || fitting(one, free, 1) === 0))
       found.push({ option, counts: counts.slice(), waste: option.usdPerHour - value });
     return;

@@ -40,7 +40,7 @@ export function improveLaunches(ledger: Ledger, rounds: number): void {
   for (const item of problem.items) for (const { variant, zone } of item.members) itemOf.set(keyOf(variant, zone), item.id);
   const most = Math.floor(rounds * Math.min(1, 100 / placed.pods) * Math.min(1, 150 / problem.items.length));
   let misses = 0;
-  for (let round = 0; round < most && misses < 50; round++) {
+  for (let round = 0; round < most && misses < 150; round++) {
     if (priceOfNew(ledger) <= fluid.usdPerHour * CLOSE_ENOUGH) return;
     misses = tryRound(ledger, problem, fluid, itemOf, round) ? 0 : misses + 1;
   }
