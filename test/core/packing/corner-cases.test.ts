@@ -346,6 +346,52 @@ const ROWS: readonly Row[] = [
     placed: 1,
   },
   {
+    name: 'ephemeral storage is counted ("Local ephemeral storage")',
+    nodes: [node('a', 'a', [], { allocatable: { cpu: 4, memory: '16Gi', pods: 20, 'ephemeral-storage': '10Gi' } })],
+    pods: pods(3, 'x', { containers: [{ resources: { requests: { 'ephemeral-storage': '4Gi' } } }] }),
+    placed: 2,
+  },
+  {
+    name: 'anti-affinity: matchLabelKeys means its own revision only ("Assigning Pods to Nodes")',
+    nodes: [node('a', 'a', ['x'])],
+    pods: pods(
+      2,
+      'x',
+      {
+        affinity: {
+          podAntiAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: HOST, labelSelector: app('x'), matchLabelKeys: ['revision'] }],
+          },
+        },
+      },
+      { labels: { app: 'x', revision: '2' } },
+    ),
+    placed: 1,
+  },
+  {
+    name: 'anti-affinity: mismatchLabelKeys means other tenants only ("Assigning Pods to Nodes")',
+    nodes: [node('a', 'a')],
+    pods: pods(
+      2,
+      'x',
+      {
+        affinity: {
+          podAntiAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: [
+              {
+                topologyKey: HOST,
+                labelSelector: { matchExpressions: [{ key: 'tenant', operator: 'Exists' }] },
+                mismatchLabelKeys: ['tenant'],
+              },
+            ],
+          },
+        },
+      },
+      { labels: { app: 'x', tenant: 'red' } },
+    ),
+    placed: 2,
+  },
+  {
     name: 'a pod that requests nothing still takes one of the pods',
     nodes: [node('a', 'a', [], { allocatable: { cpu: 4, memory: '16Gi', pods: 2 } })],
     pods: pods(3, 'x', { containers: [{}] }),
