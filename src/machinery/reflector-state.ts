@@ -21,8 +21,11 @@ export type Move<T extends KubernetesObject> = {
   readonly pace: 'backoff' | 'reset' | 'go';
   readonly minimumWaitMs?: number;
   /** Why, for the log; left out for what is routine. */
-  readonly trouble?: string;
+  readonly trouble?: Trouble;
 };
+
+/** info: the server's own way to say "later" or "list again" (a CRD that was just made, a compaction); warn: what should not be. */
+type Trouble = { readonly level: 'info' | 'warn'; readonly text: string };
 
 export type WatchOutcome = {
   readonly result: KubernetesResult<void>;
@@ -51,10 +54,10 @@ export function afterPage<T extends KubernetesObject>(
     const { error } = result;
     // The continue token is too old (a list of many pages, a compaction). A list in one piece cannot expire halfway.
     if (state.phase === 'NextPage' && error.kind === 'Gone') {
-      return { next: { phase: 'List', paged: false }, pace: 'go', trouble: 'the list expired between its pages' };
+      return { next: { phase: 'List', paged: false }, pace: 'go', trouble: troubleOf(error, 'the list expired between its pages') };
     }
     // The pages so far stay good: only this one is asked for again.
-    return { next: state, pace: 'backoff', ...waitOf(error), trouble: `list: ${describe(error)}` };
+    return { next: state, pace: 'backoff', ...waitOf(error), trouble: troubleOf(error, `list: ${describe(error)}`) };
   }
   const page = result.value;
   const objects = state.phase === 'NextPage' ? [...state.objects, ...page.items] : page.items;
@@ -79,21 +82,26 @@ export function afterWatch<T extends KubernetesObject>(
       next: firstState,
       pace: progressed && error.kind === 'Gone' ? 'reset' : 'backoff',
       ...waitOf(error),
-      trouble: `relist: ${describe(error)}`,
+      trouble: troubleOf(error, `relist: ${describe(error)}`),
     };
   }
   if (outcome.stalled) {
-    return { next: { phase: 'Watch', resourceVersion, failures: 0 }, pace: 'go', trouble: 'the watch was silent for too long' };
+    return {
+      next: { phase: 'Watch', resourceVersion, failures: 0 },
+      pace: 'go',
+      trouble: troubleOf(error, 'the watch was silent for too long'),
+    };
   }
   if (error === undefined && (progressed || outcome.lastedMs >= shortestWatchMs)) {
     return { next: { phase: 'Watch', resourceVersion, failures: 0 }, pace: 'reset' };
   }
   const failures = progressed ? 1 : state.failures + 1;
-  const trouble = error === undefined ? 'watch: closed at once' : `watch: ${describe(error)}`;
+  const text = error === undefined ? 'watch: closed at once' : `watch: ${describe(error)}`;
   // While the API server cannot be reached, everybody keeps their place: a relist by all when it is back would bring it down again.
   const suspect = error !== undefined && error.kind !== 'Network' && error.kind !== 'TooManyRequests';
-  if (suspect && failures >= failuresBeforeRelist) return { next: firstState, pace: 'backoff', ...waitOf(error), trouble: `re${trouble}` };
-  return { next: { phase: 'Watch', resourceVersion, failures }, pace: 'backoff', ...waitOf(error), trouble };
+  if (suspect && failures >= failuresBeforeRelist)
+    return { next: firstState, pace: 'backoff', ...waitOf(error), trouble: troubleOf(error, `re${text}`) };
+  return { next: { phase: 'Watch', resourceVersion, failures }, pace: 'backoff', ...waitOf(error), trouble: troubleOf(error, text) };
 }
 
 /**
@@ -103,6 +111,10 @@ export function afterWatch<T extends KubernetesObject>(
 function demandsRelist(error: KubernetesError): boolean {
   if (error.kind === 'Gone' || error.kind === 'NotFound' || error.kind === 'Invalid') return true;
   return error.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') ?? false;
+}
+
+function troubleOf(error: KubernetesError | undefined, text: string): Trouble {
+  return { level: error?.kind === 'Gone' || error?.kind === 'TooManyRequests' ? 'info' : 'warn', text };
 }
 
 function waitOf(error: KubernetesError | undefined): { readonly minimumWaitMs?: number } {

@@ -61,7 +61,7 @@ export function createReflector<T extends KubernetesObject>(options: ReflectorOp
       }
       if (move.trouble !== undefined) {
         telemetry.count('reflector_troubles_total', labels);
-        telemetry.log('warn', 'reflector', { kind: type.kind, trouble: move.trouble });
+        telemetry.log(move.trouble.level, 'reflector', { kind: type.kind, trouble: move.trouble.text });
       }
       if (move.pace === 'reset') backoff.reset();
       const waitMs = Math.max(move.pace === 'backoff' ? backoff.next() : 0, move.minimumWaitMs ?? 0);

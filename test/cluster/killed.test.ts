@@ -64,8 +64,10 @@ async function look(namespace: string, created: Created): Promise<boolean> {
   );
   for (const { metadata } of nodes) created.elasticNodes.add(metadata.uid);
   const job = await stand.get<Stored<ElasticJob>>(`${GROUP}/namespaces/${namespace}/elasticjobs/nightly-orders`);
+  const runtime = await stand.get<Stored<ElasticRuntime>>(`${GROUP}/namespaces/${namespace}/elasticruntimes/analytics`);
   const ended = ['Succeeded', 'Failed'].includes(job?.status?.phase ?? '');
-  return ended && nodes.length === 0;
+  // The runtime says so a moment after its last node is gone.
+  return ended && nodes.length === 0 && runtime?.status?.nodes?.total === 0;
 }
 
 async function run(namespace: string): Promise<Outcome> {

@@ -168,6 +168,24 @@ test('what keeps failing with the server there ends in a relist', async () => {
   assert.equal(script.lists.length, 2);
 });
 
+test('what the server asks for is told, what should not be is a warning', async () => {
+  for (const [kind, level] of [
+    ['TooManyRequests', 'info'],
+    ['Gone', 'info'],
+    ['Server', 'warn'],
+    ['Network', 'warn'],
+  ] as const) {
+    const { script, telemetry } = harness();
+    await script.answerList(page([], 10));
+    await script.lastWatch().end(failure(kind));
+    assert.deepEqual(
+      telemetry.logs.map((line) => line.level),
+      [level],
+      kind,
+    );
+  }
+});
+
 test('a resource version from the future (a restored server) means a relist', async () => {
   const { script, clock } = harness();
   await script.answerList(page([], 10));
