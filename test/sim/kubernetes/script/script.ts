@@ -482,10 +482,15 @@ const pod: Chapter = {
       });
     };
     const selector = { nodeSelector: { pool: 'a' } };
-    await port.create(
-      pods,
-      podOf(at.in('short'), { ...selector, priorityClassName: 'script' }, { annotations: { [`${simulation}/duration`]: '2s' } }),
-    );
+    // The API server's admission hears of a new priority class a moment later.
+    await side.until('short is taken', async () => {
+      const short = podOf(
+        at.in('short'),
+        { ...selector, priorityClassName: 'script' },
+        { annotations: { [`${simulation}/duration`]: '2s' } },
+      );
+      return (await port.create(pods, short)).ok ? true : undefined;
+    });
     await phase('short', 'Running');
     all.running = await shown('short');
     await phase('short', 'Succeeded');
