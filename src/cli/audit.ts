@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { readTrail, type TrailEvent } from '../core/audit/cloudtrail.ts';
 import { isRecord, mergeRecords, type Recorded, readRecords } from '../core/audit/records.ts';
 import { auditReport, type JobPlan, type ReportRow } from '../core/audit/report.ts';
+import { table } from './table.ts';
 
 export type AuditArguments = {
   /** Streams, access.json documents, CloudTrail files; `.gz` of each; `-`: stdin */
@@ -44,7 +45,7 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
       .filter(within)
       .filter(({ job }) => args.job === undefined || job === args.job || job?.split('/')[1] === args.job);
     if (args.output === 'json') io.stdout(JSON.stringify(rows, undefined, 2));
-    else io.stdout(table(rows));
+    else io.stdout(reportTable(rows));
     const unplanned = rows.filter((row) => row.unplanned !== undefined);
     if (args.output === 'table') io.stdout(`${rows.length} access(es), ${unplanned.length} not planned`);
     return unplanned.length === 0 ? 0 : 1;
@@ -141,7 +142,7 @@ function takeDocument(gathered: Gathered, name: string, document: unknown, text:
     });
 }
 
-function table(rows: readonly ReportRow[]): string {
+function reportTable(rows: readonly ReportRow[]): string {
   const head = ['time', 'by', 'for', 'phase', 'what', 'as', 'did', 'on', 'outcome', 'trail', ''];
   const cells = rows.map((row) => [
     row.time.replace(/\.\d+Z$/, 'Z'),
@@ -156,13 +157,5 @@ function table(rows: readonly ReportRow[]): string {
     row.inCloudTrail === undefined ? '' : row.inCloudTrail ? 'yes' : 'no',
     row.unplanned === undefined ? '' : `NOT PLANNED: ${row.unplanned}`,
   ]);
-  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
-  return [head, ...cells]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table(head, cells);
 }

@@ -13,6 +13,7 @@ import { prune, unknownFields } from '../core/validation/prune.ts';
 import { refusedTemplateSecrets } from '../core/validation/secrets.ts';
 import { formatViolation, type Violation, validateObject } from '../core/validation/validate.ts';
 import { formatInputError, type InputError, type Manifest, type ManifestIo, namespaceOf, objectName, readManifests } from './manifests.ts';
+import { columns } from './table.ts';
 import { rowsWithSessions, wideningNotes } from './widening.ts';
 
 export type ExplainArguments = { readonly files: readonly string[]; readonly output: 'table' | 'json' };
@@ -231,14 +232,4 @@ function grouped(rows: readonly AccessRow[]): readonly (AccessRow & { readonly a
     else group.actions.push(row.action);
   }
   return [...groups.values()];
-}
-
-function columns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -3,9 +3,9 @@ import { type AccountPlan, accountPlan } from '../core/policy/account/plan.ts';
 import { accountOfRole } from '../core/policy/account/view.ts';
 import type { AccountReader } from '../ports/aws/account-reader.ts';
 import type { AwsResult } from '../ports/aws/index.ts';
-import { table } from './cluster.ts';
 import type { ExplainIo } from './explain.ts';
 import { type IamArguments, readIamInput } from './iam-input.ts';
+import { table } from './table.ts';
 
 export type DiffIo = ExplainIo & { readonly readAccount: (options: { readonly region: string }) => AccountReader };
 

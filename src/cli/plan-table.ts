@@ -1,4 +1,5 @@
 import type { NewNode, PackingPlan } from '../core/packing/problem.ts';
+import { columns } from './table.ts';
 
 /** The plan for people: each node with its fill and price, why this type, what the bound says, and what found no place. */
 export function planTable(plan: PackingPlan): string {
@@ -31,14 +32,4 @@ function fill(node: NewNode, resource: string): string {
 function why(node: NewNode): string {
   const next = node.offerings.find((offering) => offering.instanceType !== node.instanceType);
   return next === undefined ? 'the only type that holds these pods' : `next ${next.instanceType} ${next.usdPerHour.toFixed(4)}`;
-}
-
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] as number))
-      .join('  ')
-      .trimEnd(),
-  );
 }

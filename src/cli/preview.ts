@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
-import { type ClusterFlags, table, withCluster } from './cluster.ts';
+import { type ClusterFlags, withCluster } from './cluster.ts';
 import { askFor, type ObjectsIo, type OpenedObject, userName } from './objects.ts';
+import { table } from './table.ts';
 
 export type PreviewArguments = ClusterFlags & {
   readonly job: string;

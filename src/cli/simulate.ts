@@ -2,6 +2,7 @@ import { type SimulationManifest, simulate } from '../sim/simulate.ts';
 import type { ExplainIo } from './explain.ts';
 import { checkManifests } from './explain.ts';
 import { formatInputError, readManifests } from './manifests.ts';
+import { table } from './table.ts';
 
 export type SimulateArguments = {
   readonly files: readonly string[];
@@ -70,15 +71,7 @@ export function accessTable(
   const rows = [...counts.values()]
     .map(({ cells, count }) => [...cells, String(count)])
     .sort((a, b) => (a.join(' ') < b.join(' ') ? -1 : 1));
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table(head, rows);
 }
 
 /** The folder of an object, the kind of everything else: what a person wants to read. */

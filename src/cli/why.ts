@@ -5,7 +5,8 @@ import { podProblem } from '../core/jobs/start.ts';
 import type { MissingStatement } from '../core/preflight/missing.ts';
 import type { KubernetesError } from '../ports/kubernetes.ts';
 import { elasticJobs, elasticRuntimes, events, pods } from '../ports/resources.ts';
-import { type ClusterConnection, type ClusterFlags, type ClusterIo, table, withCluster } from './cluster.ts';
+import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
+import { table } from './table.ts';
 
 export type WhyArguments = ClusterFlags & { readonly job: string; readonly output: 'table' | 'json' };
 

@@ -1,4 +1,5 @@
-import { type ClusterConnection, type ClusterFlags, type ClusterIo, table, withCluster } from '../cluster.ts';
+import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from '../cluster.ts';
+import { table } from '../table.ts';
 import { encryption } from './encryption.ts';
 import type { Check, Finding } from './facts.ts';
 import { issuer, runtimes } from './identity.ts';

@@ -1,10 +1,9 @@
 import type { Node, Stored } from '../../api/kubernetes.ts';
 import { type InstanceNames, isNamedAs } from '../../core/nodes/node-name.ts';
 import { parseTime } from '../../machinery/time.ts';
-import { ok } from '../../ports/result.ts';
-import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { machineOf } from './machine.ts';
+import { lookUpInstance } from './own-instance.ts';
 import type { NodeTools, NodeVerdict, NodeView } from './tools.ts';
 
 /** A name that EC2 does not say yet, or claims that are all wrong: looked at again, so that it is told what became of it. */
@@ -36,21 +35,13 @@ async function namesInEc2(tools: NodeTools, view: NodeView, instanceId: string):
   const { hostNames } = tools;
   const known = hostNames.get(instanceId);
   if (known !== undefined) return { instanceId, privateDnsName: known };
-  const found = await actAs(
-    tools.context,
-    { runtime: view.runtime, identity: 'master', resource: 'nodes', node: view.node.metadata.name },
-    { action: 'ec2:DescribeInstances', resource: instanceId },
-    async (aws, caller) => {
-      const answer = await aws.ec2.describeInstances(caller, { instanceIds: [instanceId] });
-      return !answer.ok && answer.error.kind === 'NotFound' ? ok([]) : answer;
-    },
-  );
+  const found = await lookUpInstance(tools, view, instanceId);
   if (!found.ok) {
     const message = describeFailure(found.error);
     view.draft.condition('Registered', false, 'NameUnknown', `whether the node that joined is this instance is not known: ${message}`);
     return { again: message };
   }
-  const privateDnsName = found.value.find((instance) => instance.instanceId === instanceId)?.privateDnsName;
+  const privateDnsName = found.value?.privateDnsName;
   if (privateDnsName === undefined) return { instanceId };
   hostNames.set(instanceId, privateDnsName);
   return { instanceId, privateDnsName };

@@ -5,6 +5,7 @@ import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { tagOwnerOf } from '../runtime/launch-templates.ts';
 import { findInstance, mayHaveInstance } from './launch.ts';
+import { lookUpInstance } from './own-instance.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 import { hasTurn, turnAgainMs } from './turn.ts';
 
@@ -56,18 +57,10 @@ async function endInstances(tools: NodeTools, view: NodeView): Promise<NodeVerdi
 async function stillThere(tools: NodeTools, view: NodeView): Promise<NodeVerdict | undefined> {
   const { instanceId } = view.draft.value();
   if (instanceId === undefined) return undefined;
-  const found = await actAs(
-    tools.context,
-    { runtime: view.runtime, identity: 'master', resource: 'nodes', node: view.node.metadata.name },
-    { action: 'ec2:DescribeInstances', resource: instanceId },
-    async (aws, caller) => {
-      const answer = await aws.ec2.describeInstances(caller, { instanceIds: [instanceId] });
-      return !answer.ok && answer.error.kind === 'NotFound' ? ok([]) : answer;
-    },
-  );
+  const found = await lookUpInstance(tools, view, instanceId);
   if (!found.ok) return blocked(view, describeFailure(found.error));
-  const alive = found.value.find(({ state }) => state !== 'shutting-down' && state !== 'terminated');
-  if (alive === undefined) return undefined;
+  const alive = found.value;
+  if (alive === undefined || alive.state === 'shutting-down' || alive.state === 'terminated') return undefined;
   const guard = nodeTags(tagOwnerOf(view.runtime, tools.context.settings.clusterName), view.node.metadata.uid);
   const mismatch = tagMismatch(guard, alive.tags);
   // Tags as they should be: the list was behind.
