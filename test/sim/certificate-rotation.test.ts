@@ -9,6 +9,8 @@ import { find, hour, job, minute, runtime, start, until } from './support/stage.
 
 /* The operator replaces a runtime's certificate. */
 
+type Json = Readonly<Record<string, unknown>>;
+
 const day = 24 * hour;
 const privateKey = simulatedKey('canary-first');
 const first = { 'tls.crt': simulatedCertificate({ privateKey }, 'first', { notBefore: START - day + 20 * minute }), 'tls.key': privateKey };
@@ -155,6 +157,23 @@ void test('killed after any of its calls: the Secret always holds a certificate 
     // A request whose answer never came leaves one that has no power and no name here.
     assert.ok(others.length <= 1, `moment ${fatal}: ${label}`);
   }
+});
+
+void test('somebody writes the Secret meanwhile: the new certificate is ended and another one takes its place within two minutes', async () => {
+  const simulation = start(manifests());
+  const { server } = simulation.kubernetes;
+  const active = () => simulation.account.certificates().filter(({ status }) => status === 'ACTIVE');
+  await until(simulation, 'two that work', () => active().length === 2);
+  const annotate = (current: Json): Json => ({ ...current, metadata: { ...(current['metadata'] as Json), labels: { touched: 'yes' } } });
+  server.patch(kindNamed('Secret'), 'finance/hub-cert', undefined, 'kubectl', annotate);
+  await simulation.world.runUntil(() => false, minute / 2);
+  assert.deepEqual([inSecret(simulation), active().length], [firstId, 2]);
+  await simulation.world.runUntil(() => false, 2 * minute);
+  assert.deepEqual(
+    active().map(({ id }) => id),
+    [inSecret(simulation)],
+  );
+  assert.notEqual(inSecret(simulation), firstId);
 });
 
 void test('a runtime that is deleted in the middle of it leaves the certificate of its Secret and no other that is active', async () => {
