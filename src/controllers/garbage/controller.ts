@@ -11,8 +11,8 @@ import type { OperatorContext } from '../context.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { identitiesInUse } from '../runtime/identities.ts';
-import { tagOwnerOf } from '../runtime/launch-templates.ts';
 import { notesOf } from '../runtime/notes.ts';
+import { tagOwnerOf } from '../runtime/tag-owner.ts';
 
 /** EC2 lists what was just launched or tagged with a delay; nothing younger is judged. */
 const settleMs = 60_000;

@@ -5,13 +5,12 @@
  *
  * Lost to the object, never to the stream: the records of the one reconcile during which a process dies, and the write of access.json itself.
  */
-import { accessPartKey, accessRecordKey, jobPrefix, type S3Location } from '../../core/access/locations.ts';
+import { accessPartKey, accessRecordKey, jobPrefix, runtimeFolder, type S3Location } from '../../core/access/locations.ts';
 import { mergeRecords, readRecords } from '../../core/audit/records.ts';
 import type { AuditRecord, AwsPort, Caller } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, awsFailure, describeFailure } from '../identity/failure.ts';
-import { folderOf } from '../runtime/verify.ts';
 import { withKeys } from './credentials.ts';
 import { type JobTools, type JobView, onBehalf } from './tools.ts';
 
@@ -163,7 +162,7 @@ function document(view: JobView, accesses: readonly AuditRecord[]): string {
 }
 
 function folderOfJob({ runtime, job }: JobView) {
-  return jobPrefix(folderOf(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
+  return jobPrefix(runtimeFolder(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
 }
 
 function arnOf({ bucket, key }: S3Location): string {

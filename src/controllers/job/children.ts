@@ -1,13 +1,12 @@
 import type { Job, Service, Stored } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
-import { formatS3Uri, jobPrefix, logPrefix, stagePrefix } from '../../core/access/locations.ts';
+import { formatS3Uri, jobPrefix, logPrefix, runtimeFolder, stagePrefix } from '../../core/access/locations.ts';
 import { sessionName } from '../../core/access/sessions.ts';
 import { type ChildrenInput, headlessService, masterJob, workerJob } from '../../core/jobs/children.ts';
 import { masterAddress } from '../../core/jobs/names.ts';
 import type { SlotRole } from '../../core/jobs/slots.ts';
 import { type Wiring, wirePods } from '../../core/jobs/wiring.ts';
 import { jobs as childJobType, services } from '../../ports/resources.ts';
-import { folderOf } from '../runtime/verify.ts';
 import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView } from './tools.ts';
 
 /** What is wanted of the children now. */
@@ -130,8 +129,8 @@ function wiring(tools: JobTools, view: JobView, role: SlotRole): Wiring {
   const { name, namespace = '', uid } = job.metadata;
   const attempt = attemptOf(view);
   const ref = { name, uid };
-  const staging = stagePrefix(jobPrefix(folderOf(runtime, 'staging'), ref), attempt);
-  const logs = logPrefix(jobPrefix(folderOf(runtime, 'logs'), ref), attempt, role);
+  const staging = stagePrefix(jobPrefix(runtimeFolder(runtime, 'staging'), ref), attempt);
+  const logs = logPrefix(jobPrefix(runtimeFolder(runtime, 'logs'), ref), attempt, role);
   return wirePods({
     role,
     region: runtime.spec.region,

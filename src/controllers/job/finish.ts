@@ -1,12 +1,11 @@
 import type { Pod } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
-import { formatS3Uri, jobPrefix, logPrefix } from '../../core/access/locations.ts';
+import { formatS3Uri, jobPrefix, logPrefix, runtimeFolder } from '../../core/access/locations.ts';
 import { podsOf } from '../../core/jobs/outcome.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { nodesOf } from '../runtime/activity.ts';
-import { folderOf } from '../runtime/verify.ts';
 import { gatherAccesses, storeAccesses } from './access-record.ts';
 import { agentLog } from './agent-log.ts';
 import { deleteChild } from './children.ts';
@@ -85,7 +84,7 @@ function logsFlushed(tools: JobTools, view: JobView, ending: Ending): JobVerdict
 async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<void> {
   const { context } = tools;
   const { job, runtime } = view;
-  const folder = jobPrefix(folderOf(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
+  const folder = jobPrefix(runtimeFolder(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
   const attempt = attemptOf(view);
   const agentFolder = logPrefix(folder, attempt, 'agent');
   view.draft.set({

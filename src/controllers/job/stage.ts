@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Dependency } from '../../api/generated/types.ts';
 import type { Connection } from '../../core/access/connections.ts';
-import { dependencyKey, jobPrefix, type S3Location } from '../../core/access/locations.ts';
+import { dependencyKey, jobPrefix, runtimeFolder, type S3Location } from '../../core/access/locations.ts';
 import { configMaps } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, awsFailure, describeFailure, kubernetesFailure } from '../identity/failure.ts';
-import { folderOf } from '../runtime/verify.ts';
 import { withKeys } from './credentials.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
 
@@ -67,7 +66,7 @@ async function stage(tools: JobTools, view: JobView, dependency: Dependency): Pr
 }
 
 function stagedAt(view: JobView, path: string): S3Location {
-  const folder = jobPrefix(folderOf(view.runtime, 'staging'), { name: view.job.metadata.name, uid: view.job.metadata.uid });
+  const folder = jobPrefix(runtimeFolder(view.runtime, 'staging'), { name: view.job.metadata.name, uid: view.job.metadata.uid });
   const key = dependencyKey(folder, path);
   if (!key.ok) throw new TypeError(key.reason);
   return key.value;
@@ -121,7 +120,7 @@ async function readConfigMap(
 
 /** Takes the job's folder out of staging, as operator; what is kept of a job are its logs and its record of accesses. */
 export async function clearStaged(tools: JobTools, view: JobView): Promise<Result<void, AccessFailure>> {
-  const folder = jobPrefix(folderOf(view.runtime, 'staging'), { name: view.job.metadata.name, uid: view.job.metadata.uid });
+  const folder = jobPrefix(runtimeFolder(view.runtime, 'staging'), { name: view.job.metadata.name, uid: view.job.metadata.uid });
   const request = onBehalf(view, 'operator', 'dependencies');
   for (;;) {
     const page = await actAs(

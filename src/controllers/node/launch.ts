@@ -6,7 +6,7 @@ import type { CreateFleetAnswer, Instance } from '../../ports/aws/index.ts';
 import { elasticNodes } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
-import { tagOwnerOf } from '../runtime/launch-templates.ts';
+import { tagOwnerOf } from '../runtime/tag-owner.ts';
 import { capacityScope, isCapacityCode } from './capacity-memory.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 import { hasTurn, turnAgainMs } from './turn.ts';

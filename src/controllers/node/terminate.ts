@@ -3,7 +3,7 @@ import { nodes } from '../../ports/resources.ts';
 import { ok } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
-import { tagOwnerOf } from '../runtime/launch-templates.ts';
+import { tagOwnerOf } from '../runtime/tag-owner.ts';
 import { findInstance, mayHaveInstance } from './launch.ts';
 import { lookUpInstance } from './own-instance.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto';
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
-import { clusterInfoKey } from '../../core/access/locations.ts';
+import { clusterInfoKey, runtimeFolder } from '../../core/access/locations.ts';
 import { principalsOf } from '../../core/access/roles.ts';
 import { ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import type { RuntimeTools } from './tools.ts';
-import { folderOf } from './verify.ts';
 
 /** What jobs and people find in staging about their cluster. No secret in it; the same runtime gives the same bytes. */
 export function clusterInfo(runtime: Stored<ElasticRuntime>, clusterName: string): string {
@@ -30,7 +28,7 @@ export function clusterInfo(runtime: Stored<ElasticRuntime>, clusterName: string
 
 /** Stores it as operator, encrypted with the organization's key. */
 export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
-  const location = clusterInfoKey(folderOf(runtime, 'staging'));
+  const location = clusterInfoKey(runtimeFolder(runtime, 'staging'));
   const body = new TextEncoder().encode(clusterInfo(runtime, tools.context.settings.clusterName));
   const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
   return actAs(tools.context, { runtime, identity: 'operator', resource: 'cluster-info' }, at, (aws, caller) =>
@@ -39,14 +37,10 @@ export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRun
 }
 
 export function deleteClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
-  const location = clusterInfoKey(folderOf(runtime, 'staging'));
+  const location = clusterInfoKey(runtimeFolder(runtime, 'staging'));
   const at = { action: 's3:DeleteObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
   return actAs(tools.context, { runtime, identity: 'operator', resource: 'cluster-info' }, at, async (aws, caller) => {
     const answer = await aws.s3.deleteObject(caller, location);
     return !answer.ok && answer.error.code === 'NoSuchBucket' ? ok(undefined) : answer;
   });
-}
-
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -18,8 +18,9 @@ import { type AccessFailure, describeFailures, except, reportFailure } from '../
 import { ensureAccounts } from './accounts.ts';
 import { costOf, idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { keepCertificate } from './certificate.ts';
-import { clusterInfo, sha256, storeClusterInfo } from './cluster-info.ts';
+import { clusterInfo, storeClusterInfo } from './cluster-info.ts';
 import { ensureDefaultRoles } from './default-roles.ts';
+import { sha256 } from './digest.ts';
 import { askToLaunch } from './dry-run.ts';
 import { accessDigest, identitiesInUse } from './identities.ts';
 import { ensureLaunchTemplates } from './launch-templates.ts';

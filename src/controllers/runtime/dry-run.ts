@@ -11,9 +11,9 @@ import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import type { GrantRequest } from '../identity/grants.ts';
 import { withRemedy } from '../identity/prove.ts';
-import { sha256 } from './cluster-info.ts';
-import { tagOwnerOf } from './launch-templates.ts';
+import { sha256 } from './digest.ts';
 import type { RuntimeNotes } from './notes.ts';
+import { tagOwnerOf } from './tag-owner.ts';
 import type { RuntimeTools } from './tools.ts';
 
 type Asked = NonNullable<RuntimeNotes['launchAsked']>;

@@ -2,7 +2,7 @@ import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import type { OperatorContext } from '../context.ts';
 import { nodesOf } from './activity.ts';
-import { sha256 } from './cluster-info.ts';
+import { sha256 } from './digest.ts';
 import { notesOf } from './notes.ts';
 
 export function accessDigest(runtime: ElasticRuntime): string {

@@ -4,20 +4,16 @@ import { defaultInstanceProfileArn, hasDefaultRoles } from '../../core/access/ro
 import { uid8 } from '../../core/jobs/names.ts';
 import { imageParameter } from '../../core/nodes/image.ts';
 import { nodeLabels, type ResolvedPool, resolvePools } from '../../core/nodes/pools.ts';
-import { runtimeTags, type TagOwner } from '../../core/nodes/tags.ts';
+import { runtimeTags } from '../../core/nodes/tags.ts';
 import { userData } from '../../core/nodes/user-data.ts';
 import type { AwsPort, Caller, LaunchTemplateRequest } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
-import { sha256 } from './cluster-info.ts';
+import { sha256 } from './digest.ts';
 import { notesOf, type RuntimeNotes } from './notes.ts';
+import { tagOwnerOf } from './tag-owner.ts';
 import type { RuntimeTools } from './tools.ts';
-
-export function tagOwnerOf(runtime: Stored<ElasticRuntime>, cluster: string): TagOwner {
-  const { name, namespace = '', uid } = runtime.metadata;
-  return { cluster, organization: runtime.spec.organization, namespace, runtime: name, runtimeUid: uid };
-}
 
 /** The device that holds images, logs and scratch data; Bottlerocket has its system on the first one. */
 export function dataDevice(image: Pick<MachineImage, 'family'>): string {

@@ -9,7 +9,7 @@ import { ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import type { GrantRequest } from '../identity/grants.ts';
-import { tagOwnerOf } from './launch-templates.ts';
+import { tagOwnerOf } from './tag-owner.ts';
 import type { RuntimeTools } from './tools.ts';
 
 export function stackTags(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Readonly<Record<string, string>> {

@@ -18,11 +18,12 @@ import { endLeftCertificates } from './certificate.ts';
 import { deleteClusterInfo } from './cluster-info.ts';
 import { ensureDefaultRoles } from './default-roles.ts';
 import { identitiesInUse } from './identities.ts';
-import { deleteLaunchTemplates, tagOwnerOf } from './launch-templates.ts';
+import { deleteLaunchTemplates } from './launch-templates.ts';
 import { notesOf } from './notes.ts';
 import { lookAtStack } from './role-stack.ts';
 import { deleteRoleStack } from './role-stack-removal.ts';
 import { releaseSecrets } from './secrets.ts';
+import { tagOwnerOf } from './tag-owner.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 import { clearRuntimeProbes } from './verify.ts';
 

@@ -1,6 +1,5 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
-import { type ObjectOwner, runtimePrefix, type S3Folder } from '../../core/access/locations.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { type Probe, runtimePaths, runtimeProbes } from '../../core/preflight/probes.ts';
 import { roleSimulations } from '../../core/preflight/role-actions.ts';
@@ -9,20 +8,9 @@ import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import { clearProbes, keyed, proveAll } from '../identity/prove.ts';
 import { accessDigest } from './identities.ts';
-import { tagOwnerOf } from './launch-templates.ts';
 import { notesOf } from './notes.ts';
+import { tagOwnerOf } from './tag-owner.ts';
 import type { RuntimeTools } from './tools.ts';
-
-export function ownerOf(runtime: Stored<ElasticRuntime>): ObjectOwner {
-  return { organization: runtime.spec.organization, namespace: runtime.metadata.namespace ?? '', runtime: runtime.metadata.name };
-}
-
-/** The runtime's own folder; the URI was checked at admission, so a wrong one is a programming error here. */
-export function folderOf(runtime: Stored<ElasticRuntime>, location: 'staging' | 'logs'): S3Folder {
-  const folder = runtimePrefix(runtime.spec[location].uri, ownerOf(runtime));
-  if (!folder.ok) throw new TypeError(`spec.${location}.uri: ${folder.reason}`);
-  return folder.value;
-}
 
 /**
  * The Create phase's proof, before a node starts: every identity can be had, and the worker can write, read, list and delete below the

@@ -12,7 +12,7 @@ import { type OperatorContext, runtimeKey } from '../context.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { identitiesInUse } from '../runtime/identities.ts';
-import { tagOwnerOf } from '../runtime/launch-templates.ts';
+import { tagOwnerOf } from '../runtime/tag-owner.ts';
 
 type NodeVolume = NonNullable<ElasticNodeStatus['volumes']>[number];
 

@@ -77,6 +77,20 @@ export function runtimePrefix(uri: string, owner: ObjectOwner): Parsed<S3Folder>
   return parsed(append(organization.value, owner.namespace, owner.runtime));
 }
 
+/** The parts of an ElasticRuntime that say where its objects lie. */
+export type PlacedRuntime = {
+  readonly metadata: { readonly namespace?: string | undefined; readonly name: string };
+  readonly spec: { readonly organization: string; readonly staging: { readonly uri: string }; readonly logs: { readonly uri: string } };
+};
+
+/** The own folder of a runtime that was admitted: a wrong URI is a programming error here. */
+export function runtimeFolder({ metadata, spec }: PlacedRuntime, location: 'staging' | 'logs'): S3Folder {
+  const owner = { organization: spec.organization, namespace: metadata.namespace ?? 'default', runtime: metadata.name };
+  const folder = runtimePrefix(spec[location].uri, owner);
+  if (!folder.ok) throw new TypeError(`spec.${location}.uri: ${folder.reason}`);
+  return folder.value;
+}
+
 export function clusterInfoKey(staging: S3Folder): S3Location {
   return append(staging, 'cluster.json');
 }

@@ -1,6 +1,6 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Connection } from '../access/connections.ts';
-import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimePrefix, type S3Folder, uid8 } from '../access/locations.ts';
+import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimeFolder, type S3Folder, uid8 } from '../access/locations.ts';
 import type { AccessPlan } from '../access/plan.ts';
 import type { Identity, Resource, RuntimeIdentity } from '../access/vocabulary.ts';
 import { type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
@@ -78,7 +78,7 @@ export function runtimeProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
 
 /** Where the logs of a job's master would lie; no job is named `-`. The master may write there and delete nothing: the worker may delete probes below the logs. */
 function masterLog(runtime: ProbedRuntime): ObjectProbe {
-  const { bucket, key } = folderOf(runtime, 'logs');
+  const { bucket, key } = runtimeFolder(runtime, 'logs');
   const place = { folder: { bucket, key: `${key}/jobs/-/0/master` }, within: { bucket, key: `${key}/jobs` } };
   const deletedBy: ObjectProbe = { ...logs(runtime, 'worker', 'log'), ...place, actions: ['delete'] };
   return { ...logs(runtime, 'master', 'log:master'), ...place, actions: ['write'], deletedBy };
@@ -94,11 +94,11 @@ export function jobProbes(
   plan: AccessPlan,
 ): readonly Probe[] {
   const polling = plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log');
-  const own = jobPrefix(folderOf(runtime, 'logs'), job);
+  const own = jobPrefix(runtimeFolder(runtime, 'logs'), job);
   const agentLog: ObjectProbe = {
     ...logs(runtime, 'agent', 'log:agent'),
     folder: logPrefix(own, 1, 'agent'),
-    within: folderOf(runtime, 'logs'),
+    within: runtimeFolder(runtime, 'logs'),
     actions: ['write'],
     object: {
       name: 'agent.log',
@@ -127,12 +127,12 @@ function pathTo(of: Identity, roleArn: string, externalId: boolean): PathProbe {
 
 function staging(runtime: ProbedRuntime, identity: Identity): ObjectProbe {
   const { kmsKeyArn } = runtime.spec.staging;
-  return { kind: 'objects', identity, resource: 'staging', folder: folderOf(runtime, 'staging'), actions: everything, kmsKeyArn };
+  return { kind: 'objects', identity, resource: 'staging', folder: runtimeFolder(runtime, 'staging'), actions: everything, kmsKeyArn };
 }
 
 function logs(runtime: ProbedRuntime, identity: Identity, resource: Resource): ObjectProbe {
   const { kmsKeyArn } = runtime.spec.logs;
-  return { kind: 'objects', identity, resource, folder: folderOf(runtime, 'logs'), actions: [], kmsKeyArn };
+  return { kind: 'objects', identity, resource, folder: runtimeFolder(runtime, 'logs'), actions: [], kmsKeyArn };
 }
 
 function connectionProbe(connection: Connection, plan: AccessPlan): readonly Probe[] {
@@ -164,14 +164,6 @@ function objectFolder({ spec: { location } }: Connection): S3Folder | undefined 
   if (location?.startsWith('s3://') !== true) return undefined;
   const folder = parseS3Uri(location);
   return folder.ok ? folder.value : undefined;
-}
-
-/** The runtime's own folder; the URI was checked at admission, so a wrong one is a programming error here. */
-function folderOf({ metadata, spec }: ProbedRuntime, location: 'staging' | 'logs'): S3Folder {
-  const owner = { organization: spec.organization, namespace: metadata.namespace ?? 'default', runtime: metadata.name };
-  const folder = runtimePrefix(spec[location].uri, owner);
-  if (!folder.ok) throw new TypeError(`spec.${location}.uri: ${folder.reason}`);
-  return folder.value;
 }
 
 /**
