@@ -25,7 +25,7 @@ type PresignParts = {
  * one signature, and the SDK's cache of signing keys stays empty. The secret key is not in a URL; the session token is, and is of no use without it.
  */
 export function createPresign(parts: PresignParts) {
-  const { client, vault, clock, audit, auditOf } = parts;
+  const { client, vault, clock, audit, auditOf, region } = parts;
 
   return async (
     caller: Caller,
@@ -42,7 +42,7 @@ export function createPresign(parts: PresignParts) {
           secretAccessKey: 'sealed',
           ...(material.sessionToken !== undefined && { sessionToken: material.sessionToken }),
         },
-        region: parts.region,
+        region,
         service: 's3',
         sha256: client.config.sha256,
         uriEscapePath: false,
@@ -79,7 +79,7 @@ export function createPresign(parts: PresignParts) {
       chain,
       sessionName,
       widened,
-      ...auditOf('s3.getObject', request as never),
+      ...auditOf('s3.getObject', request as never, region),
       endedAt: clock.now(),
       durationMs: 0,
     };

@@ -14,7 +14,7 @@ export type Method = Exclude<
 >;
 
 /** What a call is in IAM's words: `auditOf` of src/core/policy, handed in by the composition root. `request` is the method's own request. */
-export type AuditOf = (method: Method, request: never) => { readonly action: string; readonly resource: string };
+export type AuditOf = (method: Method, request: never, region: string) => { readonly action: string; readonly resource: string };
 
 /** Who a record names. `grant` is undefined for the two unsigned calls, by token and by certificate. */
 export type Actor = {
@@ -72,7 +72,7 @@ export function createSend(parts: {
   ): Promise<Result<void, AwsError>> {
     const { grant, subject, identity, chain, sessionName } = call.actor;
     const durationMs = clock.monotonic() - startedAt;
-    const shown = auditOf(call.method, call.request as never);
+    const shown = auditOf(call.method, call.request as never, region);
     try {
       await audit.record(
         recordOf({

@@ -1,7 +1,7 @@
 import type { ElasticRuntime } from '../api/generated/types.ts';
 import type { Stored } from '../api/kubernetes.ts';
 import { runtimePrefix, type S3Folder } from '../core/access/locations.ts';
-import { parseRoleArn } from '../core/access/roles.ts';
+import { partitionOf, s3Arn, serviceNames } from '../core/access/partitions.ts';
 import type { PolicyStatement } from '../core/policy/document.ts';
 import { maxSessionPolicyCharacters, type SessionPolicy } from '../core/policy/session-policy.ts';
 import { literal } from '../core/policy/statements.ts';
@@ -37,11 +37,11 @@ export function nodeLogPolicies(
   role: 'master' | 'worker',
   node: string,
 ): Result<readonly SessionPolicy[], string> {
-  const operator = parseRoleArn(runtime.spec.identities.operator.roleArn);
-  const bucket = `arn:${operator.ok ? operator.value.partition : 'aws'}:s3:::${folder.bucket}`;
+  const { region } = runtime.spec;
+  const bucket = s3Arn(region, folder.bucket);
   const jobs = `${bucket}/${literal(folder.key === '' ? 'jobs' : `${folder.key}/jobs`)}`;
   const own = `${role}/${literal(node)}/*`;
-  const through = { StringEquals: { 'kms:ViaService': `s3.${runtime.spec.region}.amazonaws.com` } };
+  const through = { StringEquals: { 'kms:ViaService': serviceNames(`s3.${region}`, partitionOf(region)) } };
   // With an S3 Bucket Key the context is the bucket's ARN: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
   const context = { StringLike: { 'kms:EncryptionContext:aws:s3:arn': [bucket, `${jobs}/*/*/${own}`] } };
   const policyOf = (Condition: PolicyStatement['Condition'] & object): string =>

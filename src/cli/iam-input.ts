@@ -1,5 +1,6 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
 import { parseS3Uri } from '../core/access/locations.ts';
+import { partitionOf } from '../core/access/partitions.ts';
 import { type ConnectionSpecs, inlined } from '../core/access/references.ts';
 import { parseRoleArn } from '../core/access/roles.ts';
 import { formatClassViolation } from '../core/classes/violations.ts';
@@ -89,7 +90,7 @@ function inputsOf(args: IamArguments, runtimes: readonly ElasticRuntime[], world
     const accountId = accountOf(runtime);
     const oidcProviderArn =
       args.oidcProviderArn ??
-      `arn:aws:iam::${accountId}:oidc-provider/oidc.eks.${runtime.spec.region}.amazonaws.com/id/ISSUER-OF-THE-CLUSTER`;
+      `arn:${partitionOf(runtime.spec.region)}:iam::${accountId}:oidc-provider/oidc.eks.${runtime.spec.region}.amazonaws.com/id/ISSUER-OF-THE-CLUSTER`;
     return {
       runtime,
       jobs: jobsOf(runtime, world),

@@ -76,7 +76,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     const requestId = newRequestId(service);
     const wire = decode(request, service);
     const caller = claim ? authenticate(account, request, claim, time) : anonymous(wire);
-    const seen = { ...audited(wire), principal: caller.principal, chain: caller.chain, sessionName: caller.sessionName };
+    const seen = { ...audited(wire, region), principal: caller.principal, chain: caller.chain, sessionName: caller.sessionName };
     const fault = faults.next(seen);
     const result = caller.refusal ?? planned(fault, service) ?? (await carryOut(world, wire, request, caller.credentials, time));
     const answer = isRefusal(result) ? refuse(service, result, requestId) : result;
@@ -146,8 +146,8 @@ function anonymous(wire: Wire): Caller {
   return { credentials: undefined, principal: 'anonymous', chain: [], sessionName };
 }
 
-function audited({ call, service, operation }: Wire): { readonly action: string; readonly resource: string } {
-  return call ? auditOf(call.method, call.request as never) : { action: `${service}:${operation}`, resource: '*' };
+function audited({ call, service, operation }: Wire, region: string): { readonly action: string; readonly resource: string } {
+  return call ? auditOf(call.method, call.request as never, region) : { action: `${service}:${operation}`, resource: '*' };
 }
 
 /** `ok` or the error's code as the caller can see it: to a HEAD there is none but the status. */

@@ -77,7 +77,7 @@ export function createCertificateSource(options: {
     const at = {
       identity: 'agent',
       chain: [roleArn],
-      ...auditOf('iotCredentials.assumeRoleWithCertificate', { roleArn, endpoint, roleAlias }),
+      ...auditOf('iotCredentials.assumeRoleWithCertificate', { roleArn, endpoint, roleAlias }, region),
     };
     const which = `Secret ${secret.metadata.namespace}/${secret.metadata.name}`;
     const certificate = certificateOf(secret);

@@ -1,3 +1,4 @@
+import { s3Arn } from '../../core/access/partitions.ts';
 import { type ObjectProbe, type ProbeAction, probeName } from '../../core/preflight/probes.ts';
 import type { AwsPort, AwsResult, Caller } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -19,7 +20,7 @@ export async function probeObjects(
   aws: AwsPort,
   caller: Caller,
   probe: ObjectProbe,
-  own: { readonly runtimeUid: string; readonly discriminator: string },
+  own: { readonly region: string; readonly runtimeUid: string; readonly discriminator: string },
 ): Promise<Result<void, AccessFailure>> {
   const { bucket, key: folder } = probe.folder;
   const prefix = folder === '' ? '' : `${folder}/`;
@@ -27,7 +28,7 @@ export async function probeObjects(
   const text = probe.object?.text ?? 'probe\n';
   const owner = probe.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: probe.expectedBucketOwner };
   const kms = probe.kmsKeyArn === undefined ? {} : { kmsKeyArn: probe.kmsKeyArn };
-  const arnOf = (object: string): string => `arn:aws:s3:::${bucket}/${object}`;
+  const arnOf = (object?: string): string => s3Arn(own.region, bucket, object);
   let found: string | undefined;
   let written = false;
 
@@ -46,7 +47,7 @@ export async function probeObjects(
   }
 
   const steps: Readonly<Record<ProbeAction, () => Step>> = {
-    list: () => ({ action: 's3:ListBucket', resource: `arn:aws:s3:::${bucket}`, run: list }),
+    list: () => ({ action: 's3:ListBucket', resource: arnOf(), run: list }),
     read: () => ({ action: 's3:GetObject', resource: arnOf(found ?? key), run: read }),
     write: () => ({
       action: 's3:PutObject',

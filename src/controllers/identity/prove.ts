@@ -4,6 +4,7 @@ import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { agentNamespace } from '../../api/labels.ts';
 import type { Connection } from '../../core/access/connections.ts';
+import { partitionOf, s3Arn } from '../../core/access/partitions.ts';
 import type { AccessPlan } from '../../core/access/plan.ts';
 import { connectionOf } from '../../core/access/routes.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
@@ -97,8 +98,12 @@ function placeOf(probe: Probe): readonly unknown[] {
 }
 
 /** Of the object's name: the same for the same identity, whatever else changes, so that what a crash left is found again. */
-function ownName(of: ProofOf, probe: ObjectProbe): { readonly runtimeUid: string; readonly discriminator: string } {
-  return { runtimeUid: of.runtime.metadata.uid, discriminator: createHash('sha256').update(probe.identity).digest('hex') };
+function ownName(
+  { runtime }: ProofOf,
+  probe: ObjectProbe,
+): { readonly region: string; readonly runtimeUid: string; readonly discriminator: string } {
+  const discriminator = createHash('sha256').update(probe.identity).digest('hex');
+  return { region: runtime.spec.region, runtimeUid: runtime.metadata.uid, discriminator };
 }
 
 function versionOf(answer: Awaited<ReturnType<Context['kubernetes']['get']>>): string {
@@ -200,7 +205,7 @@ async function cleared(context: Context, of: ProofOf, probe: ObjectProbe): Promi
     return answer.ok
       ? answer
       : err({
-          ...failureAt(caller, probe),
+          ...failureAt(of, caller, probe),
           code: answer.error.code,
           message: answer.error.message,
           transient: /Throttled|Unavailable|Network|Expired/.test(answer.error.kind),
@@ -209,9 +214,9 @@ async function cleared(context: Context, of: ProofOf, probe: ObjectProbe): Promi
   return outcome.ok ? undefined : outcome.error;
 }
 
-function failureAt(caller: Caller, probe: ObjectProbe) {
+function failureAt({ runtime }: ProofOf, caller: Caller, { folder }: ObjectProbe) {
   const { identity, chain } = caller.grant;
-  return { identity, chain, action: 's3:DeleteObject', resource: `arn:aws:s3:::${probe.folder.bucket}/${probe.folder.key}` };
+  return { identity, chain, action: 's3:DeleteObject', resource: s3Arn(runtime.spec.region, folder.bucket, folder.key) };
 }
 
 async function whoAmI(aws: AwsPort, caller: Caller): Promise<Result<unknown, AccessFailure>> {
@@ -234,7 +239,7 @@ async function whoAmI(aws: AwsPort, caller: Caller): Promise<Result<unknown, Acc
 
 /** No job in it: the sessions, like the answers, serve every job of the runtime. */
 function requestOf({ runtime, job, plan }: ProofOf, probe: Probe): GrantRequest {
-  const policy = probePolicy(probe, runtime.spec.region, partitionOf(runtime));
+  const policy = probePolicy(probe, runtime.spec.region, partitionOf(runtime.spec.region));
   return {
     runtime,
     identity: probe.identity,
@@ -272,7 +277,7 @@ export async function withRemedy(
   const objects = probe?.kind === 'objects' ? probe : undefined;
   const remedy = remedyFor(failure, {
     region: runtime.spec.region,
-    partition: partitionOf(runtime),
+    partition: partitionOf(runtime.spec.region),
     documents: await generatedDocuments(context, runtime, of.job, of.connections),
     ...(objects !== undefined && {
       folder: objects.within ?? objects.folder,
@@ -282,8 +287,4 @@ export async function withRemedy(
     }),
   });
   return remedy === undefined ? failure : { ...failure, remedy };
-}
-
-function partitionOf({ spec }: ElasticRuntime): string {
-  return spec.identities.agent.roleArn.split(':')[1] ?? 'aws';
 }

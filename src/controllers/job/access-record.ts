@@ -6,6 +6,7 @@
  * Lost to the object, never to the stream: the records of the one reconcile during which a process dies, and the write of access.json itself.
  */
 import { accessPartKey, accessRecordKey, jobPrefix, runtimeFolder, type S3Location } from '../../core/access/locations.ts';
+import { s3Arn } from '../../core/access/partitions.ts';
 import { mergeRecords, readRecords } from '../../core/audit/records.ts';
 import type { AuditRecord, AwsPort, Caller } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -119,7 +120,7 @@ async function readEarlier(tools: JobTools, view: JobView): Promise<Result<reado
 /** As whom the log location is polled. */
 async function readOne(tools: JobTools, view: JobView, location: S3Location): Promise<Result<readonly AuditRecord[], AccessFailure>> {
   const polling = view.plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log')?.identity ?? 'agent';
-  const at = { action: 's3:GetObject', resource: arnOf(location) };
+  const at = { action: 's3:GetObject', resource: s3Arn(view.runtime.spec.region, location.bucket, location.key) };
   const get = (aws: AwsPort, caller: Caller) => aws.s3.getObject(caller, { ...location, maxBytes: mostBytes });
   const connection = view.plan.connections.find(
     ({ authentication }) => authentication.kind === 'credentials' && authentication.identity === polling,
@@ -143,7 +144,7 @@ function put(
   text: () => string,
   ifNoneMatch: boolean,
 ): Promise<Result<unknown, AccessFailure>> {
-  const at = { action: 's3:PutObject', resource: arnOf(location) };
+  const at = { action: 's3:PutObject', resource: s3Arn(view.runtime.spec.region, location.bucket, location.key) };
   return actAs(tools.context, onBehalf(view, 'agent', 'log:agent'), at, (aws, caller) =>
     aws.s3.putObject(caller, {
       ...location,
@@ -163,10 +164,6 @@ function document(view: JobView, accesses: readonly AuditRecord[]): string {
 
 function folderOfJob({ runtime, job }: JobView) {
   return jobPrefix(runtimeFolder(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
-}
-
-function arnOf({ bucket, key }: S3Location): string {
-  return `arn:aws:s3:::${bucket}/${key}`;
 }
 
 function namesOf({ job, runtime }: JobView): readonly [runtime: string, job: string] {

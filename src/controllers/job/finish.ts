@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
 import { formatS3Uri, jobPrefix, logPrefix, runtimeFolder } from '../../core/access/locations.ts';
+import { s3Arn } from '../../core/access/partitions.ts';
 import { podsOf } from '../../core/jobs/outcome.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { actAs } from '../identity/act.ts';
@@ -100,7 +101,7 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
     ? accesses.value
     : context.audit.ofJob(`${namespace}/${runtime.metadata.name}`, `${namespace}/${job.metadata.name}`);
   const location = { bucket: agentFolder.bucket, key: `${agentFolder.key}/agent.log` };
-  const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  const at = { action: 's3:PutObject', resource: s3Arn(runtime.spec.region, location.bucket, location.key) };
   const stored = await actAs(context, onBehalf(view, 'agent', 'log:agent'), at, (aws, caller) =>
     aws.s3.putObject(caller, {
       ...location,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Dependency } from '../../api/generated/types.ts';
 import type { Connection } from '../../core/access/connections.ts';
 import { dependencyKey, jobPrefix, runtimeFolder, type S3Location } from '../../core/access/locations.ts';
+import { s3Arn } from '../../core/access/partitions.ts';
 import { configMaps } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
@@ -59,7 +60,7 @@ async function stage(tools: JobTools, view: JobView, dependency: Dependency): Pr
     });
   }
   const location = stagedAt(view, dependency.path);
-  const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  const at = { action: 's3:PutObject', resource: s3Arn(view.runtime.spec.region, location.bucket, location.key) };
   return actAs(tools.context, onBehalf(view, 'operator', 'dependencies'), at, (aws, caller) =>
     aws.s3.putObject(caller, { ...location, body: body.value, kmsKeyArn: view.runtime.spec.staging.kmsKeyArn }),
   );
@@ -76,7 +77,7 @@ async function read(tools: JobTools, view: JobView, dependency: Dependency): Pro
   if (dependency.configMapKeyRef !== undefined) return readConfigMap(tools, view, dependency.configMapKeyRef);
   const [, , bucket = '', ...key] = (dependency.uri ?? '').split('/');
   const location = { bucket, key: key.join('/') };
-  const at = { action: 's3:GetObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  const at = { action: 's3:GetObject', resource: s3Arn(view.runtime.spec.region, location.bucket, location.key) };
   const connection = view.plan.connections.find(({ name }) => name === dependency.connection);
   const identity =
     view.plan.rows.find(({ resource, phase }) => phase === 'Run' && resource === `dependency:${dependency.path}`)?.identity ?? 'worker';
@@ -126,7 +127,7 @@ export async function clearStaged(tools: JobTools, view: JobView): Promise<Resul
     const page = await actAs(
       tools.context,
       request,
-      { action: 's3:ListBucket', resource: `arn:aws:s3:::${folder.bucket}` },
+      { action: 's3:ListBucket', resource: s3Arn(view.runtime.spec.region, folder.bucket) },
       (aws, caller) => aws.s3.listObjects(caller, { bucket: folder.bucket, prefix: `${folder.key}/`, maxKeys: 1000 }),
     );
     // With the bucket went what was in it.
@@ -135,7 +136,7 @@ export async function clearStaged(tools: JobTools, view: JobView): Promise<Resul
       const deleted = await actAs(
         tools.context,
         request,
-        { action: 's3:DeleteObject', resource: `arn:aws:s3:::${folder.bucket}/${key}` },
+        { action: 's3:DeleteObject', resource: s3Arn(view.runtime.spec.region, folder.bucket, key) },
         (aws, caller) => aws.s3.deleteObject(caller, { bucket: folder.bucket, key }),
       );
       if (!deleted.ok) return deleted;

@@ -1,5 +1,6 @@
 import type { ElasticAccessRequest, ElasticAccessRequestStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
+import { s3Arn } from '../../core/access/partitions.ts';
 import { planAccess } from '../../core/access/plan.ts';
 import { connectionOf } from '../../core/access/routes.ts';
 import { refusedAccesses } from '../../core/classes/connections.ts';
@@ -31,7 +32,8 @@ export async function answerRequest(context: OperatorContext, request: Stored<El
   const target = targetOf(request, view.value);
   if (!target.ok) return refused(target.reason);
   const { identity, resource } = target.value.row;
-  const read = (aws: AwsPort, caller: Caller) => sealedObjects({ context, request, target: target.value, livesMs, aws, caller });
+  const read = (aws: AwsPort, caller: Caller) =>
+    sealedObjects({ context, request, region: view.value.runtime.spec.region, target: target.value, livesMs, aws, caller });
   const connection = identity.startsWith('connectionCredentials:')
     ? view.value.plan.connections.find(({ name }) => name === connectionOf(identity))
     : undefined;
@@ -92,6 +94,7 @@ function refused(message: string): Answer {
 async function sealedObjects(of: {
   readonly context: OperatorContext;
   readonly request: Stored<ElasticAccessRequest>;
+  readonly region: string;
   readonly target: RequestTarget;
   readonly livesMs: number;
   readonly aws: AwsPort;
@@ -110,7 +113,7 @@ async function sealedObjects(of: {
   const objects: { name: string; size: number; sealedUrl: string }[] = [];
   for (const { name, size } of listed.value.found.slice(0, objectsAtMost)) {
     const key = folder.key === '' ? name : `${folder.key}/${name}`;
-    const resource = `arn:aws:s3:::${folder.bucket}/${key}`;
+    const resource = s3Arn(of.region, folder.bucket, key);
     const at = { identity, chain: caller.grant.chain, action: 's3:GetObject', resource };
     const url = await aws.s3.presignGetObject(caller, {
       bucket: folder.bucket,
@@ -137,7 +140,7 @@ type Listed = { readonly found: readonly { readonly name: string; readonly size:
 
 /** One more than fits, so that it is known whether there is more. */
 async function listAfter(
-  { request, target, aws, caller }: Parameters<typeof sealedObjects>[0],
+  { request, region, target, aws, caller }: Parameters<typeof sealedObjects>[0],
   owner: { readonly expectedBucketOwner?: string },
 ): Promise<Result<Listed, AccessFailure>> {
   const { folder } = target;
@@ -157,7 +160,7 @@ async function listAfter(
       ...owner,
     });
     if (!page.ok) {
-      const resource = `arn:aws:s3:::${folder.bucket}/${prefix}`;
+      const resource = s3Arn(region, folder.bucket, prefix);
       return err(awsFailure({ identity, chain: caller.grant.chain, action: 's3:ListBucket', resource }, page.error));
     }
     for (const { key, size } of page.value.keys) {

@@ -1,6 +1,7 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { clusterInfoKey, runtimeFolder } from '../../core/access/locations.ts';
+import { s3Arn } from '../../core/access/partitions.ts';
 import { principalsOf } from '../../core/access/roles.ts';
 import { ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
@@ -30,7 +31,7 @@ export function clusterInfo(runtime: Stored<ElasticRuntime>, clusterName: string
 export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
   const location = clusterInfoKey(runtimeFolder(runtime, 'staging'));
   const body = new TextEncoder().encode(clusterInfo(runtime, tools.context.settings.clusterName));
-  const at = { action: 's3:PutObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  const at = { action: 's3:PutObject', resource: s3Arn(runtime.spec.region, location.bucket, location.key) };
   return actAs(tools.context, { runtime, identity: 'operator', resource: 'cluster-info' }, at, (aws, caller) =>
     aws.s3.putObject(caller, { ...location, body, contentType: 'application/json', kmsKeyArn: runtime.spec.staging.kmsKeyArn }),
   );
@@ -38,7 +39,7 @@ export function storeClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRun
 
 export function deleteClusterInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<Result<unknown, AccessFailure>> {
   const location = clusterInfoKey(runtimeFolder(runtime, 'staging'));
-  const at = { action: 's3:DeleteObject', resource: `arn:aws:s3:::${location.bucket}/${location.key}` };
+  const at = { action: 's3:DeleteObject', resource: s3Arn(runtime.spec.region, location.bucket, location.key) };
   return actAs(tools.context, { runtime, identity: 'operator', resource: 'cluster-info' }, at, async (aws, caller) => {
     const answer = await aws.s3.deleteObject(caller, location);
     return !answer.ok && answer.error.code === 'NoSuchBucket' ? ok(undefined) : answer;

@@ -1,5 +1,6 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
+import { s3Arn } from '../../core/access/partitions.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { type Probe, runtimePaths, runtimeProbes } from '../../core/preflight/probes.ts';
 import { roleSimulations } from '../../core/preflight/role-actions.ts';
@@ -67,7 +68,7 @@ export async function readInitScript(
   const { initScript } = runtime.spec;
   if (initScript === undefined) return ok(undefined);
   const [, , bucket = '', ...key] = initScript.uri.split('/');
-  const at = { action: 's3:GetObject', resource: `arn:aws:s3:::${bucket}/${key.join('/')}` };
+  const at = { action: 's3:GetObject', resource: s3Arn(runtime.spec.region, bucket, key.join('/')) };
   const object = await actAs(tools.context, { runtime, identity: 'master', resource: 'init-script' }, at, (aws, caller) =>
     aws.s3.getObject(caller, { bucket, key: key.join('/'), maxBytes: initScriptBytes }),
   );

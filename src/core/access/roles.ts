@@ -19,7 +19,7 @@ export type RoleArn = { readonly partition: string; readonly account: string; re
 // A path may hold more letters in AWS; a wildcard among them would widen every policy that names the role.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 const ROLE_ARN = /^arn:(aws(?:-[a-z]+)*):iam::(\d{12}):role\/(?:[\w+=,.@-]+\/)*([\w+=,.@-]{1,64})$/;
-const MAX_ROLE_NAME = 64;
+export const maxRoleName = 64;
 
 export function parseRoleArn(text: string): Parsed<RoleArn> {
   const match = ROLE_ARN.exec(text);
@@ -54,7 +54,7 @@ export function defaultRolePattern(runtime: AccessRuntime, role: DefaultRole): s
 export function defaultRoleName(runtime: AccessRuntime, role: DefaultRole | 'boundary'): string {
   const { namespace = 'default', name = '', uid } = runtime.metadata;
   const end = `${/^[0-9a-f]{8}/.test(uid ?? '') ? `-${uid?.slice(0, 8)}` : ''}.${role}`;
-  return `${fitted(`${namespace}.${name}`, MAX_ROLE_NAME - end.length)}${end}`;
+  return `${fitted(`${namespace}.${name}`, maxRoleName - end.length)}${end}`;
 }
 
 /** IAM path of all that the stack makes. A slash is in no name of ours, so no two runtimes share one. */

@@ -1,3 +1,4 @@
+import { s3Arn } from '../access/partitions.ts';
 /**
  * Events of CloudTrail as far as a join with the audit needs them:
  * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html and …-user-identity.html.
@@ -38,7 +39,7 @@ function readEvent(event: Fields | undefined): readonly TrailEvent[] {
     {
       time,
       requestId: text(event['requestID']),
-      action: `${source.replace(/\.amazonaws\.com$/, '')}:${iamName(name)}`,
+      action: `${source.replace(/\.amazonaws\.com(\.cn)?$/, '')}:${iamName(name)}`,
       resource: resourceOf(event, parameters),
       roleArn: text(issuer?.['arn']) ?? text(parameters?.['roleArn']),
       sessionName: assumedSession ?? text(parameters?.['roleSessionName']),
@@ -56,7 +57,7 @@ function iamName(name: string): string {
 function resourceOf(event: Fields, parameters: Fields | undefined): string {
   const bucket = text(parameters?.['bucketName']);
   const key = text(parameters?.['key']);
-  if (bucket !== undefined) return `arn:aws:s3:::${bucket}${key === undefined ? '' : `/${key}`}`;
+  if (bucket !== undefined) return s3Arn(text(event['awsRegion']) ?? '', bucket, key);
   const [first] = Array.isArray(event['resources']) ? event['resources'] : [];
   const arn = fields(first)?.['ARN'];
   return text(arn) ?? text(parameters?.['roleArn']) ?? text(parameters?.['name']) ?? text(parameters?.['secretId']) ?? '*';

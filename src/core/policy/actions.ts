@@ -1,3 +1,4 @@
+import { serviceNames } from '../access/partitions.ts';
 import type { AwsCalls, AwsMethod, Tags } from './calls.ts';
 import type { RequestContext } from './evaluate.ts';
 import { tagContext } from './trust.ts';
@@ -211,7 +212,9 @@ function runInstances(
     ...(spot ? [{ action: 'ec2:RunInstances', resource: ec2Arn('spot-instances-request/*', facts), context: used }] : []),
     ...tagging(tagged, by, tags),
     ...tagging([networkInterface], 'RunInstances', launchTags),
-    ...(role === undefined ? [] : [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': 'ec2.amazonaws.com' } }]),
+    ...(role === undefined
+      ? []
+      : [{ action: 'iam:PassRole', resource: role, context: { 'iam:PassedToService': callingName('ec2', facts.partition) } }]),
     ...viaKms('kms:CreateGrant', kmsKeyArn, 'ec2', facts),
   ];
 }
@@ -245,12 +248,17 @@ function viaKms(
 ): readonly Authorization[] {
   if (keyArn === undefined) return none;
   const context: Record<string, string> = {
-    'kms:ViaService': `${service}.${facts.region}.amazonaws.com`,
+    'kms:ViaService': callingName(`${service}.${facts.region}`, facts.partition),
     'kms:CallerAccount': facts.accountId,
   };
   if (encrypted !== undefined) context[`kms:EncryptionContext:${encryptionKeys[service]}`] = encrypted;
   if (action === 'kms:CreateGrant') context['kms:GrantIsForAWSResource'] = 'true';
   return [{ action, resource: keyArn, context }];
+}
+
+/** The name that a service goes by where a condition sees it: in China, of the two the country's own. */
+function callingName(service: string, partition = 'aws'): string {
+  return [serviceNames(service, partition)].flat().at(-1) ?? service;
 }
 
 /**

@@ -1,11 +1,12 @@
+import { s3Arn } from '../access/partitions.ts';
 import type { AwsCalls, AwsMethod } from './calls.ts';
 
 export type Audited = { readonly action: string; readonly resource: string };
 
-type Row<M extends AwsMethod> = readonly [action: string, resource: (request: AwsCalls[M]) => string];
+type Row<M extends AwsMethod> = readonly [action: string, resource: (request: AwsCalls[M], region: string) => string];
 
 const everything = (): string => '*';
-const objectOf = ({ bucket, key }: { readonly bucket: string; readonly key: string }): string => `arn:aws:s3:::${bucket}/${key}`;
+const objectOf = ({ bucket, key }: { readonly bucket: string; readonly key: string }, region: string): string => s3Arn(region, bucket, key);
 
 /** An alias stands in the account of its role; its endpoint names the region. https://docs.aws.amazon.com/iot/latest/developerguide/authorizing-direct-aws.html */
 function roleAliasArn(request: AwsCalls['iotCredentials.assumeRoleWithCertificate']): string {
@@ -32,7 +33,7 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
   // The bucket alone would not say which organization's objects were listed.
   's3.listObjects': [
     's3:ListBucket',
-    ({ bucket, prefix }) => (prefix === '' ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/${prefix}*`),
+    ({ bucket, prefix }, region) => (prefix === '' ? s3Arn(region, bucket) : s3Arn(region, bucket, `${prefix}*`)),
   ],
   's3.deleteObject': ['s3:DeleteObject', objectOf],
   'ec2.createLaunchTemplate': ['ec2:CreateLaunchTemplate', ({ name }) => name],
@@ -66,11 +67,11 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
 
 /**
  * The one action and the one resource that the audit record of a call shows: an ARN where the request alone makes one, else the id or name in
- * the request, else `*`. The adapter, the simulator and the wire gate all use this table, so that their records compare line for line.
+ * the request, else `*`. The region says the partition. The adapter, the simulator and the wire gate all use this table, so that their records compare line for line.
  */
-export function auditOf<M extends AwsMethod>(method: M, request: AwsCalls[M]): Audited {
+export function auditOf<M extends AwsMethod>(method: M, request: AwsCalls[M], region: string): Audited {
   const [action, resource] = table[method];
-  return { action, resource: resource(request) };
+  return { action, resource: resource(request, region) };
 }
 
 export const awsMethods = Object.keys(table) as readonly AwsMethod[];

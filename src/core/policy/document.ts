@@ -34,6 +34,7 @@ export type PolicyUse = 'identity' | 'resource' | 'trust';
 
 export type PrincipalSet = {
   readonly everyone: boolean;
+  /** ARNs, and accounts by their number. */
   readonly aws: readonly string[];
   readonly federated: readonly string[];
   readonly services: readonly string[];
@@ -196,8 +197,7 @@ function parsePrincipals(value: unknown, element: string): Parsed<PrincipalSet> 
     if (kind === 'AWS') {
       for (const text of texts) {
         if (text === '*') set.everyone = true;
-        else if (/^\d{12}$/.test(text)) set.aws.push(`arn:aws:iam::${text}:root`);
-        else if (/^arn:[a-z-]+:(iam|sts)::\d{12}:(root|[a-z-]+\/[^*?]+)$/.test(text)) set.aws.push(text);
+        else if (/^(\d{12}$|arn:[a-z-]+:(iam|sts)::\d{12}:(root|[a-z-]+\/[^*?]+)$)/.test(text)) set.aws.push(text);
         else
           return malformed(`${element}.AWS ${quoted(text)} is neither an account nor a principal's ARN (no part of it may be a wildcard)`);
       }

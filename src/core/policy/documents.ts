@@ -1,6 +1,6 @@
 import { tags as tagKeys } from '../../api/labels.ts';
 import { parseS3Uri, runtimePrefix } from '../access/locations.ts';
-import { defaultInstanceProfileArn, defaultRoleArn, parseRoleArn } from '../access/roles.ts';
+import { defaultInstanceProfileArn, defaultRoleArn, fitted, maxRoleName, parseRoleArn } from '../access/roles.ts';
 import type { PolicyDocument, PolicyStatement } from './document.ts';
 import {
   agentStatements,
@@ -35,19 +35,20 @@ export function runtimeDocuments(input: DocumentsInput): RuntimeDocuments {
     operator: own(roles.operator, operatorTrust(context), operatorStatements(context)),
     master: own(roles.master, ownRoleTrust(context, 'master'), masterStatements(context)),
     worker: own(roles.worker, ownRoleTrust(context, 'worker'), workerStatements(context)),
-    node: { ...own(roles.node, nodeTrust(), nodeStatements(context)), instanceProfileArn: context.instanceProfileArn },
+    node: { ...own(roles.node, nodeTrust(context), nodeStatements(context)), instanceProfileArn: context.instanceProfileArn },
     connectionRoles: connectionRoles(context, own),
   };
 }
 
-/** One document of many. For roles that several runtimes share. */
+/** One document of many, equal statements once and no Sid twice. For what several runtimes share. */
 export function mergeDocuments(documents: readonly PolicyDocument[]): PolicyDocument {
   return documentOf(documents.flatMap(statementsOf));
 }
 
-/** Role of an instance profile as the generator makes them: of the same name. */
+/** Role of an instance profile as the generator makes them: of the same name, which may be longer for a profile (128 characters) than for a role. */
 function roleOfInstanceProfile(instanceProfileArn: string): string {
-  return instanceProfileArn.replace(':instance-profile/', ':role/');
+  const cut = instanceProfileArn.lastIndexOf('/') + 1;
+  return instanceProfileArn.slice(0, cut).replace(':instance-profile/', ':role/') + fitted(instanceProfileArn.slice(cut), maxRoleName);
 }
 
 function statementsOf(document: PolicyDocument): readonly PolicyStatement[] {

@@ -1,4 +1,5 @@
 import { tags as tagKeys } from '../../api/labels.ts';
+import { serviceNames } from '../access/partitions.ts';
 import type { ConditionBlock, PolicyStatement } from './document.ts';
 import type { DocumentContext } from './permissions.ts';
 import { merge, tagsEqual, withCondition } from './statements.ts';
@@ -67,7 +68,7 @@ export function launches(context: DocumentContext): readonly PolicyStatement[] {
       Effect: 'Allow',
       Action: 'iam:PassRole',
       Resource: context.roles.node,
-      ...withCondition(merge(actor, { StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' } })),
+      ...withCondition(merge(actor, { StringEquals: { 'iam:PassedToService': serviceNames('ec2', partition) } })),
     },
   ];
 }

@@ -123,7 +123,7 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
   const { partition, region, accountId } = context;
   const organization = context.stableTags[tagKeys.organization] ?? '';
   const stored = storedBelow({ partition, region, account: accountId }, `${organization}/${context.namespace}`);
-  const through = storedKeyConditions(region, stored);
+  const through = storedKeyConditions(context, stored);
   return [
     ...folder(context, 'StageForJobs', context.staging, everything),
     ...folderObjects(context, 'StoreWorkerLogs', context.logs, ['write'], { objects: ['jobs/*/*/worker/*'], multipart: false }),

@@ -96,7 +96,7 @@ export function closenessOf(set: PrincipalSet, principal: Principal): Closeness 
   if (principal.kind === 'service') return set.everyone || set.services.includes(principal.service) ? 'direct' : undefined;
   if (set.everyone || set.aws.includes(callerArn(principal))) return 'direct';
   if (principal.kind === 'role' && set.aws.includes(principal.roleArn)) return 'role';
-  return set.aws.includes(accountArn(principal)) ? 'account' : undefined;
+  return namesAccount(set, principal) ? 'account' : undefined;
 }
 
 /**
@@ -107,11 +107,12 @@ export function closenessOf(set: PrincipalSet, principal: Principal): Closeness 
 export function isExcepted(set: PrincipalSet, principal: Principal): boolean {
   if (principal.kind === 'webIdentity' || principal.kind === 'service') return closenessOf(set, principal) !== undefined;
   if (set.everyone) return true;
-  const needed = [callerArn(principal), accountArn(principal), ...(principal.kind === 'role' ? [principal.roleArn] : [])];
-  return needed.every((arn) => set.aws.includes(arn));
+  const needed = [callerArn(principal), ...(principal.kind === 'role' ? [principal.roleArn] : [])];
+  return namesAccount(set, principal) && needed.every((arn) => set.aws.includes(arn));
 }
 
-function accountArn(principal: Extract<Principal, { kind: 'role' | 'user' }>): string {
-  const arn = principal.kind === 'role' ? principal.roleArn : principal.arn;
-  return `arn:${arn.split(':')[1] ?? 'aws'}:iam::${accountOf(arn)}:root`;
+/** By its number, or as its root user. */
+function namesAccount(set: PrincipalSet, principal: Extract<Principal, { kind: 'role' | 'user' }>): boolean {
+  const [, partition = 'aws', , , account = ''] = (principal.kind === 'role' ? principal.roleArn : principal.arn).split(':');
+  return set.aws.includes(account) || set.aws.includes(`arn:${partition}:iam::${account}:root`);
 }

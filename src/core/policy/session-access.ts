@@ -6,6 +6,7 @@ import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import { tags as tagKeys } from '../../api/labels.ts';
 import type { Connection } from '../access/connections.ts';
 import { jobPrefix, organizationPrefix, parseS3ObjectUri, parseS3Uri, runtimePrefix } from '../access/locations.ts';
+import { partitionOf } from '../access/partitions.ts';
 import type { AccessPlan } from '../access/plan.ts';
 import type { ObjectAccess, SessionAccess } from './session-policy.ts';
 import type { ObjectAction } from './statements.ts';
@@ -28,7 +29,7 @@ const anyKey = '*';
 export function sessionAccessOf(session: SessionFor): SessionAccess {
   const { region } = session.runtime.spec;
   const access = session.job === undefined || session.plan === undefined ? forRuntime(session) : forJob(session, session.job, session.plan);
-  return { partition: partitionOf(session.runtime), region, ...access };
+  return { partition: partitionOf(session.runtime.spec.region), region, ...access };
 }
 
 type Cut = Omit<SessionAccess, 'region' | 'partition'>;
@@ -48,7 +49,7 @@ function forRuntime({ runtime, identity, tags, resource }: SessionFor): Cut {
         ...(wanted('cluster-info') && { objects: [folder('staging')] }),
         ...(wanted('cluster-resources') && {
           ...ec2(['launchTemplates', 'describe']),
-          parameters: [`arn:${partitionOf(runtime)}:ssm:${runtime.spec.region}::parameter/aws/service/*`],
+          parameters: [`arn:${partitionOf(runtime.spec.region)}:ssm:${runtime.spec.region}::parameter/aws/service/*`],
         }),
       };
     case 'master':
@@ -105,7 +106,7 @@ function ofRuntime(tags: SessionFor['tags']): Pick<NonNullable<SessionAccess['ec
 function rolesOfAccount(runtime: ElasticRuntime): string {
   const { master, operator, node } = runtime.spec.identities;
   const account = (node?.instanceProfileArn ?? master?.roleArn ?? operator.roleArn).split(':')[4] ?? '*';
-  return `arn:${partitionOf(runtime)}:iam::${account}:role/*`;
+  return `arn:${partitionOf(runtime.spec.region)}:iam::${account}:role/*`;
 }
 
 function ownFolder(
@@ -151,12 +152,8 @@ function storedSecrets(runtime: ElasticRuntime, plan: AccessPlan, wanted: (resou
     if (authentication.kind !== 'credentials' && authentication.kind !== 'properties') continue;
     const { origin } = authentication;
     if (origin?.kind === 'parameterStore')
-      parameters.push(`arn:${partitionOf(runtime)}:ssm:${runtime.spec.region}:${account}:parameter${origin.name}`);
+      parameters.push(`arn:${partitionOf(runtime.spec.region)}:ssm:${runtime.spec.region}:${account}:parameter${origin.name}`);
     if (origin?.kind === 'secretsManager') secrets.push(origin.arn);
   }
   return { parameters, secrets };
-}
-
-function partitionOf(runtime: ElasticRuntime): string {
-  return runtime.spec.identities.agent.roleArn.split(':')[1] ?? 'aws';
 }

@@ -1,3 +1,4 @@
+import { serviceNames } from '../access/partitions.ts';
 import { malformed, type Parsed, parsed, quoted } from '../quantity/outcome.ts';
 import type { PolicyStatement } from './document.ts';
 import { certificateStatements, literal, type ObjectAction, tagsEqual } from './statements.ts';
@@ -161,16 +162,18 @@ function objectStatements(access: SessionAccess, widened: readonly WideningStep[
     const condition = open ? {} : { Condition: { StringLike: { 's3:prefix': prefixes } } };
     statements.push({ Effect: 'Allow', Action: 's3:ListBucket', Resource: bucket, ...condition });
   }
-  return [...statements, ...keyStatements(cuts, region, !widened.includes('encryption-context'))];
+  return [...statements, ...keyStatements(cuts, { region, partition }, !widened.includes('encryption-context'))];
 }
 
-function keyStatements(cuts: readonly Cut[], region: string, withContext: boolean): readonly PolicyStatement[] {
+type Place = { readonly region: string; readonly partition: string };
+
+function keyStatements(cuts: readonly Cut[], { region, partition }: Place, withContext: boolean): readonly PolicyStatement[] {
   const used = cuts.filter((cut) => cut.kmsKeyArn !== undefined && cut.actions.some((action) => action === 'read' || action === 'write'));
   return grouped(used, (cut) => `${cut.actions.includes('write') ? 'w' : ''}${cut.actions.includes('read') ? 'r' : ''}`).map(
     ([kind, group]) => {
       // With an S3 Bucket Key the context is the bucket's ARN: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
       const context = unique(group.flatMap((cut) => [arnOf(cut), cut.bucket]));
-      const through = { StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` } };
+      const through = { StringEquals: { 'kms:ViaService': serviceNames(`s3.${region}`, partition) } };
       return {
         Effect: 'Allow',
         // A multipart upload decrypts its own parts.
@@ -214,7 +217,7 @@ function ec2Statements({ ec2, partition = 'aws' }: SessionAccess, fewTags: boole
       tagging('CreateFleet', 'RunInstances'),
     );
     if (ec2.nodeRoleArn !== undefined) {
-      const toEc2 = { StringLike: { 'iam:PassedToService': 'ec2.amazonaws.com*' } };
+      const toEc2 = { StringEquals: { 'iam:PassedToService': serviceNames('ec2', partition) } };
       statements.push({ Effect: 'Allow', Action: 'iam:PassRole', Resource: ec2.nodeRoleArn, Condition: toEc2 });
     }
   }
@@ -268,7 +271,7 @@ function otherStatements({
   // A SecureString or a secret may be encrypted with any key of the account: usable through these services only.
   const through = [...(parameters.length > 0 ? ['ssm'] : []), ...(secrets.length > 0 ? ['secretsmanager'] : [])];
   if (through.length > 0) {
-    const services = through.map((service) => `${service}.${region}.amazonaws.com`);
+    const services = through.flatMap((service) => serviceNames(`${service}.${region}`, partition));
     statements.push({ Effect: 'Allow', Action: 'kms:Decrypt', Resource: '*', Condition: { StringEquals: { 'kms:ViaService': services } } });
   }
   return statements;

@@ -1,3 +1,4 @@
+import { serviceNames } from '../access/partitions.ts';
 import type { ConditionBlock, PolicyStatement } from './document.ts';
 
 /** Bricks of the generated documents. */
@@ -83,7 +84,7 @@ export function keyStatement(
     `arn:${partition}:s3:::${bucket}`,
   ]);
   const through: ConditionBlock = {
-    StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` },
+    StringEquals: { 'kms:ViaService': serviceNames(`s3.${region}`, partition) },
     StringLike: { 'kms:EncryptionContext:aws:s3:arn': [...new Set(arns)] },
   };
   // A multipart upload decrypts its parts: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
@@ -106,16 +107,16 @@ export function storedBelow(
 
 /** A key through Parameter Store and through Secrets Manager, for what lies below a path. */
 export function storedKeyConditions(
-  region: string,
+  { region, partition }: { readonly region: string; readonly partition: string },
   stored: ReturnType<typeof storedBelow>,
 ): { readonly ssm: ConditionBlock; readonly secretsManager: ConditionBlock } {
   return {
     ssm: {
-      StringEquals: { 'kms:ViaService': `ssm.${region}.amazonaws.com` },
+      StringEquals: { 'kms:ViaService': serviceNames(`ssm.${region}`, partition) },
       StringLike: { 'kms:EncryptionContext:PARAMETER_ARN': stored.parameters },
     },
     secretsManager: {
-      StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+      StringEquals: { 'kms:ViaService': serviceNames(`secretsmanager.${region}`, partition) },
       StringLike: { 'kms:EncryptionContext:SecretARN': stored.secrets },
     },
   };

@@ -1,8 +1,10 @@
 import { agentNamespace, tags as tagKeys } from '../../api/labels.ts';
+import { serviceNames } from '../access/partitions.ts';
 import { defaultRolePattern, hasDefaultRoles } from '../access/roles.ts';
 import { sessionTagKeys } from '../access/sessions.ts';
 import type { ConditionBlock, PolicyStatement } from './document.ts';
 import type { DocumentContext } from './permissions.ts';
+import { accountOf } from './principal.ts';
 import type { PolicyConnection } from './runtime-input.ts';
 import { merge, tagsEqual, withCondition } from './statements.ts';
 
@@ -12,7 +14,7 @@ export function agentTrust(context: DocumentContext): readonly PolicyStatement[]
   const alias = context.input.runtime.spec.identities.agent.x509?.roleAlias;
   if (alias !== undefined) return [certificates(context, alias)];
   return [
-    webIdentity(context, 'AgentServiceAccountOfThisRuntime', [
+    webIdentity(context, context.roles.agent, 'AgentServiceAccountOfThisRuntime', [
       `system:serviceaccount:${agentNamespace}:${context.namespace}.${context.name}`,
     ]),
   ];
@@ -68,14 +70,15 @@ export function ownRoleTrust(context: DocumentContext, role: 'master' | 'worker'
     },
     webIdentity(
       context,
+      context.roles[role],
       'PodsOfThisRuntime',
       accounts.map((account) => `system:serviceaccount:${context.namespace}:${context.name}-${account}`),
     ),
   ];
 }
 
-export function nodeTrust(): readonly PolicyStatement[] {
-  return [{ Sid: 'InstancesOnly', Effect: 'Allow', Principal: { Service: 'ec2.amazonaws.com' }, Action: 'sts:AssumeRole' }];
+export function nodeTrust({ partition }: DocumentContext): readonly PolicyStatement[] {
+  return [{ Sid: 'InstancesOnly', Effect: 'Allow', Principal: { Service: serviceNames('ec2', partition) }, Action: 'sts:AssumeRole' }];
 }
 
 /** sts:AssumeRole and nothing else: towards connection roles we pass neither tags nor a source identity. */
@@ -110,11 +113,13 @@ function ownTags(key: string, { stableTags }: DocumentContext): ConditionBlock {
   return tagsEqual(key, Object.fromEntries(keys.map((tag) => [tag, stableTags[tag] ?? ''])));
 }
 
-function webIdentity(context: DocumentContext, sid: string, subjects: readonly string[]): PolicyStatement {
+/** Of the role's own account: IAM knows no provider of another (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html). */
+function webIdentity(context: DocumentContext, roleArn: string, sid: string, subjects: readonly string[]): PolicyStatement {
+  const provider = context.input.oidcProviderArn.replace(/::\d{12}:/, `::${accountOf(roleArn)}:`);
   return {
     Sid: sid,
     Effect: 'Allow',
-    Principal: { Federated: context.input.oidcProviderArn },
+    Principal: { Federated: provider },
     Action: 'sts:AssumeRoleWithWebIdentity',
     Condition: { StringEquals: { [`${context.issuer}:aud`]: 'sts.amazonaws.com', [`${context.issuer}:sub`]: subjects } },
   };

@@ -1,6 +1,7 @@
 import type { ElasticAccessRequest, ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import { foreignFolder } from '../access/foreign-folder.ts';
 import { jobPrefix, logPrefix, parseS3Uri, runtimePrefix, type S3Folder } from '../access/locations.ts';
+import { partitionOf } from '../access/partitions.ts';
 import type { AccessPlan } from '../access/plan.ts';
 import type { Caller } from '../access/routes.ts';
 import type { AccessRow } from '../access/vocabulary.ts';
@@ -78,10 +79,10 @@ function preview({ spec }: Pick<ElasticAccessRequest, 'spec'>, { runtime, plan }
 }
 
 function readOnly(runtime: ElasticRuntime, { bucket, key }: S3Folder, kmsKeyArn: string | undefined): Parsed<SessionPolicy> {
-  const partition = runtime.spec.identities.agent.roleArn.split(':')[1] ?? 'aws';
+  const { region } = runtime.spec;
   return sessionPolicyFor({
-    partition,
-    region: runtime.spec.region,
+    partition: partitionOf(region),
+    region,
     objects: [{ bucket, folders: [key], actions: ['read', 'list'], ...(kmsKeyArn !== undefined && { kmsKeyArn }) }],
   });
 }

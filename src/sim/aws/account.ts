@@ -1,4 +1,5 @@
 import { parseS3Uri } from '../../core/access/locations.ts';
+import { partitionOf } from '../../core/access/partitions.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { certificatePlan } from '../../core/policy/account/certificates.ts';
 import {
@@ -66,7 +67,7 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
     accountId,
     region,
     oidcProviders: [...accounts].map((account) => ({
-      arn: `arn:aws:iam::${account}:oidc-provider/${issuer}`,
+      arn: `arn:${partitionOf(region)}:iam::${account}:oidc-provider/${issuer}`,
       issuer,
       clientIds: ['sts.amazonaws.com'],
     })),
@@ -101,7 +102,7 @@ function iotOf({ runtimes, secrets }: Manifests): IotSpec {
     things: [...new Set(found.map(({ thing }) => thing))],
     policies: found.map(({ plan: { policyName: name, document } }) => ({ name, document })),
     roleAliases: found.map(({ plan: { region, roleAlias, roleArn } }) => ({
-      arn: `arn:aws:iot:${region}:${roleArn.split(':')[4] ?? ''}:rolealias/${roleAlias}`,
+      arn: `arn:${partitionOf(region)}:iot:${region}:${roleArn.split(':')[4] ?? ''}:rolealias/${roleAlias}`,
       roleArn,
       seconds: 3600,
     })),
@@ -136,7 +137,7 @@ function viewOf(runtime: PolicyRuntime, manifests: Manifests, { clusterName, iss
     jobs,
     clusterName,
     accountId,
-    oidcProviderArn: `arn:aws:iam::${runtime.spec.identities.agent.roleArn.split(':')[4] ?? accountId}:oidc-provider/${issuer.replace(/^https:\/\//, '')}`,
+    oidcProviderArn: `arn:${partitionOf(runtime.spec.region)}:iam::${accountId}:oidc-provider/${issuer.replace(/^https:\/\//, '')}`,
     issuer,
     externalIds: externalIds(manifests.secrets, namespace),
   };

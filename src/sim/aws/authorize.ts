@@ -1,3 +1,4 @@
+import { partitionOf } from '../../core/access/partitions.ts';
 import { type AccountFacts, type Authorization, authorizationsOf } from '../../core/policy/actions.ts';
 import type { AwsCalls, AwsMethod } from '../../core/policy/calls.ts';
 import type { Policy } from '../../core/policy/document.ts';
@@ -107,6 +108,7 @@ function factsOf(state: AccountState, region: string): AccountFacts {
   return {
     accountId: state.spec.accountId,
     region,
+    partition: partitionOf(region),
     now: state.world.now(),
     tagsOf: (id) => (state.instances.get(id) ?? state.volumes.get(id) ?? state.templates.get(id))?.tags,
     launchTemplate: (id) => {

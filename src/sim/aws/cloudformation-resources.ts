@@ -1,4 +1,6 @@
 /** What CloudFormation does in IAM for a stack's resources, with the rights of whoever started the operation (a forward access session). */
+
+import { partitionOf } from '../../core/access/partitions.ts';
 import type { PolicyDocument } from '../../core/policy/document.ts';
 import { decidersOf, denialMessage, type RequestContext } from '../../core/policy/evaluate.ts';
 import { tagContext } from '../../core/policy/trust.ts';
@@ -275,7 +277,7 @@ function exists(type: string, identifier: string): Refused {
 }
 
 function arnOf({ spec }: AccountState, kind: string, path: string, name: string): string {
-  return `arn:aws:iam::${spec.accountId}:${kind}${path}${name}`;
+  return `arn:${partitionOf(spec.region)}:iam::${spec.accountId}:${kind}${path}${name}`;
 }
 
 function same(one: unknown, other: unknown): boolean {

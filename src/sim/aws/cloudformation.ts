@@ -1,4 +1,6 @@
 /** CloudFormation in the account: stacks make and delete real roles, policies and instance profiles, step by step, and roll back. */
+
+import { partitionOf } from '../../core/access/partitions.ts';
 import type { StackEventView, StackRequest, StackView, Tags } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { between } from '../faults.ts';
@@ -48,7 +50,7 @@ export function createStack({ state, caller, region }: At, request: StackRequest
     return known.startsWith(`create ${request.name} `) ? ok({ stackId: known.split(' ')[2] ?? '' }) : err(tokenTaken);
   if (standing(state, request.name) !== undefined)
     return err(failure('AlreadyExists', 'AlreadyExistsException', `Stack [${request.name}] already exists`));
-  const stackId = `arn:aws:cloudformation:${region}:${state.spec.accountId}:stack/${request.name}/${state.random.uuid()}`;
+  const stackId = stackIdOf(state, region, request.name);
   state.stackTokens.set(request.clientRequestToken, `create ${request.name} ${stackId}`);
   const stack: StackState = {
     stackId,
@@ -182,7 +184,7 @@ export function deleteStack(
 
 /** Made by somebody else: empty, and complete. */
 export function placeStack(state: AccountState, name: string, tags: Tags): void {
-  const stackId = `arn:aws:cloudformation:${state.spec.region}:${state.spec.accountId}:stack/${name}/${state.random.uuid()}`;
+  const stackId = stackIdOf(state, state.spec.region, name);
   const empty = {
     visibleAt: 0,
     events: [],
@@ -202,6 +204,10 @@ export function removeStack(state: AccountState, name: string): void {
   if (stack === undefined) return;
   for (const { arn } of stack.made.values()) for (const made of [state.roles, state.profiles, state.managedPolicies]) made.delete(arn);
   become(state, stack, 'DELETE_COMPLETE');
+}
+
+function stackIdOf({ spec, random }: AccountState, region: string, name: string): string {
+  return `arn:${partitionOf(region)}:cloudformation:${region}:${spec.accountId}:stack/${name}/${random.uuid()}`;
 }
 
 /** In reverse order; what is left after a failure stays in the stack, for the next try. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parseS3Uri, runtimePrefix } from '../../core/access/locations.ts';
+import { partitionOf } from '../../core/access/partitions.ts';
 import type { PolicyStatement } from '../../core/policy/document.ts';
 import { type Folder, folderStatements, keyStatement, sidPart } from '../../core/policy/statements.ts';
 import type { PlacedConnection } from './places.ts';
@@ -42,7 +43,7 @@ export function credentialUsers(
     const name = `${placed.runtime.metadata.namespace ?? 'default'}-${placed.connection.name}`;
     const document = { Version: '2012-10-17', Statement: statementsFor(placed) } as const;
     users.set(keys.accessKeyId, {
-      arn: known?.arn ?? `arn:aws:iam::${owner}:user/${name}`,
+      arn: known?.arn ?? `arn:${partitionOf(placed.runtime.spec.region)}:iam::${owner}:user/${name}`,
       ...keys,
       connections: [...(known?.connections ?? []), placed.connection.name],
       policies: [...(known?.policies ?? []), { name: `user ${name}`, document }],
@@ -75,7 +76,7 @@ function statementsFor({ connection, runtime }: PlacedConnection): readonly Poli
   const { spec, metadata } = runtime;
   const owner = { organization: spec.organization, namespace: metadata.namespace ?? 'default', runtime: metadata.name ?? '' };
   const everything = ['read', 'write', 'delete', 'list'] as const;
-  const partition = 'aws';
+  const partition = partitionOf(spec.region);
   const data = folderOf(parseS3Uri(connection.location ?? ''));
   const staging = folderOf(runtimePrefix(spec.staging.uri, owner));
   const logs = folderOf(runtimePrefix(spec.logs.uri, owner));

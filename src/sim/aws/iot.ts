@@ -1,3 +1,4 @@
+import { partitionOf } from '../../core/access/partitions.ts';
 import { type PolicyDocument, parsePolicy } from '../../core/policy/document.ts';
 import { decidersOf, type Evaluation, evaluate } from '../../core/policy/evaluate.ts';
 import { evaluateAssumeRoleByService } from '../../core/policy/trust.ts';
@@ -45,7 +46,7 @@ export function putCertificate(
   { accountId, region }: Pick<AccountSpec, 'accountId' | 'region'>,
 ): CertificateState {
   const id = certificateId(pem);
-  const arn = `arn:aws:iot:${region}:${accountId}:cert/${id}`;
+  const arn = `arn:${partitionOf(region)}:iot:${region}:${accountId}:cert/${id}`;
   const made: CertificateState = { id, arn, pem, status: 'ACTIVE', things: new Set(things), policies: new Set(policies) };
   certificates.set(id, made);
   return made;

@@ -80,7 +80,7 @@ function recorded<M extends AwsMethod, T>(state: AccountState, incoming: Request
     requestId,
     process: incoming.process,
     method: incoming.method,
-    ...auditOf(incoming.method, incoming.request),
+    ...auditOf(incoming.method, incoming.request, state.spec.region),
     ...who,
     outcome: result.ok ? 'ok' : result.error.code,
     ...(result.ok ? {} : { message: result.error.message }),

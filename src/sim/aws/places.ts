@@ -1,4 +1,5 @@
 import { parseS3Uri } from '../../core/access/locations.ts';
+import { s3Arn } from '../../core/access/partitions.ts';
 import type { PolicyDocument } from '../../core/policy/document.ts';
 import type { PolicyConnection, PolicyJob, PolicyRuntime } from '../../core/policy/documents.ts';
 import type { BucketSpec, KeySpec, SubnetSpec } from './spec.ts';
@@ -51,7 +52,7 @@ export function bucketsOf(
   }
   return [...buckets.values()].map((bucket) => {
     const foreign = [...(guests.buckets.get(bucket.name) ?? [])].filter((arn) => arn.split(':')[4] !== bucket.owner);
-    return foreign.length === 0 ? bucket : { ...bucket, policy: bucketPolicy(bucket.name, foreign) };
+    return foreign.length === 0 ? bucket : { ...bucket, policy: bucketPolicy(bucket, foreign) };
   });
 }
 
@@ -95,9 +96,9 @@ function bucketName(uri: string | null | undefined): string | undefined {
   return location.ok ? location.value.bucket : undefined;
 }
 
-function bucketPolicy(name: string, arns: readonly string[]): PolicyDocument {
+function bucketPolicy({ name, region }: Pick<BucketSpec, 'name' | 'region'>, arns: readonly string[]): PolicyDocument {
   const actions = ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:ListBucket'];
-  const resources = [`arn:aws:s3:::${name}`, `arn:aws:s3:::${name}/*`];
+  const resources = [s3Arn(region, name), s3Arn(region, name, '*')];
   return {
     Version: '2012-10-17',
     Statement: [{ Sid: 'OtherAccounts', Effect: 'Allow', Principal: { AWS: arns }, Action: actions, Resource: resources }],
@@ -116,7 +117,8 @@ export function keysOf(runtimes: readonly PolicyRuntime[], connections: readonly
 }
 
 function keyPolicy(arn: string, guests: readonly string[]): PolicyDocument {
-  const root = `arn:aws:iam::${arn.split(':')[4] ?? ''}:root`;
+  const [, partition = 'aws', , , account = ''] = arn.split(':');
+  const root = `arn:${partition}:iam::${account}:root`;
   return {
     Version: '2012-10-17',
     Statement: [

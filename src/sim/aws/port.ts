@@ -78,7 +78,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
 
   async function send<M extends AwsMethod, T>(incoming: Request<M>, actor: Actor, effect: () => Answer<T>): Promise<AwsResult<T>> {
     const { method, request } = incoming;
-    const shown = auditOf(method, request);
+    const shown = auditOf(method, request, region);
     const roleArn = actor.chain.at(-1) ?? ('roleArn' in request ? request.roleArn : '');
     const paced = { account: roleArn.split(':')[4] ?? '', region, method, lane: actor.subject.runtime, ticket: actor.subject.node };
     await pace?.take(paced);
@@ -211,7 +211,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
         const incoming = { method, request, process: process.name, credentials: undefined } as const;
         const answer = await send(incoming, { identity, chain: [], sessionName, subject }, () =>
           performUnsigned(state, incoming, { caller: `certificate ${sessionName}`, sessionName }, () =>
-            assumeRoleWithCertificate(state, request, auditOf(method, request).resource),
+            assumeRoleWithCertificate(state, request, auditOf(method, request, region).resource),
           ),
         );
         const granted = grantOf(answer, { identity, chain: [roleArn], sessionName });
@@ -252,7 +252,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
           chain,
           sessionName,
           widened,
-          ...auditOf('s3.getObject', request),
+          ...auditOf('s3.getObject', request, region),
           durationMs: 0,
         };
         await audit.record({ ...recordOf({ ...facts, result: { ok: true }, endedAt: process.clock.now() }), outcome: 'presigned' });

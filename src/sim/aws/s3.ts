@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { s3Arn } from '../../core/access/partitions.ts';
 import { callerArn } from '../../core/policy/principal.ts';
 import type { ObjectLocation } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -128,11 +129,11 @@ function readable(
   // Who may not list must not learn that an object is missing (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
   const listing = judge(at.state, at.caller, {
     action: 's3:ListBucket',
-    resource: `arn:aws:s3:::${request.bucket}`,
+    resource: s3Arn(at.region, request.bucket),
     context: { 's3:prefix': request.key },
   });
   if (listing.decision !== 'Allow') {
-    const message = `User: ${callerArn(at.caller.principal)} is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::${request.bucket}"`;
+    const message = `User: ${callerArn(at.caller.principal)} is not authorized to perform: s3:ListBucket on resource: "${s3Arn(at.region, request.bucket)}"`;
     return err(denied('s3', `${message} because no ${listing.source} allows the s3:ListBucket action`));
   }
   return err(failure('NotFound', 'NoSuchKey', 'The specified key does not exist.'));

@@ -239,7 +239,8 @@ function compileNamed({ name, document }: { readonly name: string; readonly docu
 
 /** `kms:*` for the account: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */
 function keyPolicy({ arn, policy }: KeySpec): Policy {
-  const root = `arn:aws:iam::${arn.split(':')[4] ?? ''}:root`;
+  const [, partition = 'aws', , , account = ''] = arn.split(':');
+  const root = `arn:${partition}:iam::${account}:root`;
   const fallback: PolicyDocument = {
     Version: '2012-10-17',
     Statement: [{ Sid: 'Default', Effect: 'Allow', Principal: { AWS: root }, Action: 'kms:*', Resource: '*' }],

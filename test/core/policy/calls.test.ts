@@ -157,7 +157,7 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
 for (const method of awsMethods) {
   const [request, audited, authorizations] = rows[method];
   test(`${method}: one audited action and resource`, () => {
-    const { action, resource } = auditOf(method, request as never);
+    const { action, resource } = auditOf(method, request as never, 'us-east-1');
     assert.equal(`${action} ${resource}`, audited);
   });
   test(`${method}: what must be allowed`, () => {
@@ -228,5 +228,6 @@ test('the prefix of a list and the key of a parameter', () => {
 });
 
 test('a list of a whole bucket is audited as the bucket', () => {
-  assert.equal(auditOf('s3.listObjects', { bucket: 'b', prefix: '' }).resource, 'arn:aws:s3:::b');
+  assert.equal(auditOf('s3.listObjects', { bucket: 'b', prefix: '' }, 'us-east-1').resource, 'arn:aws:s3:::b');
+  assert.equal(auditOf('s3.putObject', { bucket: 'b', key: 'k' }, 'cn-north-1').resource, 'arn:aws-cn:s3:::b/k');
 });

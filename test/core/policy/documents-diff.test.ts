@@ -37,6 +37,11 @@ const same: readonly (readonly [why: string, one: readonly PolicyStatement[], ot
     [{ ...read, Principal: { AWS: '111122223333' } }],
     [{ ...read, Principal: { AWS: 'arn:aws:iam::111122223333:root' } }],
   ],
+  [
+    'an account of another partition and its root',
+    [{ ...read, Principal: { AWS: '111122223333' } }],
+    [{ ...read, Principal: { AWS: 'arn:aws-cn:iam::111122223333:root' } }],
+  ],
   ['everybody', [{ ...read, Principal: '*' }], [{ ...read, Principal: { AWS: '*' } }]],
   [
     'whatever the external ID is',

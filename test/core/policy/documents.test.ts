@@ -71,6 +71,32 @@ const ours = tagsOf('finance', 'analytics');
 const foreign = tagsOf('research', 'scratch');
 const actor = { ...ours, 'elasticruntime.dev/actor': 'operator' };
 
+void test('elsewhere than in the partition aws, and with roles of several accounts', () => {
+  const moved = (from: DocumentsInput, ...changes: readonly (readonly [string, string])[]): DocumentsInput =>
+    JSON.parse(changes.reduce((text, [one, other]) => text.replaceAll(one, other), JSON.stringify(from))) as DocumentsInput;
+  const statement = ({ Statement }: PolicyDocument, sid: string) => [Statement].flat().find(({ Sid }) => Sid === sid);
+  const chinese = runtimeDocuments(moved(input('finance', 'analytics'), ['arn:aws:', 'arn:aws-cn:'], ['us-east-1', 'cn-north-1']));
+  assert.equal(/arn:aws:/.test(JSON.stringify(chinese)), false);
+  // EC2 is passed a role under its Chinese name, IAM's instance profiles under the other: https://github.com/aws/karpenter-provider-aws/pull/6839
+  const names = ['ec2.amazonaws.com', 'ec2.amazonaws.com.cn'];
+  assert.deepEqual(
+    statement(chinese.master.permissions, 'GiveNodesTheNodeRole')?.Condition?.['StringEquals']?.['iam:PassedToService'],
+    names,
+  );
+  assert.deepEqual(statement(chinese.node.trust, 'InstancesOnly')?.Principal, { Service: names });
+  assert.deepEqual(statement(chinese.worker.permissions, 'StageForJobsKey')?.Condition?.['StringEquals']?.['kms:ViaService'], [
+    's3.cn-north-1.amazonaws.com',
+    's3.cn-north-1.amazonaws.com.cn',
+  ]);
+  // A role trusts the provider of its own account alone.
+  const apart = runtimeDocuments(moved(input('finance', 'analytics'), [role('agent'), 'arn:aws:iam::444455556666:role/agent']));
+  const trusted = ({ trust }: { readonly trust: PolicyDocument }, sid: string) => statement(trust, sid)?.Principal;
+  assert.deepEqual(trusted(apart.agent, 'AgentServiceAccountOfThisRuntime'), {
+    Federated: provider.replace('111122223333', '444455556666'),
+  });
+  assert.deepEqual(trusted(apart.worker, 'PodsOfThisRuntime'), { Federated: provider });
+});
+
 type Identity = 'agent' | 'operator' | 'master' | 'worker' | 'node' | 'orders';
 const documentsOf = { ...made, orders: made.connectionRoles['orders'] ?? made.node };
 

@@ -136,14 +136,23 @@ function jobs(namespace: string): readonly SimulationManifest[] {
 
 export type Life = { readonly simulation: Simulation; readonly problems: readonly string[] };
 
-/** Create, run, scale, grow, lose spot instances, go idle, delete. `meanwhile` arranges what somebody does in between; `ending` is called before the end. */
+type Ways = {
+  /** The text of what is stored in the account, as of another region or partition. */
+  readonly elsewhere?: (text: string) => string;
+  /** Arranges what somebody does in between. */
+  readonly meanwhile?: (simulation: Simulation) => void;
+  /** Called before the end. */
+  readonly ending?: (simulation: Simulation) => void;
+};
+
+/** Create, run, scale, grow, lose spot instances, go idle, delete. */
 export async function live(
   seed: number,
   faults: 'none' | 'rough',
   manifests: readonly SimulationManifest[],
-  { meanwhile, ending }: { readonly meanwhile?: (simulation: Simulation) => void; readonly ending?: (simulation: Simulation) => void } = {},
+  { elsewhere = (text) => text, meanwhile, ending }: Ways = {},
 ): Promise<Life> {
-  const disruption: SimulationManifest = {
+  const account = {
     apiVersion: 'simulation.elasticruntime.dev/v1alpha1',
     kind: 'SimulatedAccount',
     metadata: { name: 'account' },
@@ -154,6 +163,7 @@ export async function live(
       secrets: [{ arn: ledgerArn, name: 'acme/finance/ledger', value: storedLogin, kmsKeyArn }],
     },
   };
+  const disruption = JSON.parse(elsewhere(JSON.stringify(account))) as SimulationManifest;
   const started = startSimulation({ manifests: [...manifests, disruption], seed, faults, limitMs: 6 * hour, nodeAgents: true });
   if (!started.ok) return { simulation: undefined as never, problems: [started.reason] };
   const simulation = started.value;

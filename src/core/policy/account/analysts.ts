@@ -1,3 +1,5 @@
+import { serviceNames } from '../../access/partitions.ts';
+import { fitted } from '../../access/roles.ts';
 import type { PolicyStatement } from '../document.ts';
 import { literal } from '../statements.ts';
 import { type OrganizationFolder, organizationFolders } from './folders.ts';
@@ -24,7 +26,7 @@ export function analystPlans(views: readonly RuntimeView[], options: AccountPlan
       return {
         organization,
         region,
-        name: `${options.namePrefix}-athena-${region}-${options.environment}-${organization}-policy`,
+        name: named(`${options.namePrefix}-athena-${region}-${options.environment}-`, organization, '-policy'),
         document: { Version: '2012-10-17', Statement: statements(own, organization, region, options) },
         users: [...(options.users?.[organization] ?? [])].sort(),
       };
@@ -48,7 +50,7 @@ function statements(
   const database = `${namePrefix}_${environment}_${organization}`.replaceAll('-', '_').toLowerCase();
   const glue = (resource: string): string => `arn:${partition}:glue:${region}:${account}:${resource}`;
   const throughS3 = (arns: readonly string[]) => ({
-    StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` },
+    StringEquals: { 'kms:ViaService': serviceNames(`s3.${region}`, partition) },
     StringLike: { 'kms:EncryptionContext:aws:s3:arn': arns },
   });
   return [
@@ -85,7 +87,7 @@ function statements(
         'athena:StartQueryExecution',
         'athena:StopQueryExecution',
       ],
-      Resource: `arn:${partition}:athena:${region}:${account}:workgroup/${namePrefix}-${environment}-${organization}`,
+      Resource: `arn:${partition}:athena:${region}:${account}:workgroup/${named(`${namePrefix}-${environment}-`, organization)}`,
     },
     {
       Sid: 'StoreAthenaResults',
@@ -103,6 +105,11 @@ function statements(
       Condition: throughS3([...bucketArns(staging), ...staging.map((folder) => below(folder, `${RESULTS}/`))]),
     },
   ];
+}
+
+/** Of policies and workgroups: at most 128 characters. */
+function named(start: string, organization: string, end = ''): string {
+  return `${start}${fitted(organization, 128 - start.length - end.length)}${end}`;
 }
 
 function keysOf(folders: readonly OrganizationFolder[]): readonly string[] {

@@ -95,10 +95,10 @@ function principalsOf({ Principal, NotPrincipal }: PolicyStatement): readonly (r
   return Principal === undefined ? [['Principal', '']] : flat(Principal).map((value) => ['Principal', value]);
 }
 
-/** `*` is `{"AWS": "*"}`; an account's number is its root. */
+/** `*` is `{"AWS": "*"}`; an account's root is its number. */
 function canonicalPrincipal(kind: string, value: string): string {
   if (kind !== 'AWS') return value;
-  return /^\d{12}$/.test(value) ? `arn:aws:iam::${value}:root` : value;
+  return /^arn:[a-z-]+:iam::(\d{12}):root$/.exec(value)?.[1] ?? value;
 }
 
 function canonicalCondition(condition: ConditionBlock | undefined): string {

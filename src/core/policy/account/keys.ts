@@ -1,5 +1,7 @@
+import { serviceNames } from '../../access/partitions.ts';
 import { fitted } from '../../access/roles.ts';
 import type { PolicyStatement } from '../document.ts';
+import { mergeDocuments } from '../documents.ts';
 import { literal, sidPart, storedBelow, storedKeyConditions } from '../statements.ts';
 import { organizationFolders } from './folders.ts';
 import type { AccountPlanOptions, KeyPlan } from './plan.ts';
@@ -27,7 +29,7 @@ export function keyPlans(views: readonly RuntimeView[], options: AccountPlanOpti
       region: arn.split(':')[3] ?? '',
       organizations,
       alias: `alias/${fitted(number === 1 ? name : `${name}-${number}`, 240)}`,
-      policy: { Version: '2012-10-17', Statement: keyStatements(arn, users) },
+      policy: mergeDocuments([{ Version: '2012-10-17', Statement: keyStatements(arn, users) }]),
     };
   });
 }
@@ -67,7 +69,7 @@ function keyStatements(arn: string, users: readonly RuntimeView[]): readonly Pol
     .flatMap(({ bucket, key }) => [`arn:${partition}:s3:::${bucket}`, `arn:${partition}:s3:::${bucket}/${literal(key)}/*`]);
   const organizations = [...new Set(users.map(({ input }) => input.runtime.spec.organization))].sort();
   const throughS3 = {
-    StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` },
+    StringEquals: { 'kms:ViaService': serviceNames(`s3.${region}`, partition) },
     StringLike: { 'kms:EncryptionContext:aws:s3:arn': [...new Set(contexts)].sort() },
   };
   const foreign = [...new Set(users.flatMap((view) => rolesOf(view).map(([, role]) => role.roleArn)))]
@@ -105,7 +107,7 @@ function storedStatements(
   place: { readonly partition: string; readonly region: string; readonly account: string },
   root: string,
 ): readonly PolicyStatement[] {
-  const through = storedKeyConditions(place.region, storedBelow(place, organization));
+  const through = storedKeyConditions(place, storedBelow(place, organization));
   const statement = (service: string, actions: readonly string[], condition: PolicyStatement['Condition']): PolicyStatement => ({
     Sid: `${service}Of${sidPart(organization)}AsIamPoliciesOfTheAccountSay`,
     Effect: 'Allow',

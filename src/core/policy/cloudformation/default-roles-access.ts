@@ -1,3 +1,4 @@
+import { serviceNames } from '../../access/partitions.ts';
 import { defaultRoleFolder, defaultRolePattern } from '../../access/roles.ts';
 import type { ConditionBlock, PolicyDocument, PolicyStatement } from '../document.ts';
 import type { DocumentContext } from '../permissions.ts';
@@ -20,7 +21,8 @@ export function defaultRolesStatements(context: DocumentContext, session: Condit
   const requested = tagsEqual('aws:RequestTag', context.stableTags);
   const tagged = tagsEqual('aws:ResourceTag', context.stableTags);
   const within: ConditionBlock = { StringLike: { 'iam:PermissionsBoundary': below('policy') } };
-  const passed: ConditionBlock = { StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' } };
+  const viaCloudFormation = calledVia(context.partition);
+  const passed: ConditionBlock = { StringEquals: { 'iam:PassedToService': serviceNames('ec2', context.partition) } };
   const allow = (sid: string, actions: readonly string[], resource: string, ...conditions: readonly ConditionBlock[]): PolicyStatement => ({
     Sid: sid,
     Effect: 'Allow',
@@ -42,7 +44,9 @@ export function defaultRolesStatements(context: DocumentContext, session: Condit
   ];
 }
 
-const viaCloudFormation: ConditionBlock = { 'ForAnyValue:StringEquals': { 'aws:CalledVia': ['cloudformation.amazonaws.com'] } };
+function calledVia(partition: string): ConditionBlock {
+  return { 'ForAnyValue:StringEquals': { 'aws:CalledVia': [serviceNames('cloudformation', partition)].flat() } };
+}
 
 const agentReads = ['iam:ListAttachedRolePolicies', 'iam:ListRolePolicies', 'iam:GetRolePolicy'];
 
@@ -107,7 +111,7 @@ export function stackSessionPolicy(runtime: PolicyRuntime): string {
       Effect: 'Allow',
       Action: 'iam:*',
       Resource: (['role', 'policy', 'instance-profile'] as const).map((kind) => `${defaultRoleFolder(runtime, kind)}*`),
-      Condition: viaCloudFormation,
+      Condition: calledVia(partition),
     },
   ]);
 }
