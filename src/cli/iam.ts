@@ -1,9 +1,9 @@
 import { Document, isMap, isScalar } from 'yaml';
 import { accountDocuments } from '../core/policy/account/documents.ts';
-import { accountPlan } from '../core/policy/account/plan.ts';
+import { type AccountPlan, accountPlan } from '../core/policy/account/plan.ts';
 import { type AccountTemplate, accountTemplate } from '../core/policy/cloudformation/account-template.ts';
 import { QuotaExceeded } from '../core/policy/cloudformation/quotas.ts';
-import { maxInlineBytes } from '../core/policy/cloudformation/template.ts';
+import { maxBytes, maxInlineBytes } from '../core/policy/cloudformation/template.ts';
 import type { ExplainIo } from './explain.ts';
 import { type IamArguments, type IamInput, readIamInput } from './iam-input.ts';
 
@@ -17,27 +17,39 @@ export async function runIam(args: IamArguments & IamOutput, io: ExplainIo): Pro
   const input = await readIamInput(args, io);
   if (input === undefined) return 2;
   const plan = accountPlan(input.inputs, { environment: args.environment, namePrefix: args.namePrefix, users: input.users });
+  const made = templateOf(plan);
   if (args.format === 'json') {
-    for (const note of input.notes) io.stderr(`iam: ${note}`);
+    // Whoever takes the documents one by one may have room for them.
+    for (const note of [...input.notes, ...(typeof made === 'string' ? [made] : [])]) io.stderr(`iam: ${note}`);
     io.stdout(JSON.stringify(accountDocuments(plan), undefined, 2));
     return 0;
   }
-  let made: AccountTemplate;
-  try {
-    made = accountTemplate(plan);
-  } catch (error) {
-    if (!(error instanceof QuotaExceeded)) throw error;
-    io.stderr(`iam: ${error.message}`);
+  if (typeof made === 'string') {
+    io.stderr(`iam: ${made}`);
     return 2;
   }
   const notes = [...input.notes, ...made.notes];
   const text = args.output === 'json' ? JSON.stringify(made.template, undefined, 2) : yamlOf(made, input, notes);
   const bytes = Buffer.byteLength(text);
   for (const note of notes) io.stderr(`iam: ${note}`);
+  if (bytes > maxBytes) {
+    io.stderr(`iam: the template has ${bytes} bytes, more than the ${maxBytes} that CloudFormation takes: generate it from fewer runtimes`);
+    return 2;
+  }
   if (bytes > maxInlineBytes)
     io.stderr(`iam: the template has ${bytes} bytes, more than the ${maxInlineBytes} of a stack's body: deploy it from an S3 bucket`);
   io.stdout(text.trimEnd());
   return 0;
+}
+
+/** The template, or which quota it would exceed. */
+function templateOf(plan: AccountPlan): AccountTemplate | string {
+  try {
+    return accountTemplate(plan);
+  } catch (error) {
+    if (error instanceof QuotaExceeded) return error.message;
+    throw error;
+  }
 }
 
 /** Readable in a review: comments, an empty line between resources, no line folded. What YAML 1.1 would take for a date or a boolean is quoted. */

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { addIamCommand } from '../../src/cli/iam-command.ts';
 import { type PolicyDocument, parsePolicy } from '../../src/core/policy/document.ts';
 import { givenByClass } from './support/given-by-class.ts';
-import { iam, manyConnections, variants } from './support/iam-variants.ts';
+import { flagsOf, iam, inOwnBuckets, manyConnections, ofOrganization, variants } from './support/iam-variants.ts';
 
 type Template = {
   readonly Parameters?: Readonly<Record<string, { readonly NoEcho?: boolean }>>;
@@ -38,17 +38,46 @@ function statementsIn(value: unknown): readonly Readonly<Record<string, unknown>
   return Object.values(value).flatMap(statementsIn);
 }
 
+/** Every policy of the template, wherever it stands. */
+function documentsIn(value: unknown): readonly object[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return 'Statement' in value ? [value] : Object.values(value).flatMap(documentsIn);
+}
+
+function valuesOf(value: unknown, field: string): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, one]) => (name === field && typeof one === 'string' ? [one] : valuesOf(one, field)));
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length, and those of IoT and KMS */
+const longest = [
+  ['RoleName', 64],
+  ['InstanceProfileName', 128],
+  ['ManagedPolicyName', 128],
+  ['PolicyName', 128],
+  ['RoleAlias', 128],
+  ['AliasName', 256],
+] as const;
+
 for (const name of Object.keys(variants)) {
   void test(`${name}: the same bytes whatever the order of the files; every statement says why; no secret value`, async () => {
-    const { files = {}, users = [] } = variants[name] ?? {};
-    const once = await iam(files, { users });
-    const again = await iam(Object.fromEntries(Object.entries(files).toReversed()), { users });
+    const variant = variants[name] ?? assert.fail();
+    const { files } = variant;
+    const flags = flagsOf(variant);
+    const once = await iam(files, flags);
+    const again = await iam(Object.fromEntries(Object.entries(files).toReversed()), flags);
     assert.equal(once.code, 0, once.err.join('\n'));
     assert.ok(again.out === once.out, 'the order of the files makes a difference');
     const made = parse(once.out) as Template;
     const statements = statementsIn(made.Resources);
     assert.ok(statements.length > 10);
     for (const statement of statements) assert.match(String(statement['Sid']), /^[A-Z][A-Za-z0-9]{3,}$/);
+    for (const document of documentsIn(made.Resources)) {
+      const sids = statementsIn(document).map(({ Sid }) => Sid);
+      assert.deepEqual([...new Set(sids)], sids);
+    }
+    for (const [field, most] of longest)
+      for (const value of valuesOf(made.Resources, field)) assert.ok(value.length <= most, `${field} ${value}`);
     assert.ok(!once.out.includes('6f0c1c9a-ext'), 'the external ID stands in the template');
     assert.ok(Object.values(made.Parameters ?? {}).some(({ NoEcho }) => NoEcho === true));
     // What YAML 1.1 reads as a date would be no version of a policy.
@@ -131,15 +160,43 @@ void test('what IAM cannot hold is refused with its quota', async () => {
   assert.match(err.join('\n'), /role acme-(agent|worker): its policies need more than the 10 managed policies/);
 });
 
-void test('-o json: every document by name, each of which parses', async () => {
+void test('what the services cannot hold is refused with its quota; -o json says so, and prints it all the same', async () => {
+  const many = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`${index}.yaml`, ofOrganization(`org-${index}`)]));
+  const { code, out, err } = await iam(many);
+  assert.deepEqual([code, out], [2, '']);
+  assert.match(
+    err.join('\n'),
+    /bucket acme-logs: its policy has \d+ bytes, more than the 20480 that AWS takes: give some of the organizations one of their own, or generate from fewer runtimes/,
+  );
+  const documents = await iam(many, { format: 'json' });
+  assert.equal(documents.code, 0);
+  assert.match(documents.err.join('\n'), /bucket acme-logs: its policy has/);
+  assert.ok('acme-logs.bucket-policy' in JSON.parse(documents.out));
+  const apart = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`${index}.yaml`, inOwnBuckets(`org-${index}`)]));
+  const tooMany = await iam(apart);
+  assert.deepEqual([tooMany.code, tooMany.out], [2, '']);
+  assert.match(tooMany.err.join('\n'), /the template has \d+ resources, more than the 500 that CloudFormation takes/);
+  const half = await iam(Object.fromEntries(Object.entries(apart).slice(0, 38)));
+  assert.deepEqual([half.code, half.out], [2, '']);
+  assert.match(half.err.join('\n'), /the template has \d+ bytes, more than the 1000000 that CloudFormation takes/);
+});
+
+for (const name of Object.keys(variants))
+  void test(`${name}: -o json: every document parses`, async () => {
+    const variant = variants[name] ?? assert.fail();
+    const { code, out } = await iam(variant.files, { ...flagsOf(variant), format: 'json', output: 'json' });
+    assert.equal(code, 0);
+    for (const [document, value] of Object.entries(JSON.parse(out) as Readonly<Record<string, PolicyDocument>>)) {
+      const use = document.endsWith('.trust') ? 'trust' : /\.(bucket|key)-policy$/.test(document) ? 'resource' : 'identity';
+      const read = parsePolicy(value, use, document);
+      assert.ok(read.ok, read.ok ? '' : read.reason);
+    }
+  });
+
+void test('-o json: every document by name', async () => {
   const { code, out } = await iam(shared, { format: 'json', output: 'json' });
   assert.equal(code, 0);
   const documents = JSON.parse(out) as Readonly<Record<string, PolicyDocument>>;
-  for (const [name, document] of Object.entries(documents)) {
-    const use = name.endsWith('.trust') ? 'trust' : /\.(bucket|key)-policy$/.test(name) ? 'resource' : 'identity';
-    const read = parsePolicy(document, use, name);
-    assert.ok(read.ok, read.ok ? '' : read.reason);
-  }
   assert.ok(
     'acme-worker.trust' in documents && 'acme-staging.bucket-policy' in documents && 'elastic-production-acme.key-policy' in documents,
   );

@@ -7,8 +7,15 @@ const example = (name: string): string => readFileSync(new URL(`../../../example
 const finance = example('finance.yaml');
 const defaultRoles = example('default-roles.yaml');
 
+type Variant = {
+  readonly files: Readonly<Record<string, string>>;
+  readonly users?: readonly string[];
+  /** The flags, too, are as long as they may be. */
+  readonly longest?: true;
+};
+
 /** Manifests that together use every kind of resource that the generator knows. */
-export const variants: Readonly<Record<string, Readonly<{ files: Readonly<Record<string, string>>; users?: readonly string[] }>>> = {
+export const variants: Readonly<Record<string, Variant>> = {
   finance: { files: { 'finance.yaml': finance } },
   'default roles': { files: { 'default-roles.yaml': defaultRoles } },
   'two runtimes that share agent and operator, users attached': {
@@ -16,6 +23,13 @@ export const variants: Readonly<Record<string, Readonly<{ files: Readonly<Record
     users: ['alice', 'acme=bob'],
   },
   X509: { files: { 'finance.yaml': withCertificate(finance) } },
+  'names as long as they may be': { files: { 'finance.yaml': withLongNames(finance) }, longest: true },
+  'organizations that look alike': {
+    files: Object.fromEntries(['x-1', 'x1', 'x-11', 'x'].map((one) => [`${one}.yaml`, ofOrganization(one)])),
+  },
+  'organizations with buckets of their own': {
+    files: Object.fromEntries(['acme', 'other', 'third'].map((one) => [`${one}.yaml`, inOwnBuckets(one)])),
+  },
   'many connections': { files: { 'finance.yaml': finance, 'many.yaml': manyConnections(40) } },
 };
 
@@ -23,6 +37,35 @@ export function withCertificate(text: string): string {
   const x509 =
     'x509: { endpoint: abc.credentials.iot.us-east-1.amazonaws.com, roleAlias: acme-agent, thingName: hub-1, certificateSecretRef: { name: hub-cert } }';
   return text.replace('agent: { roleArn: "arn:aws:iam::111122223333:role/acme-agent" }', (agent) => agent.replace(' }', `, ${x509} }`));
+}
+
+/** Roles of 64 characters, an instance profile of 128, everything else at its limit, too. */
+function withLongNames(text: string): string {
+  const long = (letter: string, length: number): string => letter.repeat(length);
+  return withCertificate(text)
+    .replaceAll(/role\/([a-z-]+)"/g, (_, name: string) => `role/${name.padEnd(64, 'r')}"`)
+    .replace(
+      'worker: { roleArn',
+      `node: { instanceProfileArn: "arn:aws:iam::111122223333:instance-profile/${long('n', 128)}" }\n    worker: { roleArn`,
+    )
+    .replace('organization: acme', `organization: ${long('o', 63)}`)
+    .replaceAll('roleAlias: acme-agent', `roleAlias: ${long('a', 128)}`)
+    .replaceAll(/(name(?:space)?): finance\b/g, `$1: ${long('f', 63)}`)
+    .replaceAll('analytics', long('a', 40));
+}
+
+/** The example in the same buckets, with roles and a key of its own. */
+export function ofOrganization(organization: string): string {
+  return finance
+    .replaceAll('organization: acme', `organization: ${organization}`)
+    .replaceAll(/(name(?:space)?): finance\b/g, `$1: of-${organization}`)
+    .replaceAll('role/acme-', `role/${organization}-`)
+    .replaceAll(/role\/(orders|clicks)-reader/g, `role/${organization}-$1-reader`)
+    .replaceAll('0d9f7a10', organization);
+}
+
+export function inOwnBuckets(organization: string): string {
+  return ofOrganization(organization).replaceAll('s3://acme-', `s3://${organization}-`);
 }
 
 /** Jobs with so many role-based sources (32 a job at most) that the worker role outgrows its inline policies. */
@@ -42,6 +85,11 @@ spec:
 `;
   });
   return jobs.join('---\n');
+}
+
+/** What `iam` is run with for a variant. */
+export function flagsOf({ users = [], longest }: Variant): Flags {
+  return { users, ...(longest === true && { environment: 'e'.repeat(32), namePrefix: 'p'.repeat(32) }) };
 }
 
 export type IamRun = { readonly code: number; readonly out: string; readonly err: readonly string[] };

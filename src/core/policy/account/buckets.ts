@@ -1,6 +1,7 @@
 import { parseS3Uri } from '../../access/locations.ts';
 import { defaultRolePattern } from '../../access/roles.ts';
 import type { PolicyStatement } from '../document.ts';
+import { mergeDocuments } from '../documents.ts';
 import { literal, sidPart } from '../statements.ts';
 import { type OrganizationFolder, organizationFolders } from './folders.ts';
 import type { BucketPlan } from './plan.ts';
@@ -19,7 +20,7 @@ export function bucketPlans(views: readonly RuntimeView[]): readonly BucketPlan[
     return {
       bucket,
       region: own[0]?.region ?? '',
-      policy: { Version: '2012-10-17', Statement: bucketStatements(bucket, own, views) },
+      policy: mergeDocuments([{ Version: '2012-10-17', Statement: bucketStatements(bucket, own, views) }]),
     };
   });
 }
@@ -56,7 +57,7 @@ function bucketStatements(
   ];
 }
 
-/** Roles by the organizations that they serve: a role that two share may go below the prefix of either. */
+/** Roles by the organizations that they serve: a role that two share may go below the prefix of either, one that has nothing here nowhere. */
 function confinements(
   bucket: string,
   arn: string,
@@ -78,7 +79,8 @@ function confinements(
     const group = [...served].sort().join(' ');
     groups.set(group, [...(groups.get(group) ?? []), roleArn]);
   }
-  return [...groups]
+  const strangers: string[] = [];
+  const confined = [...groups]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .flatMap(([group, roles]): readonly PolicyStatement[] => {
       const served = group.split(' ');
@@ -86,6 +88,10 @@ function confinements(
         ...folders.filter((folder) => served.includes(folder.organization)).map(({ key }) => key),
         ...dataIn(bucket, served, views),
       ];
+      if (prefixes.length === 0) {
+        strangers.push(...roles);
+        return [];
+      }
       // A whole bucket of data leaves nothing to confine.
       if (prefixes.includes('')) return [];
       const name = served.map(sidPart).join('And');
@@ -95,7 +101,7 @@ function confinements(
           Sid: `RolesOf${name}OnlyBelowTheirPrefix`,
           Effect: 'Deny',
           Principal: '*',
-          Action: ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'],
+          Action: objectActions,
           NotResource: prefixes.flatMap((prefix) => [`${arn}/${literal(prefix)}`, `${arn}/${literal(prefix)}/*`]),
           Condition: who,
         },
@@ -109,7 +115,21 @@ function confinements(
         },
       ];
     });
+  if (strangers.length === 0) return confined;
+  return [
+    ...confined,
+    {
+      Sid: 'RolesOfOthersNotHere',
+      Effect: 'Deny',
+      Principal: '*',
+      Action: [...objectActions, 's3:ListBucket'],
+      Resource: [arn, `${arn}/*`],
+      Condition: { ArnEquals: { 'aws:PrincipalArn': strangers.toSorted() } },
+    },
+  ];
 }
+
+const objectActions = ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'];
 
 /** What jobs of these organizations read and write elsewhere in the bucket: connections, dependencies, init scripts. */
 function dataIn(bucket: string, organizations: readonly string[], views: readonly RuntimeView[]): readonly string[] {
@@ -144,7 +164,7 @@ function guests(arn: string, folders: readonly OrganizationFolder[], views: read
         Sid: `RolesOfOtherAccountsFor${sidPart(organization)}${index + 1}`,
         Effect: 'Allow',
         Principal: { AWS: principals },
-        Action: ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject'],
+        Action: objectActions,
         Resource: `${arn}/${literal(key)}/*`,
       },
       {

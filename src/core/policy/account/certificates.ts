@@ -1,3 +1,4 @@
+import { fitted } from '../../access/roles.ts';
 import type { PolicyRuntime } from '../runtime-input.ts';
 import type { CertificatePlan } from './plan.ts';
 import type { RuntimeView } from './view.ts';
@@ -42,5 +43,5 @@ export function certificatePlan({ spec }: Pick<PolicyRuntime, 'spec'>): Certific
 
 /** The AWS IoT policy that certificates of an organization get. */
 export function certificatePolicyName(organization: string, roleAlias: string): string {
-  return `elastic-runtime-${organization}-${roleAlias}`.slice(0, 128);
+  return fitted(`elastic-runtime-${organization}-${roleAlias}`, 128);
 }

@@ -1,10 +1,20 @@
+import { fitted } from '../../access/roles.ts';
 import type { AccountPlan, KeyPlan } from '../account/plan.ts';
 import { statementsOf } from '../account/roles.ts';
 import { accountOfRole } from '../account/view.ts';
 import type { PolicyDocument } from '../document.ts';
-import { charactersOf, quotas } from './quotas.ts';
+import { charactersOf, fitResourcePolicy, QuotaExceeded, quotas } from './quotas.ts';
 import { asValue, type Render, roleResources } from './role.ts';
-import { logicalIds, type Output, type Parameter, type Resource, type Template, type Value } from './template.ts';
+import {
+  logicalIds,
+  maxParameters,
+  maxResources,
+  type Output,
+  type Parameter,
+  type Resource,
+  type Template,
+  type Value,
+} from './template.ts';
 
 export type AccountTemplate = {
   readonly template: Template;
@@ -68,7 +78,7 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
     if (!here(`bucket ${bucket}`, undefined, region)) continue;
     resources[id(`BucketPolicy ${bucket}`)] = {
       Type: 'AWS::S3::BucketPolicy',
-      Properties: { Bucket: bucket, PolicyDocument: asValue(policy) },
+      Properties: { Bucket: bucket, PolicyDocument: asValue(fitResourcePolicy(`bucket ${bucket}`, policy, quotas.bucketPolicyBytes)) },
     };
   }
   for (const { region, roleAlias, roleArn, policyName, document } of plan.certificates) {
@@ -99,6 +109,14 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
       },
     };
   }
+  for (const [what, count, most] of [
+    ['resources', Object.keys(resources).length, maxResources],
+    ['parameters', keys.length + plan.externalIds.length, maxParameters],
+  ] as const)
+    if (count > most)
+      throw new QuotaExceeded(
+        `the template has ${count} ${what}, more than the ${most} that CloudFormation takes: generate it from fewer runtimes`,
+      );
   const parameters: Record<string, Parameter> = {
     ...Object.fromEntries(plan.externalIds.map(({ parameter, secret }) => [parameter, externalIdParameter(secret)])),
     ...Object.fromEntries(keys.map((key) => [`${keyIds.get(key.arn) ?? ''}Origin`, keyParameter(key)])),
@@ -122,8 +140,8 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
 }
 
 /** Keys outlive the stack: what they encrypted could not be read again. */
-function keyResources(logicalId: string, { organizations, alias, policy }: KeyPlan): Readonly<Record<string, Resource>> {
-  const names = organizations.join(', ');
+function keyResources(logicalId: string, { arn, organizations, alias, policy }: KeyPlan): Readonly<Record<string, Resource>> {
+  const names = fitted(organizations.join(', '), 1000);
   return {
     [logicalId]: {
       Type: 'AWS::KMS::Key',
@@ -134,7 +152,7 @@ function keyResources(logicalId: string, { organizations, alias, policy }: KeyPl
         Description: `Objects of organization ${names}`,
         EnableKeyRotation: true,
         RotationPeriodInDays: 365,
-        KeyPolicy: asValue(policy),
+        KeyPolicy: asValue(fitResourcePolicy(`key ${arn}`, policy, quotas.keyPolicyBytes)),
       },
     },
     [`${logicalId}Alias`]: {
@@ -148,7 +166,7 @@ function keyResources(logicalId: string, { organizations, alias, policy }: KeyPl
 function keyParameter({ arn, organizations }: KeyPlan): Parameter {
   return {
     Type: 'String',
-    Description: `Make: this stack makes the key of organization ${organizations.join(', ')} (its ARN is an output: write it into the runtimes and generate again). Existing: ${arn} is there already.`,
+    Description: `Make: this stack makes the key of organization ${fitted(organizations.join(', '), 1000)} (its ARN is an output: write it into the runtimes and generate again). Existing: ${arn} is there already.`,
     Default: 'Make',
     AllowedValues: ['Make', 'Existing'],
   };
@@ -158,7 +176,7 @@ function keyOutput(logicalId: string, { organizations }: KeyPlan): readonly [str
   return [
     `${logicalId}Arn`,
     {
-      Description: `spec.staging.kmsKeyArn and spec.logs.kmsKeyArn of the runtimes of ${organizations.join(', ')}`,
+      Description: fitted(`spec.staging.kmsKeyArn and spec.logs.kmsKeyArn of the runtimes of ${organizations.join(', ')}`, 1000),
       Condition: `Make${logicalId}`,
       Value: { 'Fn::GetAtt': [logicalId, 'Arn'] },
     },

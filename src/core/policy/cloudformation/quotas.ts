@@ -13,6 +13,10 @@ export const quotas = {
   managedPolicies: 10,
   trustCharacters: 2048,
   raisedTrustCharacters: 4096,
+  /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html: 20 KB */
+  bucketPolicyBytes: 20_480,
+  /** https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html: 32 KB */
+  keyPolicyBytes: 32_768,
 };
 
 /** A role that AWS would refuse; the message names the quota and what to change. */
@@ -28,6 +32,15 @@ export function tooLongTrust(trust: PolicyDocument): string | undefined {
   return characters <= quotas.raisedTrustCharacters
     ? undefined
     : `its trust policy has ${characters} characters, more than the ${quotas.raisedTrustCharacters} that IAM can be asked for: give some of the runtimes a role of their own`;
+}
+
+/** Throws where the policy of a bucket or key is longer than AWS takes it. */
+export function fitResourcePolicy(what: string, policy: PolicyDocument, most: number): PolicyDocument {
+  const bytes = new TextEncoder().encode(JSON.stringify(policy)).length;
+  if (bytes <= most) return policy;
+  throw new QuotaExceeded(
+    `${what}: its policy has ${bytes} bytes, more than the ${most} that AWS takes: give some of the organizations one of their own, or generate from fewer runtimes`,
+  );
 }
 
 /** Inline where all policies of the role together fit, else managed policies, filled statement by statement in order. Throws where they are too many. */

@@ -41,8 +41,11 @@ export type Intrinsic =
 
 export type Value = string | number | boolean | Intrinsic | readonly Value[] | { readonly [key: string]: Value | undefined };
 
-/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html: 500 resources; a body given inline has 51,200 bytes at most. */
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html: a body given inline, and one that lies in S3 (1 MB). */
 export const maxInlineBytes = 51_200;
+export const maxBytes = 1_000_000;
+export const maxResources = 500;
+export const maxParameters = 200;
 
 /** Logical ids are letters and digits, and unique: one that meets again is numbered. */
 export function logicalIds(): (text: string) => string {
