@@ -79,9 +79,9 @@ function measure(name: string, runs: number, prepare: (run: number) => () => Pac
   }
   const quantile = (times: readonly number[], share: number) =>
     times.toSorted((left, right) => left - right)[Math.floor(runs * share)] ?? 0;
-  const middle = quantile(cpu, 0.5);
+  const middle = quantile(wall, 0.5);
   console.log(
-    `${name}: first ${wall[0]?.toFixed(0)} ms, then median ${quantile(wall, 0.5).toFixed(2)} ms, best ${quantile(wall, 0).toFixed(2)} ms; of CPU median ${middle.toFixed(2)} ms, 9 of 10 within ${quantile(cpu, 0.9).toFixed(2)} ms (target ${TARGET_MS} ms, ${middle <= TARGET_MS ? 'met' : 'MISSED'}); ${note}`,
+    `${name}: first ${wall[0]?.toFixed(0)} ms, then median ${quantile(wall, 0.5).toFixed(2)} ms, best ${quantile(wall, 0).toFixed(2)} ms; of CPU median ${quantile(cpu, 0.5).toFixed(2)} ms, 9 of 10 within ${quantile(cpu, 0.9).toFixed(2)} ms (target ${TARGET_MS} ms, ${middle <= TARGET_MS ? 'met' : 'MISSED'}); ${note}`,
   );
 }
 
@@ -101,20 +101,22 @@ for (const [name, cpu, rules] of [
   });
 
 // Through what the provisioner calls: its own problem, whose unchanged parts are the objects of the look before.
-for (const [name, cpu] of [
-  ['as the operator looks, a job that fits on workers', '1'],
-  ['as the operator looks, a job that needs new nodes', '15'],
+for (const [name, cpu, spread] of [
+  ['as the operator looks, a job that fits on workers', '1', false],
+  ['as the operator looks, a job that needs new nodes', '15', false],
+  ['as the operator looks, a job that needs new nodes and spreads over zones', '15', true],
 ] as const) {
   const see = runtimeAtWork(NODES, market, below);
   const memory = demandMemory();
   const building: number[] = [];
-  measure(name, 100, (run) => {
-    const input = see(run, cpu);
-    const before = process.cpuUsage();
-    const problem = buildProblem(input, memory);
-    const { user, system } = process.cpuUsage(before);
-    building.push((user + system) / 1000);
-    return () => planPacking(problem);
+  measure(`${name} (problem and plan)`, 100, (run) => {
+    const input = see(run, cpu, spread);
+    return () => {
+      const started = performance.now();
+      const problem = buildProblem(input, memory);
+      building.push(performance.now() - started);
+      return planPacking(problem);
+    };
   });
-  console.log(`  before it, the problem itself: of CPU median ${building.toSorted((left, right) => left - right)[50]?.toFixed(2)} ms`);
+  console.log(`  of it the problem: median ${building.toSorted((left, right) => left - right)[50]?.toFixed(2)} ms`);
 }

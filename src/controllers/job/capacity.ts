@@ -1,7 +1,7 @@
 import { reservationLabel } from '../../core/jobs/children.ts';
 import { slotName } from '../../core/jobs/slots.ts';
 import { slotOfPod } from '../../core/nodes/bound-pods.ts';
-import { slotsOf } from '../../core/nodes/demand.ts';
+import { slotsOf } from '../../core/nodes/slot-pods.ts';
 import { formatTime } from '../../machinery/time.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { applyChildren } from './children.ts';

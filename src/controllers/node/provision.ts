@@ -7,8 +7,9 @@ import type { Pod, Stored } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
 import { keepSlots, type Reservation, slotName } from '../../core/jobs/slots.ts';
 import { slotOfPod } from '../../core/nodes/bound-pods.ts';
-import { buildProblem, type DemandInput, type DemandJob, type DemandMemory, demandMemory, slotsOf } from '../../core/nodes/demand.ts';
+import { buildProblem, type DemandInput, type DemandMemory, demandMemory } from '../../core/nodes/demand.ts';
 import { rememberedPools } from '../../core/nodes/pools.ts';
+import { type DemandJob, slotsOf } from '../../core/nodes/slot-pods.ts';
 import { planPacking } from '../../core/packing/plan.ts';
 import type { PackingPlan } from '../../core/packing/problem.ts';
 import { isConditionTrue } from '../../machinery/conditions.ts';
@@ -124,7 +125,7 @@ function observe(
       // Of several that claim it, the one that was registered: only the operator sets the label.
       return claims.length === 1 ? claims[0] : claims.find(({ metadata }) => metadata.labels?.[labels.runtimeUid] === runtime.metadata.uid);
     },
-    pods: all.flatMap((job) => (hasPods(job) ? ownPods(context, job) : [])).filter(isAlive),
+    pods: all.filter(hasPods).map((job) => ownPods(context, job).filter(isAlive)),
     daemonSets: stores.daemonSets.list(),
     catalog,
     unavailable: context.capacity.unavailable(capacityScope(runtime)),

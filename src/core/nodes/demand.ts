@@ -1,20 +1,27 @@
 /** From jobs, nodes and pods to one packing problem: what is demanded, what is there, what may be launched. */
-import type { ElasticJob, ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
+import type { ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
 import type { DaemonSet, Node, Pod } from '../../api/kubernetes.ts';
-import { labels, taints } from '../../api/labels.ts';
+import { labels } from '../../api/labels.ts';
 import type { Allowance, Usage } from '../classes/limits.ts';
-import { gangId, type SlotRole, slotKey, slotName } from '../jobs/slots.ts';
+import { gangId } from '../jobs/slots.ts';
 import type { Catalog } from '../packing/catalog.ts';
 import { planPacking } from '../packing/plan.ts';
-import type { PackingNode, PackingPod, PackingPool, PackingProblem, PodSpec, Toleration, UnavailableOffering } from '../packing/problem.ts';
-import { type BoundPods, boundPods, sameItems, slotKeyOfPod } from './bound-pods.ts';
+import type { PackingNode, PackingPod, PackingPool, PackingProblem, PodSpec, UnavailableOffering } from '../packing/problem.ts';
+import { type BoundPods, noBoundPods, sameItems, updateBoundPods } from './bound-pods.ts';
+import {
+  add,
+  attemptsIn,
+  drop,
+  type Holders,
+  type LedgerChanges,
+  type LedgerIndex,
+  ledgerIndex,
+  nodesUnder,
+  updateLedgerIndex,
+} from './ledger-index.ts';
+import { isUsable, machineOf, type NodeSources, type SeenNode, seeNode } from './packing-nodes.ts';
 import { nodeLabels, nodeTaints, type ResolvedPool } from './pools.ts';
-
-export type DemandJob = {
-  readonly job: ElasticJob & { readonly metadata: { readonly uid: string } };
-  readonly attempt: number;
-  readonly priority: number;
-};
+import { type DemandJob, isSameDemand, type SlotPods, slotPods } from './slot-pods.ts';
 
 export type DemandInput = {
   readonly runtime: ElasticRuntime & { readonly metadata: { readonly uid: string } };
@@ -22,8 +29,10 @@ export type DemandInput = {
   readonly jobs: readonly DemandJob[];
   readonly elasticNodes: readonly (ElasticNode & { readonly metadata: { readonly uid: string } })[];
   readonly nodeByProviderId: (providerID: string) => Node | undefined;
-  /** Pods of the runtime's jobs that have not ended. */
-  readonly pods: readonly Pod[];
+  /** Provider ids for which that may answer otherwise than at the look before with the same memory; absent: any. */
+  readonly movedMachines?: ReadonlySet<string>;
+  /** Pods of the runtime's jobs that have not ended, job by job. */
+  readonly pods: readonly (readonly Pod[])[];
   readonly daemonSets: readonly DaemonSet[];
   readonly catalog: Catalog;
   readonly unavailable: readonly UnavailableOffering[];
@@ -31,25 +40,16 @@ export type DemandInput = {
   readonly limits?: Allowance | undefined;
 };
 
-/** Growth beyond a gang's minimum never stands before another gang. */
-const growthPenalty = 2_000_000_000;
-
 /**
- * The problem of one look. Parts whose sources are the same objects as at the look before are the same objects, too: the planner remembers what it derived from
- * them, so that planning anew costs what has changed. `memory` belongs to one runtime.
+ * The problem of one look. Parts whose sources are the same objects as at the look before, or say the same, are the same objects, too: the planner remembers what
+ * it derived from them, so that planning anew costs what has changed. `memory` belongs to one runtime.
  */
 export function buildProblem(input: DemandInput, memory: DemandMemory = demandMemory()): PackingProblem {
-  forgetOther(input, memory);
-  memory.bound = boundPods(input.pods, memory.bound);
-  const { bound, podsAt } = memory.bound;
-  const demands = new Map(input.jobs.map((demand) => [`${demand.job.metadata.uid}/${demand.attempt}`, slotPods(input, demand, memory)]));
-  const look: Look = { input, bound, podsAt, demands, types: typesOf(input.catalog), memory };
+  look(input, memory);
   return {
-    pods: unplacedPods(look),
-    // What is going still counts against the limits, and takes nothing new.
-    nodes: input.elasticNodes
-      .filter((node) => isUsable(node) || node.status?.instanceId !== undefined)
-      .map((node) => packingNode(look, node)),
+    // Slots that no pod fills and no node is kept for.
+    pods: inOrder(memory, ({ open }) => open),
+    nodes: packingNodes(input, memory),
     types: input.catalog.types,
     offerings: input.catalog.offerings,
     pools: memory.packingPools,
@@ -59,28 +59,14 @@ export function buildProblem(input: DemandInput, memory: DemandMemory = demandMe
   };
 }
 
-/** Slots that no pod fills and no node is kept for. */
-function unplacedPods({ input, bound, demands }: Look): readonly PackingPod[] {
-  const waiting = new Map<string, Map<string, PackingPod>>();
-  for (const [attempt, { slots }] of demands) {
-    const open = new Map<string, PackingPod>();
-    for (const [name, { key, pod }] of slots) if (!bound.has(key)) open.set(name, pod);
-    if (open.size > 0) waiting.set(attempt, open);
-  }
-  for (const node of input.elasticNodes) {
-    if (waiting.size === 0) break;
-    if (node.spec.reservedFor === undefined || !isUsable(node)) continue;
-    for (const { jobUid, attempt, slots } of node.spec.reservedFor) {
-      const open = waiting.get(`${jobUid}/${attempt}`);
-      if (open !== undefined) for (const slot of slots) open.delete(slot);
-    }
-  }
-  return [...waiting.values()].flatMap((open) => [...open.values()]);
+/** What is going still counts against the limits, and takes nothing new. */
+function isCounted(node: ElasticNode): boolean {
+  return isUsable(node) || node.status?.instanceId !== undefined;
 }
 
 /** What the nodes of a runtime take of the limits of its namespace. */
 export function usageOf(nodes: readonly ElasticNode[], catalog: Catalog): Usage {
-  const counted = nodes.filter((node) => isUsable(node) || node.status?.instanceId !== undefined);
+  const counted = nodes.filter(isCounted);
   const offerings = counted.map((node) => node.status?.offering ?? node.spec.offerings[0]);
   const vcpus = offerings.map((offering) =>
     Number(catalog.types.find(({ name }) => name === offering?.instanceType)?.capacity['cpu'] ?? 0),
@@ -92,14 +78,12 @@ export function usageOf(nodes: readonly ElasticNode[], catalog: Catalog): Usage 
   };
 }
 
-type SlotPods = { readonly slots: ReadonlyMap<string, { readonly key: string; readonly pod: PackingPod }> };
-type NodeMemory = {
-  readonly machine: Node | undefined;
-  readonly pods: readonly Pod[];
-  readonly held: readonly PackingPod[];
-  readonly value: PackingNode;
-};
+const none: readonly never[] = [];
 
+/** An attempt's slots: those without a place, and those that the bound counts. */
+type AttemptDemand = { readonly slots: SlotPods; open: readonly PackingPod[]; counted: readonly PackingPod[] };
+
+/** What a look leaves for the next one. It only saves time: all of it could be read from the next look's input. */
 export type DemandMemory = {
   /** What the rest was made from besides its own sources. */
   pools: readonly ResolvedPool[] | undefined;
@@ -107,11 +91,26 @@ export type DemandMemory = {
   packingPools: readonly PackingPool[];
   /** The same without what may only forbid, for the bound. */
   boundPools: readonly PackingPool[];
+  boundPoolsText: string;
+  types: ReadonlyMap<string, Catalog['types'][number]>;
   daemonSets: readonly DaemonSet[];
   daemons: readonly PackingPod[];
   bound: BoundPods;
-  nodes: WeakMap<object, NodeMemory>;
-  slots: WeakMap<object, { readonly attempt: number; readonly priority: number; readonly value: SlotPods }>;
+  /** In the order of the jobs, and by attempt. */
+  order: readonly AttemptDemand[];
+  demands: Map<string, AttemptDemand>;
+  ledgers: LedgerIndex;
+  seen: Map<ElasticNode, SeenNode>;
+  /** By the name of the machine that was seen. */
+  byMachine: Holders;
+  /** By uid: what was seen of objects that are gone, for the objects that are there in their stead. */
+  left: Map<string | undefined, SeenNode>;
+  /** Nodes of which a source may have changed since they were seen. */
+  stale: Set<ElasticNode>;
+  /** In the order of the ledgers' nodes, undefined where it does not count; undefined where that order is another than at the look before. */
+  nodes: readonly (PackingNode | undefined)[] | undefined;
+  /** A look that ended half-way, by malformed input, leaves nothing to rely on. */
+  isWhole: boolean;
 };
 
 export function demandMemory(): DemandMemory {
@@ -120,188 +119,175 @@ export function demandMemory(): DemandMemory {
     catalog: undefined,
     packingPools: [],
     boundPools: [],
+    boundPoolsText: '',
+    types: new Map(),
     daemonSets: [],
     daemons: [],
-    bound: { pods: [], bound: new Map(), podsAt: new Map() },
-    nodes: new WeakMap(),
-    slots: new WeakMap(),
+    bound: noBoundPods(),
+    order: [],
+    demands: new Map(),
+    ledgers: ledgerIndex(),
+    seen: new Map(),
+    byMachine: new Map(),
+    left: new Map(),
+    stale: new Set(),
+    nodes: undefined,
+    isWhole: true,
   };
 }
 
 function forgetOther(input: DemandInput, memory: DemandMemory): void {
-  if (memory.pools === input.pools && memory.catalog === input.catalog) return;
   const { pools, catalog } = input;
+  if (memory.isWhole && memory.pools === pools && memory.catalog === catalog) return;
   const packingPools = pools.map((pool) => packingPool(input, pool));
   const boundPools = packingPools.map(({ limits: _limits, minNodes: _minNodes, ...pool }) => pool);
-  Object.assign(memory, demandMemory(), { pools, catalog, packingPools, boundPools });
+  const isSame = memory.pools === pools;
+  Object.assign(memory, demandMemory(), {
+    pools,
+    catalog,
+    packingPools: isSame ? memory.packingPools : packingPools,
+    boundPools: isSame ? memory.boundPools : boundPools,
+    boundPoolsText: JSON.stringify(boundPools),
+    types: new Map(catalog.types.map((type) => [type.name, type])),
+  });
+}
+
+/** Finds what has changed since the look before, and looks again at the attempts that that touches. Once more with the same input it finds nothing. */
+function look(input: DemandInput, memory: DemandMemory): void {
+  forgetOther(input, memory);
+  memory.isWhole = false;
+  const touched = updateDemands(input, memory);
+  const { attempts, machines } = updateBoundPods(memory.bound, input.pods);
+  for (const id of attempts) touched.add(id);
+  const changes = updateLedgerIndex(memory.ledgers, input.elasticNodes);
+  if (!changes.inPlace) memory.nodes = undefined;
+  for (const node of changes.gone) leave(memory, node);
+  for (const node of changes.come) memory.stale.add(node);
+  const { byAttempt, byProviderId } = memory.ledgers;
+  for (const id of touched) for (const node of nodesUnder(byAttempt, id)) memory.stale.add(node);
+  for (const machine of machines) for (const node of nodesUnder(memory.byMachine, machine)) memory.stale.add(node);
+  for (const id of input.movedMachines ?? []) for (const node of nodesUnder(byProviderId, id)) memory.stale.add(node);
+  for (const id of attemptsOfChanged(changes)) touched.add(id);
+  for (const id of touched) {
+    const demand = memory.demands.get(id);
+    if (demand !== undefined) Object.assign(demand, placesOf(memory, demand.slots));
+  }
+  memory.isWhole = true;
+}
+
+/** Answers the attempts that came, went or ask for something else. */
+function updateDemands({ jobs, runtime }: DemandInput, memory: DemandMemory): Set<string> {
+  const touched = new Set<string>();
+  const before = memory.order;
+  let moved = 0;
+  memory.order = jobs.map((demand, at) => {
+    const there = before[at];
+    // Most jobs are those of the look before, at the same place: then nothing has to be looked up.
+    if (there !== undefined && isSameDemand(there.slots.of, demand)) return there;
+    moved += 1;
+    const id = gangId(demand.job.metadata.uid, demand.attempt);
+    const known = memory.demands.get(id);
+    const slots = slotPods(runtime, demand, known?.slots);
+    if (known !== undefined && slots === known.slots) return known;
+    touched.add(id);
+    return { slots, open: none, counted: none };
+  });
+  if (moved === 0 && before.length === jobs.length) return touched;
+  const now = new Set(memory.order);
+  for (const { slots } of before.filter((demand) => !now.has(demand))) touched.add(slots.id);
+  for (const id of touched) memory.demands.delete(id);
+  for (const demand of memory.order) if (touched.has(demand.slots.id)) memory.demands.set(demand.slots.id, demand);
+  return touched;
+}
+
+/** The attempts that nodes held slots of and hold no more, or the other way round. */
+function attemptsOfChanged({ come, gone }: LedgerChanges): ReadonlySet<string> {
+  const attempts = new Set<string>();
+  const before = new Map(gone.map((node) => [node.metadata.uid, node]));
+  const same = new Set<ElasticNode>();
+  for (const node of come) {
+    const old = before.get(node.metadata.uid);
+    if (old === undefined || isUsable(old) !== isUsable(node)) continue;
+    if (JSON.stringify(old.spec.reservedFor) === JSON.stringify(node.spec.reservedFor)) same.add(old).add(node);
+  }
+  for (const node of [...come, ...gone]) if (!same.has(node)) for (const id of attemptsIn(node)) attempts.add(id);
+  return attempts;
+}
+
+/** Which of an attempt's slots have a place: a pod fills it, or a node that can be used keeps it. */
+function placesOf({ bound, ledgers }: DemandMemory, { id, slots }: SlotPods): Pick<AttemptDemand, 'open' | 'counted'> {
+  const reserved = new Set<string>();
+  for (const node of nodesUnder(ledgers.byAttempt, id)) {
+    if (!isUsable(node)) continue;
+    for (const entry of node.spec.reservedFor ?? [])
+      if (gangId(entry.jobUid, entry.attempt) === id) for (const slot of entry.slots) reserved.add(slot);
+  }
+  const open: PackingPod[] = [];
+  const counted: PackingPod[] = [];
+  for (const [name, { key, pod }] of slots) {
+    const hasPlace = bound.filled.has(key) || reserved.has(name);
+    if (!hasPlace) open.push(pod);
+    if (hasPlace || pod.gang !== undefined) counted.push(pod);
+  }
+  return { open, counted };
+}
+
+/** The nodes that count: made anew where a source may have changed, else those of the look before. */
+function packingNodes(input: DemandInput, memory: DemandMemory): readonly PackingNode[] {
+  const { nodeByProviderId, movedMachines } = input;
+  const { ledgers, seen, stale, left } = memory;
+  const heldHere = (node: ElasticNode) => heldFor(memory, node);
+  const sources: NodeSources = { ...input, types: memory.types, podsAt: memory.bound.podsAt, heldFor: heldHere };
+  if (movedMachines === undefined)
+    for (const [node, { machine }] of seen) if (machineOf(node, nodeByProviderId) !== machine) stale.add(node);
+  const nodes = memory.nodes?.slice();
+  for (const node of stale) {
+    const place = ledgers.places.get(node);
+    if (place === undefined) continue;
+    const before = seen.get(node);
+    const now = seeNode(sources, node, before ?? left.get(node.metadata.uid));
+    if (before?.machine !== undefined) drop(memory.byMachine, before.machine.metadata.name, node);
+    if (now.machine !== undefined) add(memory.byMachine, now.machine.metadata.name, node);
+    seen.set(node, now);
+    if (nodes !== undefined) nodes[place] = isCounted(node) ? now.value : undefined;
+  }
+  stale.clear();
+  left.clear();
+  memory.nodes = nodes ?? ledgers.nodes.map((node) => (isCounted(node) ? seen.get(node)?.value : undefined));
+  return memory.nodes.filter((node) => node !== undefined);
+}
+
+/** The object is not among the nodes any more. */
+function leave({ seen, byMachine, left }: DemandMemory, node: ElasticNode): void {
+  const known = seen.get(node);
+  if (known === undefined) return;
+  seen.delete(node);
+  left.set(node.metadata.uid, known);
+  if (known.machine !== undefined) drop(byMachine, known.machine.metadata.name, node);
+}
+
+/** Slots that are kept here for pods that do not exist yet, or are not bound yet. */
+function heldFor({ demands, bound }: DemandMemory, { spec: { reservedFor } }: ElasticNode): readonly PackingPod[] {
+  if (reservedFor === undefined || reservedFor.length === 0) return none;
+  return reservedFor.flatMap((entry) => {
+    const demand = demands.get(gangId(entry.jobUid, entry.attempt));
+    return entry.slots.flatMap((name) => {
+      const slot = demand?.slots.slots.get(name);
+      return slot === undefined || bound.filled.has(slot.key) ? [] : [slot.pod];
+    });
+  });
+}
+
+/** Pods of all attempts, in the order of the jobs. */
+function inOrder({ order }: DemandMemory, of: (attempt: AttemptDemand) => readonly PackingPod[]): readonly PackingPod[] {
+  const pods: PackingPod[] = [];
+  for (const demand of order) for (const pod of of(demand)) pods.push(pod);
+  return pods;
 }
 
 function daemonsOf({ daemonSets }: DemandInput, memory: DemandMemory): readonly PackingPod[] {
   if (!sameItems(memory.daemonSets, daemonSets)) Object.assign(memory, { daemonSets, daemons: daemonSets.map(daemonPod) });
   return memory.daemons;
-}
-
-type Look = {
-  readonly input: DemandInput;
-  readonly bound: ReadonlyMap<string, Pod>;
-  readonly podsAt: ReadonlyMap<string, readonly Pod[]>;
-  readonly demands: ReadonlyMap<string, SlotPods>;
-  readonly types: ReadonlyMap<string, Catalog['types'][number]>;
-  readonly memory: DemandMemory;
-};
-
-const typeIndexes = new WeakMap<Catalog['types'], ReadonlyMap<string, Catalog['types'][number]>>();
-
-function typesOf({ types }: Catalog): ReadonlyMap<string, Catalog['types'][number]> {
-  const known = typeIndexes.get(types) ?? new Map(types.map((type) => [type.name, type]));
-  typeIndexes.set(types, known);
-  return known;
-}
-
-/** Pods of a job's slots by name. Those of one role share their spec, so that the planner reads it once. */
-function slotPods(input: DemandInput, demand: DemandJob, memory: DemandMemory): SlotPods {
-  const known = memory.slots.get(demand.job);
-  if (known?.attempt === demand.attempt && known.priority === demand.priority) return known.value;
-  const specs = { master: slotSpec(input, demand, 'master'), worker: slotSpec(input, demand, 'worker') };
-  const slots = new Map(
-    slotsOf(demand).map((slot) => [slotName(slot.role, slot.index), { key: slot.key, pod: packingPod(demand, slot, specs[slot.role]) }]),
-  );
-  const value = { slots };
-  memory.slots.set(demand.job, { attempt: demand.attempt, priority: demand.priority, value });
-  return value;
-}
-
-export function isUsable(node: ElasticNode): boolean {
-  return (
-    node.metadata.deletionTimestamp === undefined && node.status?.phase !== 'Failed' && node.status?.report?.interruption === undefined
-  );
-}
-
-function reservedSlots(nodes: readonly ElasticNode[]): ReadonlySet<string> {
-  return new Set(
-    nodes
-      .filter(isUsable)
-      .flatMap((node) =>
-        (node.spec.reservedFor ?? []).flatMap((entry) => entry.slots.map((slot) => `${entry.jobUid}/${entry.attempt}/${slot}`)),
-      ),
-  );
-}
-
-type SlotDemand = { readonly key: string; readonly role: SlotRole; readonly index: number; readonly inGang: boolean };
-
-/** Master and minimum workers are the gang; the workers up to max are wanted as limits and capacity allow. */
-export function slotsOf({ job, attempt }: Pick<DemandJob, 'job' | 'attempt'>): readonly SlotDemand[] {
-  const slot = (role: SlotRole, index: number, inGang: boolean): SlotDemand => ({
-    key: slotKey({ jobUid: job.metadata.uid, attempt, role, index }),
-    role,
-    index,
-    inGang,
-  });
-  const { min, max, template } = job.spec.workers;
-  const workers = template === undefined ? 0 : Math.max(min, max);
-  return [slot('master', 0, true), ...Array.from({ length: workers }, (_, index) => slot('worker', index, index < min))];
-}
-
-function slotSpec(input: DemandInput, { job }: DemandJob, role: SlotRole): PodSpec {
-  const template = role === 'master' ? job.spec.master.template : job.spec.workers.template;
-  const spec = (template?.spec ?? { containers: [] }) as unknown as PodSpec;
-  const toleration: Toleration = { key: taints.runtime, operator: 'Equal', value: input.runtime.metadata.uid, effect: 'NoSchedule' };
-  return {
-    ...spec,
-    nodeSelector: { ...spec.nodeSelector, [labels.nodeRole]: role },
-    tolerations: [...(spec.tolerations ?? []), toleration],
-  };
-}
-
-function packingPod({ job, attempt, priority }: DemandJob, slot: SlotDemand, spec: PodSpec): PackingPod {
-  const { uid, namespace = '' } = job.metadata;
-  const template = slot.role === 'master' ? job.spec.master.template : job.spec.workers.template;
-  return {
-    key: slot.key,
-    namespace,
-    labels: { ...template?.metadata?.labels, [labels.jobUid]: uid, [labels.role]: slot.role, [labels.attempt]: String(attempt) },
-    spec,
-    priority: slot.inGang ? priority : priority - growthPenalty,
-    ...(slot.inGang && { gang: gangId(uid, attempt) }),
-  };
-}
-
-const none: readonly never[] = [];
-
-function packingNode(look: Look, node: DemandInput['elasticNodes'][number]): PackingNode {
-  const { providerID } = node.status ?? {};
-  const machine = providerID === undefined ? undefined : look.input.nodeByProviderId(providerID);
-  const pods = (machine === undefined ? undefined : look.podsAt.get(machine.metadata.name)) ?? none;
-  const held = heldFor(look, node);
-  const known = look.memory.nodes.get(node);
-  if (known !== undefined && known.machine === machine && sameItems(known.pods, pods) && sameItems(known.held, held)) return known.value;
-  const value = readNode(look, node, machine, [...pods.map(boundPod), ...held]);
-  look.memory.nodes.set(node, { machine, pods, held, value });
-  return value;
-}
-
-function readNode(
-  { input, types }: Look,
-  node: DemandInput['elasticNodes'][number],
-  machine: Node | undefined,
-  pods: readonly PackingPod[],
-): PackingNode {
-  const { name, namespace = '', uid } = input.runtime.metadata;
-  const pool = input.pools.find((candidate) => candidate.name === node.spec.pool);
-  const offering = node.status?.offering ?? node.spec.offerings[0];
-  const type = types.get(offering?.instanceType ?? '');
-  const expected: Record<string, string> = {
-    ...type?.labels,
-    ...(pool === undefined ? {} : nodeLabels({ name, namespace }, pool)),
-    [labels.runtimeUid]: uid,
-    [labels.zone]: offering?.zone ?? '',
-    [labels.capacityType]: offering?.capacityType ?? 'on-demand',
-    [labels.instanceType]: offering?.instanceType ?? '',
-    [labels.hostname]: node.metadata.name,
-  };
-  return {
-    name: node.metadata.name,
-    labels: { ...expected, ...machine?.metadata.labels },
-    taints: pool === undefined ? [] : nodeTaints(uid, pool),
-    allocatable: machine?.status?.allocatable ?? allocatableOf(type),
-    pods,
-    launching: machine?.status?.allocatable === undefined,
-    pool: node.spec.pool,
-    ...(offering?.usdPerHour !== undefined && { usdPerHour: offering.usdPerHour }),
-    ...(!isUsable(node) && { unschedulable: true }),
-  };
-}
-
-/** Capacity less what the machine keeps, as quantities that the planner reads; both are written by the catalog. */
-function allocatableOf(type: Catalog['types'][number] | undefined): Readonly<Record<string, string | number>> {
-  if (type === undefined) return {};
-  const number = (value: string | number | undefined): number => (typeof value === 'number' ? value : Number.parseFloat(value ?? '0'));
-  const millis = number(type.capacity['cpu']) * 1000 - number(type.reserved?.['cpu']);
-  const mebibytes = number(type.capacity['memory']) - number(type.reserved?.['memory']);
-  return { ...type.capacity, cpu: `${millis}m`, memory: `${mebibytes}Mi` };
-}
-
-function boundPod(pod: Pod): PackingPod {
-  return {
-    key: slotKeyOfPod(pod) ?? `pod ${pod.metadata.namespace}/${pod.metadata.name}`,
-    namespace: pod.metadata.namespace ?? '',
-    labels: pod.metadata.labels ?? {},
-    spec: pod.spec as unknown as PodSpec,
-    terminating: pod.metadata.deletionTimestamp !== undefined,
-  };
-}
-
-/** Slots that are kept here for pods that do not exist yet, or are not bound yet. */
-function heldFor({ demands, bound }: Look, node: ElasticNode): readonly PackingPod[] {
-  const { reservedFor } = node.spec;
-  if (reservedFor === undefined || reservedFor.length === 0) return none;
-  return reservedFor.flatMap((entry) => {
-    const demand = demands.get(`${entry.jobUid}/${entry.attempt}`);
-    return entry.slots.flatMap((name) => {
-      const slot = demand?.slots.get(name);
-      return slot === undefined || bound.has(slot.key) ? [] : [slot.pod];
-    });
-  });
 }
 
 function packingPool(input: DemandInput, pool: ResolvedPool): PackingPool {
@@ -344,25 +330,16 @@ export function demandBound(
   input: DemandInput,
   memory: DemandMemory = demandMemory(),
 ): { readonly of: string; readonly usdPerHour: () => number } {
-  forgetOther(input, memory);
-  memory.bound = boundPods(input.pods, memory.bound);
-  const { bound } = memory.bound;
-  let reserved: ReadonlySet<string> | undefined;
-  const isReserved = (key: string): boolean => (reserved ??= reservedSlots(input.elasticNodes)).has(key);
-  const pods: PackingPod[] = [];
-  const counts: string[] = [];
-  for (const demand of input.jobs) {
-    const before = pods.length;
-    for (const { key, pod } of slotPods(input, demand, memory).slots.values())
-      if (pod.gang !== undefined || bound.has(key) || isReserved(key)) pods.push(pod);
-    counts.push(`${demand.job.metadata.uid} ${demand.attempt} ${demand.priority} ${pods.length - before}`);
-  }
-  const pools = memory.boundPools;
-  const { types, offerings } = input.catalog;
+  look(input, memory);
   const daemons = daemonsOf(input, memory);
+  const { boundPools: pools, boundPoolsText, order } = memory;
+  const counts = order.map(({ slots, counted }) => `${slots.id} ${slots.of.priority} ${counted.length}`);
+  const { types, offerings } = input.catalog;
   return {
-    of: JSON.stringify([counts, pools]),
-    usdPerHour: () =>
-      pods.length === 0 ? 0 : planPacking({ pods, nodes: [], types, offerings, pools, daemons, effort: 0 }).lowerBoundUsdPerHour,
+    of: `${counts.join()} ${boundPoolsText}`,
+    usdPerHour: () => {
+      const pods = inOrder(memory, ({ counted }) => counted);
+      return pods.length === 0 ? 0 : planPacking({ pods, nodes: [], types, offerings, pools, daemons, effort: 0 }).lowerBoundUsdPerHour;
+    },
   };
 }

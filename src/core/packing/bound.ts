@@ -4,9 +4,9 @@ import { boundEffort } from './effort.ts';
 import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
 import type { Candidate, LaunchSpace } from './launch.ts';
-import { type Ledger, type LedgerNode, openedNodes, roomOf } from './ledger.ts';
+import { type Ledger, openedNodes, roomOf } from './ledger.ts';
 import { solveFluid } from './patterns/fluid.ts';
-import { askedInAll, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
+import { askedInAll, bytesText, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
 import { patternBound } from './patterns/pattern-bound.ts';
 import type { Column } from './patterns/simplex.ts';
 import { type ShareSlack, shareSlack } from './share.ts';
@@ -23,11 +23,12 @@ export function lowerBound(ledger: Ledger, left: ReadonlyMap<number, number>): n
     count: variant.class.pods.length - (left.get(variant.class.id) ?? 0),
   }));
   const demand = placed.filter(({ count }) => count > 0);
-  const homeless = demand.filter(({ variant }) => !fitsSomeNode(ledger, variant));
+  const used = usedOnNodes(ledger);
+  const homeless = demand.filter(({ variant }) => !fitsSomeNode(ledger, variant, used));
   const alone = boundFor(ledger, homeless, undefined);
   // Where nodes take none of the pods, what they could absorb only lowers the bound.
   if (homeless.length === demand.length) return alone;
-  return Math.max(alone, boundFor(ledger, demand, { room: roomOnNodes(ledger), hosts: ledger.problem.nodes.length }));
+  return Math.max(alone, boundFor(ledger, demand, { room: roomOnNodes(ledger, used), hosts: ledger.problem.nodes.length }));
 }
 
 // A gap below this is proof enough that bound and plan are good; a wider one is worth the steps of the finer bound.
@@ -110,7 +111,7 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
       all,
       Uint8Array.from(options, (option) => all[option.id] as number),
     );
-  const texts = new Map([...reduced.values()].map((eligible) => [eligible, eligible.join('')]));
+  const texts = new Map([...reduced.values()].map((eligible) => [eligible, bytesText(eligible)]));
   for (const [index, { variant, count, amounts }] of wanted.entries()) {
     const eligible = reduced.get(open[index] as Uint8Array) as Uint8Array;
     const key = `${texts.get(eligible)};${amounts.join()}`;
@@ -183,27 +184,41 @@ function candidatesByKind(space: LaunchSpace): readonly (readonly Candidate[])[]
 }
 
 /** Free room on nodes before this plan, over all that take new pods. */
-function roomOnNodes(ledger: Ledger): Float64Array {
-  const width = ledger.dims.names.length;
+function roomOnNodes({ free, dims, problem }: Ledger, used: ReadonlyMap<number, Float64Array>): Float64Array {
+  const width = dims.names.length;
   const room = new Float64Array(width);
-  for (const node of ledger.nodes) {
-    if (node.existing === undefined || node.existing.unschedulable) continue;
-    const used = node.placed.size > 0 ? usedOn(ledger, node.index) : undefined;
+  for (const [node, { unschedulable }] of problem.nodes.entries()) {
+    if (unschedulable) continue;
+    const own = used.get(node);
     for (let dim = 0; dim < width; dim++)
-      room[dim] = (room[dim] as number) + Math.max(0, (ledger.free[node.index * width + dim] as number) + (used?.[dim] ?? 0));
+      room[dim] = (room[dim] as number) + Math.max(0, (free[node * width + dim] as number) + (own?.[dim] ?? 0));
   }
   return room;
 }
 
-function fitsSomeNode(ledger: Ledger, variant: Variant): boolean {
-  const width = ledger.dims.names.length;
-  return ledger.problem.nodes.some((_, at) => {
-    const node = ledger.nodes[at] as LedgerNode;
-    const used = node.placed.size > 0 ? usedOn(ledger, node.index) : undefined;
-    for (let dim = 0, at = node.index * width; dim < width; dim++, at++) {
-      const asked = variant.requests[dim] as number;
-      if (asked > (ledger.free[at] as number) + (used?.[dim] ?? 0) && asked !== 0) return false;
+/** Would a node that is there take a pod, were it not for this plan's? By index: thousands of nodes, and most plans touch none of them. */
+function fitsSomeNode(ledger: Ledger, variant: Variant, used: ReadonlyMap<number, Float64Array>): boolean {
+  const { free, dims, problem } = ledger;
+  const width = dims.names.length;
+  const { requests } = variant;
+  for (let node = 0, first = 0; node < problem.nodes.length; node++, first += width) {
+    const own = used.size > 0 ? used.get(node) : undefined;
+    let dim = 0;
+    for (; dim < width; dim++) {
+      const asked = requests[dim] as number;
+      if (asked !== 0 && asked > (free[first + dim] as number) + (own?.[dim] ?? 0)) break;
     }
-    return admitsNode(ledger, variant.filter, node.index);
-  });
+    if (dim === width && admitsNode(ledger, variant.filter, node)) return true;
+  }
+  return false;
+}
+
+/** What this plan's pods take of nodes that were there. */
+function usedOnNodes(ledger: Ledger): ReadonlyMap<number, Float64Array> {
+  const used = new Map<number, Float64Array>();
+  for (let at = 1; at < ledger.log.length; at += 2) {
+    const node = ledger.log[at] as number;
+    if (node < ledger.problem.nodes.length && !used.has(node)) used.set(node, usedOn(ledger, node));
+  }
+  return used;
 }

@@ -1,6 +1,7 @@
 import type { LedgerNode } from './ledger.ts';
-import { type Matcher, matchesPod } from './matchers.ts';
+import { type Matcher, matchesPod, neededLabel } from './matchers.ts';
 import type { Labels, PackingNode, PackingPool, PackingProblem } from './problem.ts';
+import { own } from './requirements.ts';
 import { prefersNoSchedule } from './rules.ts';
 import { freeRoom, type NodeFacts, nodeFacts } from './running.ts';
 import { type DomainNames, domainOf, type KeyTable, keyTable } from './topology.ts';
@@ -18,12 +19,19 @@ export type Fleet = {
   entries: LedgerNode[];
   /** By node: kind of running pods, how many, how many of those are not ending; one after the other. */
   groups: Int32Array[];
-  /** Running pods that selectors cannot tell apart, by what selectors read. */
-  readonly kinds: Map<string, { readonly id: number; readonly namespace: string; readonly labels: Labels }>;
+  /** How long they are together. */
+  grouped: number;
+  /** Running pods that selectors cannot tell apart, by number; and their numbers by what selectors read. */
+  readonly kinds: Kind[];
+  readonly kindOf: Map<string, number>;
+  /** By label that a selector has asked for, and value: the kinds that carry it, as far as they were read. */
+  readonly carriers: Map<string, { read: number; readonly byValue: Map<string, number[]> }>;
   readonly tables: Map<string, DomainNames>;
   readonly columns: Map<string, Column>;
   turn: number;
 };
+
+type Kind = { readonly namespace: string; readonly labels: Labels };
 
 type Cells = Float64Array | Int32Array | Uint8Array;
 /** `width` cells a node, written by `write` at `at`. */
@@ -53,12 +61,13 @@ export function fleetOf({ nodes, pools }: Pick<PackingProblem, 'nodes' | 'pools'
 }
 
 function emptyFleet(pools: readonly PackingPool[]): Fleet {
-  return { pools, nodes: [], facts: [], entries: [], groups: [], kinds: new Map(), tables: new Map(), columns: new Map(), turn: 0 };
+  const [kindOf, carriers, tables, columns] = [new Map(), new Map(), new Map(), new Map()];
+  return { pools, nodes: [], facts: [], entries: [], groups: [], grouped: 0, kinds: [], kindOf, carriers, tables, columns, turn: 0 };
 }
 
-function isStale({ groups, kinds, nodes, tables }: Fleet): boolean {
-  const isFull = (most: number) => kinds.size > most + MOST_GONE;
-  if (isFull(nodes.length) && isFull(groups.reduce((sum, one) => sum + one.length / 3, 0))) return true;
+function isStale({ grouped, kinds, nodes, tables }: Fleet): boolean {
+  const isFull = (most: number) => kinds.length > most + MOST_GONE;
+  if (isFull(nodes.length) && isFull(grouped / 3)) return true;
   return [...tables.values()].some(({ values }) => values.length > 2 * nodes.length + MOST_GONE);
 }
 
@@ -86,7 +95,9 @@ function replace(fleet: Fleet, nodes: readonly PackingNode[], changed: readonly 
     fleet.nodes[at] = node;
     facts[at] = read;
     entries[at] = entryOf(node, read, at);
+    fleet.grouped -= groups[at]?.length ?? 0;
     groups[at] = groupsOf(fleet, read);
+    fleet.grouped += groups[at].length;
   }
   for (const { cells, width, write } of fleet.columns.values()) for (const at of changed) write(cells, at * width, at);
 }
@@ -100,7 +111,8 @@ function rearrange(fleet: Fleet, nodes: readonly PackingNode[]): void {
     from[at] === at ? (fleet.entries[at] as LedgerNode) : entryOf(node, facts[at] as NodeFacts, at),
   );
   const groups = facts.map((read, at) => fleet.groups[from[at] as number] ?? groupsOf(fleet, read));
-  Object.assign(fleet, { nodes: nodes.slice(), facts, entries, groups });
+  const grouped = groups.reduce((sum, one) => sum + one.length, 0);
+  Object.assign(fleet, { nodes: nodes.slice(), facts, entries, groups, grouped });
   for (const column of fleet.columns.values()) {
     const { cells: old, width, make, write } = column;
     const cells = make(nodes.length * width);
@@ -119,15 +131,16 @@ function entryOf(node: PackingNode, { label, taints }: NodeFacts, index: number)
   return { index, name: node.name, label, taints, existing: node, candidate: undefined, placed: NOTHING };
 }
 
-function groupsOf({ kinds }: Fleet, { groups }: NodeFacts): Int32Array {
+function groupsOf({ kinds, kindOf }: Fleet, { groups }: NodeFacts): Int32Array {
   const found = new Int32Array(3 * groups.length);
   for (const [at, { signature, namespace, labels, count, terminating }] of groups.entries()) {
-    let kind = kinds.get(signature);
+    let kind = kindOf.get(signature);
     if (kind === undefined) {
-      kind = { id: kinds.size, namespace, labels };
-      kinds.set(signature, kind);
+      kind = kinds.length;
+      kinds.push({ namespace, labels });
+      kindOf.set(signature, kind);
     }
-    found.set([kind.id, count, count - terminating], 3 * at);
+    found.set([kind, count, count - terminating], 3 * at);
   }
   return found;
 }
@@ -170,18 +183,42 @@ export function answerColumn(fleet: Fleet, question: string): Uint8Array {
   });
 }
 
+/** The kinds, from this one on, that may carry the label: a runtime's pods each have labels of their own, and a selector means few of them. */
+function kindsWith({ kinds, carriers }: Fleet, [key, value]: readonly [string, string], from: number): readonly number[] {
+  const known = carriers.get(key) ?? { read: 0, byValue: new Map<string, number[]>() };
+  carriers.set(key, known);
+  for (; known.read < kinds.length; known.read++) {
+    const carried = own(kinds[known.read]?.labels, key);
+    if (carried === undefined) continue;
+    const alike = known.byValue.get(carried);
+    if (alike === undefined) known.byValue.set(carried, [known.read]);
+    else alike.push(known.read);
+  }
+  return (known.byValue.get(value) ?? []).filter((kind) => kind >= from);
+}
+
 /** Of each node how many running pods the matcher means, and how many of those are not ending. */
 export function meantColumn(fleet: Fleet, matcher: Matcher): Int32Array {
-  const meant: boolean[] = [];
-  const isMeant = (id: number): boolean => {
+  const { kinds } = fleet;
+  const meant = new Set<number>();
+  const label = neededLabel(matcher);
+  let asked = 0;
+  const ask = () => {
+    const candidates = label === undefined ? range(asked, kinds.length) : kindsWith(fleet, label, asked);
+    for (const kind of candidates) {
+      const { namespace, labels } = kinds[kind] as Kind;
+      if (matchesPod(matcher, namespace, labels)) meant.add(kind);
+    }
+    asked = kinds.length;
+  };
+  const isMeant = (kind: number): boolean => {
     // Kinds are numbered as they come.
-    if (id >= meant.length)
-      for (const { namespace, labels } of [...fleet.kinds.values()].slice(meant.length)) meant.push(matchesPod(matcher, namespace, labels));
-    return meant[id] as boolean;
+    if (kind >= asked) ask();
+    return meant.has(kind);
   };
   const isBlank = () => {
-    isMeant(fleet.kinds.size - 1);
-    return !meant.includes(true);
+    ask();
+    return meant.size === 0;
   };
   const write = (cells: Int32Array, at: number, node: number) => {
     const groups = fleet.groups[node] as Int32Array;
@@ -251,4 +288,8 @@ export function special(fleet: Fleet): Special {
     if ((flags & AVOIDED) !== 0) avoidTaints = true;
   }
   return { launching, repelling, avoidTaints };
+}
+
+function range(from: number, to: number): readonly number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }

@@ -1,7 +1,7 @@
 import type { Classified, Dimensions } from './classes.ts';
 import { type Compiled, compile, type NodeView, type Variant } from './compile.ts';
 import { type Daemon, daemonOverhead, readDaemons } from './daemons.ts';
-import { HOSTNAME } from './filters.ts';
+import { HOSTNAME, type NodeFilter } from './filters.ts';
 import { answerColumn, type Fleet, meantColumn, roomColumn, special } from './fleet.ts';
 import { isPort } from './host-ports.ts';
 import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
@@ -82,7 +82,7 @@ export function openLedger(problem: PackingProblem, fleet: Fleet, classified: Cl
     onlyZone: undefined,
     log: [],
     admits: filters.map((filter) => answerColumn(fleet, `admits ${filter.signature}`)),
-    admitsCandidate: filters.map(() => new Uint8Array(space.candidates.length)),
+    admitsCandidate: candidateAnswers(space, filters),
     room: roomsOf(space, dims, problem),
   };
   ledger.free.set(roomColumn(fleet, dims.names));
@@ -146,6 +146,27 @@ function roomsOf(space: LaunchSpace, dims: Dimensions, { daemons }: PackingProbl
   const room: (Float64Array | undefined)[] = byNames.get(names) ?? [];
   byNames.set(names, room);
   return room;
+}
+
+const answers = new WeakMap<LaunchSpace, Map<string, Uint8Array>>();
+const MOST_ANSWERS = 64;
+
+/** Which candidates filters admit, as far as earlier plans with this launch space have asked: the answer depends on nothing else. */
+function candidateAnswers(space: LaunchSpace, filters: readonly NodeFilter[]): Uint8Array[] {
+  const known = answers.get(space) ?? new Map<string, Uint8Array>();
+  answers.set(space, known);
+  const own = filters.map(({ signature }) => {
+    const column = known.get(signature) ?? new Uint8Array(space.candidates.length);
+    // Last in the map: the first are those that no plan has asked for the longest.
+    known.delete(signature);
+    known.set(signature, column);
+    return column;
+  });
+  for (const signature of known.keys()) {
+    if (known.size <= MOST_ANSWERS) break;
+    known.delete(signature);
+  }
+  return own;
 }
 
 /** What an empty node of the candidate offers: usable capacity less the daemons that would run on it. */

@@ -78,3 +78,13 @@ function namespacesOf(problem: Pick<PackingProblem, 'namespaces'>, pod: PackingP
 export function matchesPod(matcher: Matcher, namespace: string, labels: Labels | undefined): boolean {
   return matcher.parts.every((part) => (part.namespaces === undefined || part.namespaces.has(namespace)) && part.matches(labels));
 }
+
+/** A label that every pod carries which the matcher means, if it names one by its value. */
+export function neededLabel({ parts }: Matcher): readonly [key: string, value: string] | undefined {
+  for (const { selector } of parts) {
+    for (const label of Object.entries(selector?.matchLabels ?? {})) return label;
+    for (const { key, operator, values } of selector?.matchExpressions ?? [])
+      if (operator === 'In' && values?.length === 1) return [key, values[0] as string];
+  }
+  return undefined;
+}

@@ -1,5 +1,5 @@
 import { HOSTNAME, matchesPlacement, type NodeFilter } from './filters.ts';
-import { type Candidate, labelLookup } from './launch.ts';
+import { type Candidate, type LaunchSpace, labelLookup } from './launch.ts';
 import type { Ledger } from './ledger.ts';
 import type { SpreadRule } from './rules.ts';
 import { untolerated } from './taints.ts';
@@ -11,7 +11,6 @@ import type { Counter } from './topology.ts';
  * A host is always reachable if anything is; those are not listed.
  */
 export function reachableDomains(ledger: Ledger): readonly { readonly counter: Counter; readonly domains: readonly string[] }[] {
-  const everyValue = new Map<string, number>();
   const memo = new Map<string, readonly string[]>();
   return ledger.compiled.topology.spread
     .filter(({ rule }) => rule.key !== HOSTNAME)
@@ -19,17 +18,25 @@ export function reachableDomains(ledger: Ledger): readonly { readonly counter: C
       const signature = `${rule.key} ${rule.honorAffinity ? filter.placementSignature : ''} ${JSON.stringify(filter.tolerations)}`;
       let domains = memo.get(signature);
       if (domains === undefined) {
-        const all = everyValue.get(rule.key) ?? valuesOf(ledger.space.candidates, rule.key).size;
-        everyValue.set(rule.key, all);
-        domains = reached(ledger.space.candidates, rule, filter, all);
+        domains = reached(ledger.space.candidates, rule, filter, valuesOf(ledger.space, rule.key));
         memo.set(signature, domains);
       }
       return { counter, domains };
     });
 }
 
-function valuesOf(candidates: readonly Candidate[], key: string): ReadonlySet<string> {
-  return new Set(candidates.map((candidate) => labelLookup(candidate)(key)).filter((value) => value !== undefined));
+const valueCounts = new WeakMap<LaunchSpace, Map<string, number>>();
+
+/** How many values of the label there are for sale; the same for every plan with this launch space. */
+function valuesOf(space: LaunchSpace, key: string): number {
+  const known = valueCounts.get(space) ?? new Map<string, number>();
+  valueCounts.set(space, known);
+  let count = known.get(key);
+  if (count === undefined) {
+    count = new Set(space.candidates.map((candidate) => labelLookup(candidate)(key)).filter((value) => value !== undefined)).size;
+    known.set(key, count);
+  }
+  return count;
 }
 
 function reached(candidates: readonly Candidate[], rule: SpreadRule, filter: NodeFilter, all: number): readonly string[] {

@@ -1,6 +1,7 @@
 import type { PodClass } from './classes.ts';
 import type { Variant } from './compile.ts';
 import { ZONE } from './filters.ts';
+import type { LaunchSpace } from './launch.ts';
 import { closeLedger, type Ledger, mark, rollBack } from './ledger.ts';
 import { placePods, type Reach } from './place.ts';
 
@@ -37,12 +38,18 @@ function size(ledger: Ledger, one: PodClass): number {
   return share;
 }
 
-function largestRoom(ledger: Ledger): Float64Array {
-  const largest = new Float64Array(ledger.dims.names.length);
-  for (const { capacity } of ledger.space.shapes) {
-    for (const [dim, name] of ledger.dims.names.entries()) largest[dim] = Math.max(largest[dim] as number, capacity.get(name) ?? 0);
+const largestOf = new WeakMap<LaunchSpace, ReadonlyMap<string, number>>();
+
+/** The most that any machine for sale has of each resource; the same for every plan with this launch space. */
+function largestRoom({ space, dims }: Ledger): Float64Array {
+  let largest = largestOf.get(space);
+  if (largest === undefined) {
+    const most = new Map<string, number>();
+    for (const { capacity } of space.shapes) for (const [name, amount] of capacity) most.set(name, Math.max(most.get(name) ?? 0, amount));
+    largest = most;
+    largestOf.set(space, most);
   }
-  return largest;
+  return Float64Array.from(dims.names, (name) => largest.get(name) ?? 0);
 }
 
 /**

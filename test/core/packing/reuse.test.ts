@@ -8,6 +8,8 @@ import { dice, randomProblem, withRareRules } from './random-problem.ts';
 
 type Dice = ReturnType<typeof dice>;
 
+const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const;
+
 /** A cluster that lives: what a watch would tell between two looks. Objects that nothing happened to stay the same objects. */
 function change(roll: Dice, problem: PackingProblem, step: number): PackingProblem {
   const at = roll.below(Math.max(1, problem.nodes.length));
@@ -16,7 +18,7 @@ function change(roll: Dice, problem: PackingProblem, step: number): PackingProbl
   const other = problem.pods[roll.below(problem.pods.length)] as PackingPod;
   const fresh = `later-${step}-${roll.below(1e9)}`;
   const arrived: PackingPod = { ...other, key: `ns/${fresh}`, ...(roll.chance(0.3) ? { terminating: true } : {}) };
-  switch (roll.below(9)) {
+  switch (roll.below(13)) {
     case 0:
       return { ...problem, nodes: problem.nodes.filter((node) => node !== one) };
     case 1: {
@@ -38,6 +40,32 @@ function change(roll: Dice, problem: PackingProblem, step: number): PackingProbl
       return one === undefined ? problem : replaced({ ...one, pods: one.pods.slice(1), launching: !one.launching });
     case 7:
       return one === undefined ? problem : replaced({ ...one, unschedulable: !one.unschedulable });
+    case 8:
+      return one === undefined
+        ? problem
+        : replaced({ ...one, taints: roll.chance(0.5) ? [] : [{ key: 'team', value: 'red', effect: roll.pick(effects) }] });
+    case 9: {
+      // A new catalog: prices moved, a type less, one that is smaller.
+      const types = problem.types.slice(problem.types.length > 2 && roll.chance(0.3) ? 1 : 0);
+      const [first, ...others] = types;
+      const shrunk = first === undefined ? types : [{ ...first, reserved: { cpu: '500m' } }, ...others];
+      const isSold = (name: string) => types.some((type) => type.name === name);
+      const sold = problem.offerings.filter(({ instanceType }) => isSold(instanceType));
+      return {
+        ...problem,
+        types: roll.chance(0.3) ? shrunk : types,
+        offerings: sold.map((one) => (roll.chance(0.3) ? { ...one, usdPerHour: one.usdPerHour * (0.5 + roll.below(3)) } : one)),
+      };
+    }
+    case 10: {
+      const [pool, ...others] = problem.pools;
+      if (pool === undefined) return problem;
+      const labels = { ...pool.labels, tier: roll.pick(['gold', 'silver']) };
+      const taints = roll.chance(0.3) ? [{ key: 'team', value: 'red', effect: roll.pick(effects) }] : [];
+      return { ...problem, pools: roll.chance(0.3) ? [...others, { ...pool, labels, taints }] : [{ ...pool, labels }, ...others] };
+    }
+    case 11:
+      return { ...problem, daemons: (problem.daemons ?? []).slice(1) };
     default:
       return one === undefined
         ? problem
@@ -98,4 +126,23 @@ test('kinds of pods and hosts that are gone are forgotten in time, and the plan 
     const problem = { ...base, pods: pending, gangs: [], nodes };
     assert.deepEqual(planPacking(problem), planPacking(structuredClone(problem)));
   }
+});
+
+test('a plan that may use running nodes is never dearer than one that only launches, every rule with what runs there included', () => {
+  let cheaper = 0;
+  let compared = 0;
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const problem = withRareRules(randomProblem(seed, { pods: 16, types: 5, nodes: 8 }), seed);
+      const alone = planPacking({ ...problem, nodes: problem.nodes.map((node) => ({ ...node, unschedulable: true })) });
+      if (alone.unschedulable.length > 0) return;
+      const plan = planPacking(problem);
+      compared += 1;
+      if (plan.usdPerHour < alone.usdPerHour) cheaper += 1;
+      assert.deepEqual(plan.unschedulable, []);
+      assert.ok(plan.usdPerHour <= alone.usdPerHour + 1e-9, `${plan.usdPerHour} with nodes, ${alone.usdPerHour} without`);
+    }),
+    { seed: 12, numRuns: 400, endOnFailure: true },
+  );
+  assert.ok(cheaper > 50, `running nodes saved something in ${cheaper} of ${compared} problems`);
 });

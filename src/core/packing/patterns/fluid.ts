@@ -1,4 +1,4 @@
-import type { Item, Option, PatternProblem } from './items.ts';
+import { bytesText, type Item, type Option, type PatternProblem } from './items.ts';
 import { type Column, optimise, startSimplex } from './simplex.ts';
 
 /**
@@ -22,15 +22,7 @@ export function solveFluid({ items, options, width }: PatternProblem, absorbed?:
   const scale = Float64Array.from({ length: width }, (_, dim) => scaleOf(options, dim));
   const rowOfGroup = (group: number, dim: number) => group * width + dim;
   const rowOfSide = (side: number, dim: number) => (groups.length + side) * width + dim;
-  const columns: Column[] = options.map((option, id) => {
-    const side = sides.byOption[id] as number;
-    return column(
-      option.usdPerHour,
-      range(width)
-        .filter((dim) => finite(option, dim))
-        .map((dim) => [rowOfSide(side, dim), (option.room[dim] as number) / (scale[dim] as number)]),
-    );
-  });
+  const columns: Column[] = options.map((option, id) => roomColumn(option, rowOfSide(sides.byOption[id] as number, 0), scale));
   for (const [side, open] of sides.openTo.entries()) {
     for (const group of open) {
       for (const dim of range(width))
@@ -48,7 +40,7 @@ export function solveFluid({ items, options, width }: PatternProblem, absorbed?:
   const demand = new Float64Array(rows);
   for (const [group, { demand: wanted }] of groups.entries())
     for (const dim of range(width)) demand[rowOfGroup(group, dim)] = (wanted[dim] as number) / (scale[dim] as number);
-  const dear = 1000 * Math.max(1, ...options.map((option) => option.usdPerHour));
+  const dear = 1000 * options.reduce((most, option) => Math.max(most, option.usdPerHour), 1);
   const start = range(rows).map((row) => column(dear, [[row, 1]]));
   const simplex = startSimplex(
     start,
@@ -103,7 +95,7 @@ function itemGroups(items: readonly Item[], width: number, absorbed: Float64Arra
   const groups = new Map<string, { members: number[]; demand: Float64Array }>();
   const texts = new Map<Uint8Array, string>();
   for (const item of items) {
-    const key = texts.get(item.eligible) ?? item.eligible.join('');
+    const key = texts.get(item.eligible) ?? bytesText(item.eligible);
     texts.set(item.eligible, key);
     const group = groups.get(key) ?? { members: [], demand: new Float64Array(width) };
     group.members.push(item.id);
@@ -126,16 +118,18 @@ function optionGroups(options: readonly Option[], groups: readonly Side[], items
   const known = new Map<string, number>();
   const openTo: number[][] = [];
   const unlimited: number[][] = [];
+  const eligible = groups.map(({ members }) => (items[members[0] as number] as Item).eligible);
   const byOption = options.map((option, id) => {
-    const open = [...groups.keys()].filter((group) => (items[groups[group]?.members[0] as number] as Item).eligible[id] === 1);
-    const boundless = [...option.room.keys()].filter((dim) => !finite(option, dim));
-    const key = `${open.join()};${boundless.join()}`;
+    let key = '';
+    for (let group = 0; group < eligible.length; group++) if (eligible[group]?.[id] === 1) key += `${group},`;
+    key += ';';
+    for (let dim = 0; dim < option.room.length; dim++) if (!finite(option, dim)) key += `${dim},`;
     let side = known.get(key);
     if (side === undefined) {
       side = openTo.length;
       known.set(key, side);
-      openTo.push(open);
-      unlimited.push(boundless);
+      openTo.push([...groups.keys()].filter((group) => eligible[group]?.[id] === 1));
+      unlimited.push([...option.room.keys()].filter((dim) => !finite(option, dim)));
     }
     return side;
   });
@@ -147,11 +141,27 @@ function finite(option: Option, dim: number): boolean {
 }
 
 function scaleOf(options: readonly Option[], dim: number): number {
-  return Math.max(1, ...options.map((option) => option.room[dim] as number).filter((amount) => Number.isFinite(amount)));
+  let most = 1;
+  for (const option of options) if (finite(option, dim)) most = Math.max(most, option.room[dim] as number);
+  return most;
 }
 
 function range(length: number): readonly number[] {
   return Array.from({ length }, (_, index) => index);
+}
+
+/** What a machine covers of its side's rows, which begin at `first`: there are hundreds of machines, and a plan asks several times. */
+function roomColumn({ room, usdPerHour }: Option, first: number, scale: Float64Array): Column {
+  let bounded = 0;
+  for (let dim = 0; dim < room.length; dim++) if (Number.isFinite(room[dim])) bounded++;
+  const rows = new Int32Array(bounded);
+  const values = new Float64Array(bounded);
+  for (let dim = 0, at = 0; dim < room.length; dim++) {
+    if (!Number.isFinite(room[dim])) continue;
+    rows[at] = first + dim;
+    values[at++] = (room[dim] as number) / (scale[dim] as number);
+  }
+  return { cost: usdPerHour, rows, values };
 }
 
 function column(cost: number, entries: readonly (readonly [number, number])[]): Column {

@@ -120,12 +120,22 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, 
 }
 
 function eligibility(ledger: Ledger, options: readonly Option[], filter: Variant['filter'], zone: string | undefined) {
-  const admits = (one: Candidate) => (zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one);
-  const eligible = heaviest(
-    options,
-    Uint8Array.from(options, (option) => (option.candidates.every(admits) ? 1 : 0)),
-  );
-  return { eligible, text: eligible.join('') };
+  const eligible = new Uint8Array(options.length);
+  for (let id = 0; id < options.length; id++) {
+    const { candidates } = options[id] as Option;
+    let admitted = 0;
+    for (const one of candidates) if ((zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one)) admitted += 1;
+    if (admitted === candidates.length) eligible[id] = 1;
+  }
+  const own = ledger.problem.pools.length > 1 ? heaviest(options, eligible) : eligible;
+  return { eligible: own, text: bytesText(own) };
+}
+
+const decoder = new TextDecoder('latin1');
+
+/** The same text for the same bytes, at a fraction of what joining them costs. */
+export function bytesText(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
 }
 
 function meanRequests(members: readonly Member[], width: number): Float64Array {
@@ -155,6 +165,11 @@ function hostGroups(variant: Variant, withSpread: boolean): readonly { readonly 
 function optionsOf(ledger: Ledger, caps: readonly number[], perZone: boolean, asked: Float64Array): readonly Option[] {
   return offered(ledger.space, perZone).map(({ candidates, usdPerHour }, id) => {
     const own = roomOf(ledger, candidates[0] as Candidate);
+    let isEnough = true;
+    for (let dim = 0; dim < asked.length && isEnough; dim++)
+      isEnough = ((dim < own.length ? own[dim] : caps[dim - own.length]) as number) >= (asked[dim] as number);
+    // Most machines have room for all of a few pods: to them those are alike.
+    if (isEnough) return { id, candidates, usdPerHour, room: asked };
     const room = new Float64Array(asked.length);
     for (let dim = 0; dim < room.length; dim++)
       room[dim] = Math.min((dim < own.length ? own[dim] : caps[dim - own.length]) as number, asked[dim] as number);
@@ -215,11 +230,28 @@ function heaviest(options: readonly Option[], eligible: Uint8Array): Uint8Array 
 export function undominated(options: readonly Option[], eligibility: readonly Uint8Array[]): readonly Option[] {
   const distinct = eligibility.filter((one, at) => !eligibility.slice(0, at).some((other) => sameBytes(one, other)));
   const kept: Option[] = [];
+  const most = distinct.map(() => new Float64Array(options[0]?.room.length ?? 0));
   for (const option of options) {
     if (!distinct.some((eligible) => eligible[option.id] === 1)) continue;
-    if (!isBeaten(kept, option, distinct)) kept.push(option);
+    if (!offersMore(option, distinct, most) && isBeaten(kept, option, distinct)) continue;
+    kept.push(option);
+    for (let at = 0; at < distinct.length; at++) if (distinct[at]?.[option.id] === 1) raise(most[at] as Float64Array, option.room);
   }
   return kept;
+}
+
+/** To some items it offers more of something than any that is kept: nothing beats it, and none of them has to be asked. */
+function offersMore({ id, room }: Option, eligibility: readonly Uint8Array[], most: readonly Float64Array[]): boolean {
+  for (let at = 0; at < eligibility.length; at++) {
+    if (eligibility[at]?.[id] !== 1) continue;
+    const known = most[at] as Float64Array;
+    for (let dim = 0; dim < known.length; dim++) if ((room[dim] as number) > (known[dim] as number)) return true;
+  }
+  return false;
+}
+
+function raise(most: Float64Array, room: Float64Array): void {
+  for (let dim = 0; dim < most.length; dim++) if ((room[dim] as number) > (most[dim] as number)) most[dim] = room[dim] as number;
 }
 
 /** The dearest first: where machines have more than is asked for, it beats nearly all that come after it. */
