@@ -30,6 +30,7 @@ export function admitsNode(ledger: Ledger, filter: NodeFilter, node: number): bo
   if (ledger.onlyZone !== undefined && (ledger.nodes[node] as LedgerNode).label(ZONE) !== ledger.onlyZone) return false;
   const at = ledger.nodes[node] as LedgerNode;
   if (at.candidate !== undefined) return admitsLaunch(ledger, filter, at.candidate);
+  if (ledger.areNodesClosed) return false;
   const answers = ledger.admits[filter.id] as Uint8Array;
   if (answers[node] === 0) answers[node] = judgeNode(filter, at) ? 1 : 2;
   return answers[node] === 1 && isFor(filter, at.existing?.reservedFor);

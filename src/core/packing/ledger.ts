@@ -46,6 +46,8 @@ export type Ledger = {
   /** Domains that spread counts because nodes could be launched there. */
   reachable: ReturnType<typeof reachableDomains> | undefined;
   phase: Phase;
+  /** While a way without the nodes that are there is tried. */
+  areNodesClosed: boolean;
   /** While a gang that stays together is placed: the zone that is being tried. */
   onlyZone: string | undefined;
   /** What was placed where, in order: variant, node, variant, node, … */
@@ -79,6 +81,7 @@ export function openLedger(problem: PackingProblem, fleet: Fleet, classified: Cl
     reachable: undefined,
     exchange: undefined,
     phase: 'existing',
+    areNodesClosed: false,
     onlyZone: undefined,
     log: [],
     admits: filters.map((filter) => answerColumn(fleet, `admits ${filter.signature}`)),

@@ -52,13 +52,48 @@ function placeAll(ledger: Ledger, classified: Classified, units: readonly Unit[]
     if (strategies.length === 1) return rest;
     if (best === undefined || usdPerHour < best.usdPerHour - 1e-9) best = { saved: saveLedger(ledger), rest, usdPerHour };
   }
-  if (best === undefined) return placeStubborn(ledger, units);
+  if (best === undefined) return placeAnyway(ledger, classified, units);
   restoreLedger(ledger, best.saved);
   return best.rest;
 }
 
 // Above this the simple planner is never the cheaper one, and it is slow.
 const FEW_PODS = 100;
+
+/**
+ * Where no way places every pod: unit by unit. If pods that others keep away are then left though some went onto nodes, new nodes alone may hold them all: a plan that
+ * may use nodes places no fewer than one that may not.
+ */
+function placeAnyway(ledger: Ledger, classified: Classified, units: readonly Unit[]): ReadonlyMap<number, number> {
+  const left = placeStubborn(ledger, units);
+  const isKeptAway = ledger.compiled.strictest.some(
+    (variant) => (left.get(variant.class.id) ?? 0) > 0 && variant.affinities.length + variant.avoids.length + variant.spreads.length > 0,
+  );
+  if (!isKeptAway || ledger.problem.pods.length > FEW_PODS || !usesNodes(ledger)) return left;
+  for (const strategy of launchesAlone(ledger, classified, units)) {
+    resetLedger(ledger);
+    const alone = strategy();
+    if (alone !== undefined) return alone;
+  }
+  resetLedger(ledger);
+  return placeStubborn(ledger, units);
+}
+
+function usesNodes(ledger: Ledger): boolean {
+  return ledger.log.some((node, at) => at % 2 === 1 && node < ledger.problem.nodes.length);
+}
+
+/** As if no node took a pod; what runs there counts as ever. */
+function launchesAlone(ledger: Ledger, classified: Classified, units: readonly Unit[]): readonly Strategy[] {
+  const ways: Strategy[] = [() => launchFor(ledger, classified, units, allOf(units))];
+  if (ledger.problem.pods.length <= FEW_PODS) ways.push(() => placeSimply(ledger, units));
+  return ways.map((way) => () => {
+    ledger.areNodesClosed = true;
+    const left = way();
+    ledger.areNodesClosed = false;
+    return left;
+  });
+}
 
 function placeSimply(ledger: Ledger, units: readonly Unit[]): ReadonlyMap<number, number> | undefined {
   const left = placeUnits(ledger, units);
