@@ -130,7 +130,7 @@ void test('every statement that the operator role has for default roles is neede
     [document.Statement].flat().map((statement) => `${'Sid' in statement ? statement.Sid : ''} of ${name}`),
   );
   const ours = sids.filter((sid) => /Agent|Stack|Roles|Policies|Boundary|Profile/.test(sid.split(' of ')[0] ?? ''));
-  assert.equal(ours.length, 10, ours.join('\n'));
+  assert.equal(ours.length, 11, ours.join('\n'));
   assert.deepEqual(
     ours.filter((sid) => !used.has(sid)),
     [],

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { statementsOf } from '../../src/core/policy/account/roles.ts';
-import { stackName } from '../../src/core/policy/cloudformation/names.ts';
 import type { PolicyDocument, PolicyStatement } from '../../src/core/policy/document.ts';
-import { decidersOf, type RequestContext } from '../../src/core/policy/evaluate.ts';
+import { decidersOf } from '../../src/core/policy/evaluate.ts';
 import type { AccountSpec } from '../../src/sim/aws/index.ts';
 import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import { type Simulation, type SimulationManifest, startSimulation } from '../../src/sim/simulate.ts';
@@ -37,6 +36,8 @@ const extra = {
   },
 } as const;
 
+const managed = { ...extra, name: 'managed', arn: 'arn:aws:iam::111122223333:policy/managed' };
+
 const roleNamed = (simulation: Simulation, name: string): RoleSpec =>
   simulation.account.roles().find(({ arn }) => arn.endsWith(`role/${name}`)) ?? assert.fail(`no role ${name}`);
 
@@ -65,15 +66,61 @@ type Lived = {
   readonly roles: readonly RoleSpec[];
 };
 
-async function lived(manifests: readonly SimulationManifest[], meanwhile: (simulation: Simulation) => void): Promise<Lived> {
+async function lived(
+  manifests: readonly SimulationManifest[],
+  meanwhile: (simulation: Simulation) => void,
+  afterwards: (simulation: Simulation) => Promise<void> = () => Promise.resolve(),
+): Promise<Lived> {
   let roles: readonly RoleSpec[] = [];
   const life = await live(1, 'none', manifests, {
     meanwhile,
-    ending: (simulation) => {
+    ending: async (simulation) => {
+      await afterwards(simulation);
       roles = simulation.account.roles();
     },
   });
   return { ...life, roles };
+}
+
+/** What changes at the agent role comes to the worker role, what IAM does not take is reported, and what an earlier version made is brought up to date. */
+async function stackThroughTime(simulation: Simulation): Promise<void> {
+  const agent = roleNamed(simulation, 'agent');
+  const stack = (): Stack => simulation.account.stacks()[0] ?? assert.fail('no stack');
+  const attached = async (policies: RoleSpec['policies'], status: string): Promise<void> => {
+    const before = stack().changedAt;
+    simulation.account.putRole({ ...agent, policies });
+    await until(simulation, status, () => stack().changedAt > before && stack().status === status);
+  };
+  await attached([...agent.policies, managed], 'UPDATE_COMPLETE');
+  await attached([...agent.policies, { ...extra, name: 'a name that IAM would not take' }], 'UPDATE_ROLLBACK_COMPLETE');
+  await until(simulation, 'it is said why', () =>
+    JSON.stringify(simulation.runtimes()[0]?.status?.conditions).includes('policyName is invalid'),
+  );
+  await attached(agent.policies, 'UPDATE_COMPLETE');
+  const before = stack().changedAt;
+  asAnEarlierVersionMadeIt(simulation, stack());
+  await until(simulation, 'it is up to date', () => stack().changedAt > before && stack().status === 'UPDATE_COMPLETE');
+}
+
+type Stack = ReturnType<Simulation['account']['stacks']>[number];
+
+const until = async (simulation: Simulation, what: string, done: () => boolean): Promise<void> =>
+  assert.equal(await simulation.world.runUntil(done, 60 * minute), 'done', what);
+
+/** Of everything that an update may find otherwise, something: descriptions, trust, boundary, tags, and the boundary's own document. */
+function asAnEarlierVersionMadeIt(simulation: Simulation, stack: Stack): void {
+  const earlier: Readonly<Record<string, Json>> = {
+    Worker: { Description: 'a worker', MaxSessionDuration: 7200, PermissionsBoundary: 'arn:aws:iam::111122223333:policy/another' },
+    Master: { AssumeRolePolicyDocument: { Version: '2012-10-17', Statement: [] } },
+    Boundary: { PolicyDocument: { Version: '2012-10-17', Statement: [] } },
+  };
+  const Resources = Object.fromEntries(
+    Object.entries(stack.template.Resources).map(([id, one]) => [id, { ...one, Properties: { ...one.Properties, ...earlier[id] } }]),
+  );
+  for (const [id, made] of stack.made) stack.made.set(id, { ...made, properties: { ...made.properties, ...earlier[id] } });
+  const worker = simulation.account.roles().find(({ arn }) => arn.endsWith('.worker')) ?? assert.fail('no worker');
+  simulation.account.putRole({ ...worker, tags: { ...worker.tags, 'elasticruntime.dev/earlier': 'yes' } });
+  Object.assign(stack, { template: { ...stack.template, Resources }, body: '', outputs: { ...stack.outputs, Digest: 'earlier' } });
 }
 
 const lives: Record<string, Lived> = {};
@@ -86,6 +133,7 @@ before(async () => {
         const agent = roleNamed(simulation, 'agent');
         simulation.account.putRole({ ...agent, policies: [...agent.policies, extra] });
       }),
+    stackThroughTime,
   );
   const secret: SimulationManifest = {
     apiVersion: 'v1',
@@ -158,47 +206,9 @@ function usesIn({ account }: Simulation): readonly string[] {
   ];
 }
 
-const session: RequestContext = {
-  'aws:PrincipalTag/elasticruntime.dev/namespace': 'finance',
-  'aws:PrincipalTag/elasticruntime.dev/runtime': 'analytics',
-};
-const folder = (kind: string) => `arn:aws:iam::111122223333:${kind}/elastic-runtime/finance/analytics/`;
-const forwarded: RequestContext = {
-  ...session,
-  'aws:CalledVia': ['cloudformation.amazonaws.com'],
-  'iam:PermissionsBoundary': `${folder('policy')}finance.analytics.boundary`,
-};
-const iam = (...names: readonly string[]): readonly string[] => names.map((name) => `iam:${name}`);
-
-/** What these lives do not come to: what CloudFormation does where a later version makes a role or the boundary otherwise, and why a stack failed. */
-const later: Readonly<Record<string, readonly ListedCall[]>> = {
-  'default roles': [
-    {
-      as: 'operator',
-      actions: iam('PutRolePermissionsBoundary', 'AttachRolePolicy', 'DetachRolePolicy'),
-      resource: `${folder('role')}finance.analytics.worker`,
-      context: forwarded,
-    },
-    {
-      as: 'operator',
-      actions: iam('UpdateRole', 'UpdateRoleDescription', 'UpdateAssumeRolePolicy', 'UntagRole', 'GetRolePolicy'),
-      resource: `${folder('role')}finance.analytics.worker`,
-      context: forwarded,
-    },
-    {
-      as: 'operator',
-      actions: iam('CreatePolicyVersion', 'GetPolicyVersion', 'DeletePolicyVersion'),
-      resource: `${folder('policy')}finance.analytics.boundary`,
-      context: forwarded,
-    },
-    {
-      as: 'operator',
-      actions: ['cloudformation:DescribeStackEvents'],
-      resource: `arn:aws:cloudformation:us-east-1:111122223333:stack/${stackName({ metadata: { namespace: 'finance', name: 'analytics', uid: '55836be1-0000-4000-8000-000000000000' } } as never)}/x`,
-      context: session,
-    },
-    { as: 'worker', actions: ['s3:GetObject'], resource: 'arn:aws:s3:::acme-extra/x' },
-  ],
+/** What pods do beyond the common list. */
+const ofPods: Readonly<Record<string, readonly ListedCall[]>> = {
+  'default roles': [{ as: 'worker', actions: ['s3:GetObject'], resource: 'arn:aws:s3:::acme-extra/x' }],
 };
 
 /** A node agent may still hold a session from before when the deny is there: it is refused, asks for a new one, and loses nothing. */
@@ -231,7 +241,7 @@ for (const name of names) {
     // Pods, nodes and people do what they do, whoever made their roles.
     const renamed = { ...spec, roles: roles.map((role) => ({ ...role, arn: role.arn.replace(last(role.arn), aliasOf(role.arn)) })) };
     const pods = listedCalls.filter(({ as }) => roles.some(({ arn }) => aliasOf(arn) === as));
-    for (const call of [...pods, ...(later[name] ?? [])])
+    for (const call of [...pods, ...(ofPods[name] ?? [])])
       for (const action of call.actions) {
         const verdict = judge(renamed, {}, call, action);
         assert.equal(verdict.decision, 'Allow', `${call.as} ${action} ${call.resource}: ${verdict.because}`);

@@ -119,9 +119,9 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'iam.listRolePolicies': onRole('iam:ListRolePolicies'),
   'iam.getRolePolicy': onRole('iam:GetRolePolicy'),
   'iam.putRolePolicy': onRole('iam:PutRolePolicy'),
-  'cloudFormation.createStack': onStack('cloudformation:CreateStack'),
+  'cloudFormation.createStack': onStack('cloudformation:CreateStack', 'CreateStack'),
   'cloudFormation.describeStack': onStack('cloudformation:DescribeStacks'),
-  'cloudFormation.updateStack': onStack('cloudformation:UpdateStack'),
+  'cloudFormation.updateStack': onStack('cloudformation:UpdateStack', 'UpdateStack'),
   'cloudFormation.deleteStack': onStack('cloudformation:DeleteStack'),
   'cloudFormation.describeStackEvents': onStack('cloudformation:DescribeStackEvents'),
 };
@@ -133,9 +133,10 @@ function onRole(action: string): (request: { readonly roleName: string }, facts:
   };
 }
 
-/** A stack that does not exist yet is judged by its name: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html */
+/** A stack that does not exist yet is judged by its name, and what tags it is asked for its tags too: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html */
 function onStack(
   action: string,
+  tagging?: 'CreateStack' | 'UpdateStack',
 ): (request: { readonly name: string; readonly tags?: Tags }, facts: AccountFacts) => readonly Authorization[] {
   return ({ name, tags }, facts) => {
     const { partition = 'aws', region, accountId } = facts;
@@ -143,7 +144,9 @@ function onStack(
     const resource =
       known?.arn ?? (name.startsWith('arn:') ? name : `arn:${partition}:cloudformation:${region}:${accountId}:stack/${name}/*`);
     const tagged = Object.entries(known?.tags ?? {}).map(([key, value]) => [`aws:ResourceTag/${key}`, value]);
-    return [{ action, resource, context: { ...Object.fromEntries(tagged), ...tagContext(tags) } }];
+    const context = { ...Object.fromEntries(tagged), ...tagContext(tags) };
+    const asked = { action: 'cloudformation:TagResource', resource, context: { ...context, 'cloudformation:CreateAction': tagging ?? '' } };
+    return [{ action, resource, context }, ...(tagging === undefined ? [] : [asked])];
   };
 }
 

@@ -5,16 +5,8 @@ import type { StackEventView, StackRequest, StackView, Tags } from '../../ports/
 import { err, ok, type Result } from '../../ports/result.ts';
 import { between } from '../faults.ts';
 import { type Authenticated, authorize } from './authorize.ts';
-import {
-  changeResource,
-  deleteResource,
-  type Forward,
-  type MadeResource,
-  makeResource,
-  Refused,
-  resolved,
-  type TemplateResource,
-} from './cloudformation-resources.ts';
+import { type Forward, type MadeResource, Refused, type TemplateResource } from './cloudformation-forward.ts';
+import { changeResource, deleteResource, makeResource, resolved } from './cloudformation-resources.ts';
 import { visibleFrom } from './ec2.ts';
 import { type Failure, failure, invalid } from './failures.ts';
 import { type AccountState, standing } from './state.ts';

@@ -8,7 +8,7 @@ import { endInstance, isLive, stateOf } from './instances.ts';
 import { type CertificateState, putCertificate } from './iot.ts';
 import { createPort } from './port.ts';
 import { fetchPresigned } from './presigned.ts';
-import type { CallRecord, Decision } from './record.ts';
+import type { CallRecord, ForwardedDecision } from './record.ts';
 import type { AccountSpec, CapacitySpec, CertificateSpec, InterruptionSpec, RoleSpec } from './spec.ts';
 import {
   type AccountState,
@@ -52,7 +52,7 @@ export type AwsAccount = {
   /** Launch templates that exist now. */
   templates(): readonly { readonly id: string; readonly name: string; readonly tags: Readonly<Record<string, string>> }[];
   /** What CloudFormation did in IAM with its callers' rights, and by which statements: no calls of anybody's own. */
-  readonly forwarded: readonly Decision[];
+  readonly forwarded: readonly ForwardedDecision[];
   /** Stacks that are not deleted. */
   stacks(): readonly StackState[];
   /** Roles that exist now. */

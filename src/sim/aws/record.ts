@@ -1,3 +1,4 @@
+import type { Authorization } from '../../core/policy/actions.ts';
 import type { AwsMethod } from '../../core/policy/calls.ts';
 import type { AuditRecord } from '../../ports/aws/index.ts';
 
@@ -27,6 +28,9 @@ export type CallRecord = {
 
 /** An action that was allowed; `by`: `<Sid> of <policy>`. */
 export type Decision = { readonly action: string; readonly by: readonly string[] };
+
+/** With what it was asked of: these calls are nobody's own. */
+export type ForwardedDecision = Decision & Authorization;
 
 type Difference = { readonly reason: string; readonly call?: CallRecord; readonly audit?: AuditRecord };
 

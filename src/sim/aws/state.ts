@@ -8,7 +8,7 @@ import type { World } from '../world.ts';
 import type { CatalogEntry } from './catalog.ts';
 import type { StackState } from './cloudformation.ts';
 import { createIotState, type IotState } from './iot.ts';
-import type { CallRecord, Decision } from './record.ts';
+import type { CallRecord, Decision, ForwardedDecision } from './record.ts';
 import type {
   AccountSpec,
   BucketSpec,
@@ -155,7 +155,7 @@ export type AccountState = {
   readonly subnets: Map<string, SubnetSpec & { used: number }>;
   readonly profiles: Map<string, string>;
   /** By ARN. */
-  readonly managedPolicies: Map<string, NamedDocument & { readonly arn: string }>;
+  readonly managedPolicies: Map<string, NamedDocument & { readonly arn: string; readonly versions?: number }>;
   /** By stack id, deleted ones too. */
   readonly stacks: Map<string, StackState>;
   /** Client request tokens of CloudFormation, and what they were for. */
@@ -181,7 +181,7 @@ export type AccountState = {
   /** What has been allowed of the call that is being carried out. */
   readonly deciding: Decision[];
   /** What CloudFormation was allowed with its callers' rights. */
-  readonly forwarded: Decision[];
+  readonly forwarded: ForwardedDecision[];
 };
 
 export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world' | 'verifyToken' | 'events'>): AccountState {

@@ -141,8 +141,8 @@ type Ways = {
   readonly elsewhere?: (text: string) => string;
   /** Arranges what somebody does in between. */
   readonly meanwhile?: (simulation: Simulation) => void;
-  /** Called before the end. */
-  readonly ending?: (simulation: Simulation) => void;
+  /** What happens once the jobs are done, before the end. */
+  readonly ending?: (simulation: Simulation) => Promise<void> | void;
 };
 
 /** Create, run, scale, grow, lose spot instances, go idle, delete. */
@@ -173,7 +173,7 @@ export async function live(
   for (const job of simulation.jobs())
     if (faults === 'none' && job.status?.phase !== 'Succeeded')
       problems.push(`${job.metadata.name} is ${job.status?.phase}: ${job.status?.failure?.message}`);
-  ending?.(simulation);
+  await ending?.(simulation);
   const { server } = simulation.kubernetes;
   for (const job of simulation.jobs()) server.delete(kindNamed('ElasticJob'), `${job.metadata.namespace}/${job.metadata.name}`);
   for (const runtime of simulation.runtimes())

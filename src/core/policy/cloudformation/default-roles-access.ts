@@ -22,6 +22,8 @@ export function defaultRolesStatements(context: DocumentContext, session: Condit
   const tagged = tagsEqual('aws:ResourceTag', context.stableTags);
   const within: ConditionBlock = { StringLike: { 'iam:PermissionsBoundary': below('policy') } };
   const viaCloudFormation = calledVia(context.partition);
+  // A stack's tags are asked for apart: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/security_iam_id-based-policy-examples.html
+  const tagging: ConditionBlock = { StringEquals: { 'cloudformation:CreateAction': ['CreateStack', 'UpdateStack'] } };
   const passed: ConditionBlock = { StringEquals: { 'iam:PassedToService': serviceNames('ec2', context.partition) } };
   const allow = (sid: string, actions: readonly string[], resource: string, ...conditions: readonly ConditionBlock[]): PolicyStatement => ({
     Sid: sid,
@@ -34,6 +36,7 @@ export function defaultRolesStatements(context: DocumentContext, session: Condit
     allow('ReadWhatIsAttachedToTheAgent', agentReads, context.roles.agent),
     allow('MakeTheStackOfThisRuntime', ['cloudformation:CreateStack'], stack, requested),
     allow('ChangeOnlyTheStackOfThisRuntime', ['cloudformation:UpdateStack'], stack, requested, tagged),
+    allow('TagTheStackOnlyWithOurTags', ['cloudformation:TagResource'], stack, requested, tagging),
     allow('EndOnlyTheStackOfThisRuntime', ['cloudformation:DeleteStack'], stack, tagged),
     allow('LookAtTheStackOfThisRuntime', ['cloudformation:DescribeStacks', 'cloudformation:DescribeStackEvents'], stack),
     allow('GiveRolesRightsOnlyWithinABoundary', underBoundary, below('role'), viaCloudFormation, within),
@@ -100,7 +103,7 @@ export function agentReadPolicy({ spec }: PolicyRuntime): string {
 /** Session policy of whoever works on the stack: this one stack, and through it what lies below the runtime's path. At most 2,048 characters. */
 export function stackSessionPolicy(runtime: PolicyRuntime): string {
   const [, partition = 'aws', , , account = ''] = runtime.spec.identities.operator.roleArn.split(':');
-  const calls = ['CreateStack', 'UpdateStack', 'DeleteStack', 'DescribeStacks', 'DescribeStackEvents'];
+  const calls = ['CreateStack', 'UpdateStack', 'TagResource', 'DeleteStack', 'DescribeStacks', 'DescribeStackEvents'];
   return documentText([
     {
       Effect: 'Allow',
