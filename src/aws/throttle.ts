@@ -20,6 +20,8 @@ export const DEFAULT_CONCURRENCY: Readonly<Record<Service, number>> = {
 const PRIORITY: Readonly<Record<string, number>> = { 'ec2.terminateInstances': 2, 'ec2.createFleet': 1 };
 
 export type Throttle = {
+  /** Queues that are kept now: none where nothing is under way. */
+  queues(): number;
   run<T>(call: PacedCall, work: () => Promise<T>): Promise<T>;
   /** A refusal for the rate slows the account's bucket down. */
   answered(call: PacedCall, code: string | undefined): void;
@@ -44,8 +46,14 @@ export function createThrottle(options: {
       const key = `${call.account} ${service}`;
       const queue = queues.get(key) ?? new PQueue({ concurrency });
       queues.set(key, queue);
-      return await queue.add(work, { priority: PRIORITY[call.method] ?? 0 });
+      try {
+        return await queue.add(work, { priority: PRIORITY[call.method] ?? 0 });
+      } finally {
+        // Accounts come and go with what tenants name.
+        if (queue.size === 0 && queue.pending === 0) queues.delete(key);
+      }
     },
+    queues: () => queues.size,
     answered: (call, code) => pace?.answered(call, code !== undefined && RATE_CODES.test(code)),
   };
 }

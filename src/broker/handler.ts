@@ -52,10 +52,11 @@ export function createBrokerHandler(options: BrokerOptions): BrokerHandler {
     if (early !== undefined) return { status: 429, reason: `too many requests from ${peer}`, retryAfterSeconds: early };
     const bound = await reviewCaller(options.kubernetes, token);
     if (!bound.ok) return refused(bound.error);
-    const busy = nodes.take(bound.value.nodeName);
-    if (busy !== undefined) return { status: 429, reason: `too many requests from node ${bound.value.nodeName}`, retryAfterSeconds: busy };
     const caller = findCaller({ bound: bound.value, lookup, peer, heard, checkPeer: options.checkPeer === true });
     if (!caller.ok) return refused(caller.error);
+    // After the peer: a token that was carried elsewhere uses up nothing of its node's.
+    const busy = nodes.take(bound.value.nodeName);
+    if (busy !== undefined) return { status: 429, reason: `too many requests from node ${bound.value.nodeName}`, retryAfterSeconds: busy };
     heard.heard(caller.value.node, peer);
     return answer(caller.value);
   }

@@ -1,7 +1,7 @@
 import { schemas } from '../api/generated/schemas.ts';
 import type { ElasticJob, ElasticRuntime, ElasticRuntimeClass } from '../api/generated/types.ts';
 import { apiGroup, apiVersion } from '../api/labels.ts';
-import type { ElasticKind } from '../api/schema.ts';
+import { type ElasticKind, elasticKinds } from '../api/schema.ts';
 import type { ConnectionSpec } from '../core/access/input.ts';
 import { type AccessPlan, planAccess } from '../core/access/plan.ts';
 import type { AccessError, AccessRow } from '../core/access/vocabulary.ts';
@@ -48,8 +48,8 @@ export type World = {
 export async function runExplain({ files, output }: ExplainArguments, io: ExplainIo): Promise<number> {
   if (files.length === 0) return refuse(['name the manifests: -f FILE, -f DIR or -f -'], io);
   const read = await readManifests(files, io);
-  const manifests = ours(read.manifests);
-  const errors = [...read.errors, ...checkManifests(manifests)];
+  const manifests = read.manifests.filter(isOurs);
+  const errors = [...read.errors, ...checkManifests(read.manifests)];
   const spaces = read.manifests.filter(({ object }) => object.kind === 'Namespace');
   // A plan of objects that the API server would refuse says nothing.
   if (errors.length > 0) return refuse(errors.map(formatInputError), io);
@@ -65,11 +65,19 @@ export async function runExplain({ files, output }: ExplainArguments, io: Explai
 
 /** What the API server would refuse of our kinds: schema, rules, unknown fields. */
 export function checkManifests(manifests: readonly Manifest[]): readonly InputError[] {
-  return ours(manifests).flatMap(wrongManifest);
+  return manifests.flatMap((manifest) => (isOurs(manifest) ? wrongManifest(manifest) : ofAnotherGroup(manifest)));
 }
 
-function ours(manifests: readonly Manifest[]): readonly Manifest[] {
-  return manifests.filter(({ object }) => object.apiVersion.split('/')[0] === apiGroup);
+/** A slip in the group would have the object passed over without a word. */
+function ofAnotherGroup({ place, object }: Manifest): readonly InputError[] {
+  if (!isElasticKind(object.kind)) return [];
+  return [
+    { place, object: objectName(object), field: 'apiVersion', message: `${object.apiVersion} has no such kind: write ${apiVersion}` },
+  ];
+}
+
+function isOurs({ object }: Manifest): boolean {
+  return object.apiVersion.split('/')[0] === apiGroup;
 }
 
 function refuse(messages: readonly string[], io: ExplainIo): number {
@@ -82,7 +90,9 @@ function wrongManifest({ place, object }: Manifest): readonly InputError[] {
   const named = { place, object: objectName(object) };
   if (object.apiVersion !== apiVersion)
     return [{ ...named, field: 'apiVersion', message: `${object.apiVersion} is not known: write ${apiVersion}` }];
-  if (!isElasticKind(kind)) return [];
+  // The account of a simulation is no object of a cluster, and may say either group.
+  if (kind === 'SimulatedAccount') return [];
+  if (!isElasticKind(kind)) return [{ ...named, field: 'kind', message: `is no kind of ${apiVersion}: ${elasticKinds.join(', ')} are` }];
   const unknown = unknownFields(kind, object).map((field) => ({ ...named, field, message: 'is no field of the API' }));
   return [...unknown, ...validateObject(kind, object).map((violation) => ({ place, message: said(violation) }))];
 }

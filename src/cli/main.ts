@@ -77,7 +77,8 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 }
 
 function wholeNumber(value: string): number {
-  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('a whole number is needed.');
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(Number(value)))
+    throw new InvalidArgumentError(`a whole number up to ${Number.MAX_SAFE_INTEGER} is needed.`);
   return Number(value);
 }
 

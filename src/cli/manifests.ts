@@ -130,6 +130,7 @@ const FAULTS: Partial<Readonly<Record<ErrorCode, string>>> = {
   BLOCK_AS_IMPLICIT_KEY: 'a mapping where only a value may stand: quote it, or start a new line',
   DUPLICATE_KEY: 'a key is given twice',
   MISSING_CHAR: 'a colon, comma, bracket or quote is missing',
+  RESOURCE_EXHAUSTION: 'nested too deeply',
   MULTILINE_IMPLICIT_KEY: 'a key goes over more than one line: a colon may be missing',
   TAB_AS_INDENT: 'tabs as indentation: use spaces',
   UNEXPECTED_TOKEN: 'something stands here that may not',
@@ -149,10 +150,47 @@ function wrongObject(value: unknown, place: Place): InputError | undefined {
   if (!isText(apiVersion)) return { place, field: 'apiVersion', message: 'is missing' };
   if (!isText(kind)) return { place, field: 'kind', message: 'is missing' };
   if (!isObject(metadata) || !isText(metadata['name'])) return { place, object: kind, field: 'metadata.name', message: 'is missing' };
-  const { name, namespace } = metadata;
-  if (namespace === undefined || isText(namespace)) return undefined;
-  return { place, object: `${kind} ${name}`, field: 'metadata.namespace', message: 'must be text' };
+  const wrong = wrongMetadata(metadata);
+  return wrong === undefined ? undefined : { place, object: `${kind} ${metadata['name']}`, ...wrong };
 }
+
+/** What kubectl refuses of any object's metadata. */
+function wrongMetadata(metadata: Json): Pick<InputError, 'field' | 'message'> | undefined {
+  const { namespace } = metadata;
+  if (namespace !== undefined && !isText(namespace)) return { field: 'metadata.namespace', message: 'must be text' };
+  if (namespace !== undefined && !NAMESPACE.test(namespace))
+    return { field: 'metadata.namespace', message: 'is no name of a namespace: use at most 63 lower-case letters, digits and hyphens' };
+  const unknown = Object.keys(metadata).find((field) => !METADATA.includes(field));
+  if (unknown !== undefined) return { field: `metadata.${unknown}`, message: 'is no field of the API' };
+  for (const field of ['labels', 'annotations']) {
+    const texts = metadata[field] ?? {};
+    if (!isObject(texts)) return { field: `metadata.${field}`, message: 'must be a mapping of texts' };
+    const key = Object.keys(texts).find((name) => typeof texts[name] !== 'string');
+    if (key !== undefined) return { field: `metadata.${field}.${key}`, message: 'must be text: put it in quotes' };
+  }
+  return undefined;
+}
+
+const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/ */
+const METADATA: readonly string[] = [
+  'annotations',
+  'creationTimestamp',
+  'deletionGracePeriodSeconds',
+  'deletionTimestamp',
+  'finalizers',
+  'generateName',
+  'generation',
+  'labels',
+  'managedFields',
+  'name',
+  'namespace',
+  'ownerReferences',
+  'resourceVersion',
+  'selfLink',
+  'uid',
+];
 
 /** What is given twice. Files that go together often repeat their Namespace: an object of another API may stand again as it is, and the first one counts. */
 function withoutRepeats(manifests: readonly Manifest[]): Manifests {

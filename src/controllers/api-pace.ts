@@ -8,11 +8,16 @@ export type ApiPaceOptions = { readonly clock: Clock; readonly random: Random; r
 
 type Entry = { readonly lane: string; readonly since: number; readonly go: () => void };
 
+/** From so many on, idle ones are looked for. */
+const mostGroups = 1_000;
+
 /** An unused ticket is given up: its node is gone, or its controller was. */
 const ticketMs = 60_000;
 
 /** The queues in front of AWS, over the Clock port: the operator and the simulator have the same. Memory only; a new process begins with full buckets. */
-export function createApiPace(options: ApiPaceOptions): ApiPace {
+export function createApiPace(
+  options: ApiPaceOptions,
+): ApiPace & { /** How many buckets are remembered. */ readonly groups: () => number } {
   const { clock, random, telemetry } = options;
   const groups = new Map<string, Group>();
   const tickets = new Map<string, { readonly granted: boolean }>();
@@ -34,6 +39,7 @@ export function createApiPace(options: ApiPaceOptions): ApiPace {
     const key = `${account} ${region} ${family.name}`;
     const known = groups.get(key);
     if (known !== undefined) return known;
+    if (groups.size >= mostGroups) forgetIdle();
     const sizes = [family.requests, ...(family.resources === undefined ? [] : [family.resources])].map(prudent);
     const now = clock.monotonic();
     const group: Group = {
@@ -46,6 +52,19 @@ export function createApiPace(options: ApiPaceOptions): ApiPace {
     };
     groups.set(key, group);
     return group;
+  }
+
+  /** Accounts come and go with what tenants name. One that nobody waits for and that is full again begins anew as it is. */
+  function forgetIdle(): void {
+    const now = clock.monotonic();
+    for (const [key, { buckets, sizes, count }] of groups) {
+      const full = buckets.every((bucket, index) => {
+        const size = sizes[index] as BucketSize;
+        const { tokens, share } = refilled(size, bucket, now);
+        return tokens >= size.capacity && share === 1;
+      });
+      if (count === 0 && full) groups.delete(key);
+    }
   }
 
   function enter(group: Group, priority: number, entry: Entry): void {
@@ -100,6 +119,7 @@ export function createApiPace(options: ApiPaceOptions): ApiPace {
   }
 
   return {
+    groups: () => groups.size,
     take(call) {
       const name = nameOf(call);
       if (call.ticket !== undefined && tickets.get(name)?.granted === true) {

@@ -33,9 +33,13 @@ class PooledKubeConfig extends KubeConfig {
 export function loadCluster(options: KubeConfigOptions): Cluster {
   const config = new PooledKubeConfig();
   const inCluster = process.env['KUBERNETES_SERVICE_HOST'] !== undefined && existsSync(inClusterToken);
-  if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig);
-  else if (inCluster && (process.env['KUBECONFIG'] ?? '') === '') config.loadFromCluster();
-  else config.loadFromDefault();
+  try {
+    if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig);
+    else if (inCluster && (process.env['KUBECONFIG'] ?? '') === '') config.loadFromCluster();
+    else config.loadFromDefault();
+  } catch (error) {
+    throw unquoted(error);
+  }
   if (options.context !== undefined) config.setCurrentContext(options.context);
 
   const cluster = config.getCurrentCluster();
@@ -53,4 +57,11 @@ export function loadCluster(options: KubeConfigOptions): Cluster {
       return { headers, transport: config.transport };
     },
   };
+}
+
+/** The YAML parser's errors quote the lines around what they stumbled over: these may hold a token or a key. */
+function unquoted(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('mark' in error)) return error;
+  const { line, column } = error.mark as { readonly line: number; readonly column: number };
+  return new Error(`the kubeconfig is no valid YAML: line ${line + 1}, column ${column + 1}`);
 }

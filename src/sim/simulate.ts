@@ -31,10 +31,19 @@ export type SimulationOptions = {
   readonly onProgress?: (simulation: Simulation) => void;
 };
 
+/** `reason` and `message`: why it failed, or what it waits for. */
+export type SimulatedJob = {
+  readonly name: string;
+  readonly phase: string;
+  readonly seconds: number;
+  readonly reason?: string;
+  readonly message?: string;
+};
+
 export type SimulationResult = {
   readonly seed: number;
   readonly virtualSeconds: number;
-  readonly jobs: readonly { readonly name: string; readonly phase: string; readonly seconds: number }[];
+  readonly jobs: readonly SimulatedJob[];
   readonly audit: readonly AuditRecord[];
   readonly nodes: { readonly launched: number; readonly terminated: number; readonly orphans: number };
   readonly usd: number;
@@ -73,6 +82,8 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
   });
   const kubernetes = createKubernetes(world);
   const of = <T>(kind: string): readonly T[] => manifests.filter((manifest) => manifest.kind === kind) as unknown as readonly T[];
+  const accounts = of('SimulatedAccount');
+  if (accounts.length > 1) return { ok: false, reason: `${accounts.length} documents of kind SimulatedAccount: write one` };
   const classes = fittingClasses(manifests);
   const fitting = accountFor(
     {
@@ -82,7 +93,7 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
       connections: of('ElasticConnection'),
     },
     { clusterName: simulatedCluster, issuer: kubernetes.tokens.issuer },
-    of('SimulatedAccount')[0],
+    accounts[0],
   );
   if (!fitting.ok) return fitting;
   let agents: SimulatedAgents | undefined;
@@ -152,11 +163,16 @@ async function settle(simulation: Simulation, limitMs: number): Promise<'settled
   const { world, account } = simulation;
   const outcome = await world.runUntil(() => {
     if (world.faults.active()) return false;
-    if (simulation.jobs().some((job) => !ended.has(job.status?.phase ?? '') && job.spec.suspend !== true)) return false;
+    if (!simulation.jobs().every(isAtRest)) return false;
     const nodes = simulation.kubernetes.server.store.list(kindNamed('ElasticNode')).length;
-    return nodes <= minimumNodes(simulation) && account.liveInstances().length <= minimumNodes(simulation);
+    const minimum = minimumNodes(simulation);
+    return nodes === minimum && account.liveInstances().length === minimum;
   }, limitMs);
   return outcome === 'limit' ? 'limit' : 'settled';
+}
+
+function isAtRest({ spec, status }: ElasticJob): boolean {
+  return ended.has(status?.phase ?? '') || (spec.suspend === true && status?.phase === 'Suspended');
 }
 
 /** As a list of manifests: what people see in the cluster. */
@@ -212,6 +228,7 @@ function resultOf(simulation: Simulation, violations: readonly Violation[]): Sim
       name: `${job.metadata.namespace}/${job.metadata.name}`,
       phase: job.status?.phase ?? 'Pending',
       seconds: seconds(job.metadata.creationTimestamp, job.status?.completionTime),
+      ...why(job),
     })),
     audit: simulation.audit(),
     nodes: {
@@ -222,4 +239,9 @@ function resultOf(simulation: Simulation, violations: readonly Violation[]): Sim
     usd: Math.round(account.usd() * 10_000) / 10_000,
     violations,
   };
+}
+
+function why({ status }: ElasticJob): Pick<SimulatedJob, 'reason' | 'message'> {
+  const { reason, message } = status?.failure ?? status?.waiting ?? {};
+  return { ...(reason !== undefined && { reason }), ...(message !== undefined && { message }) };
 }

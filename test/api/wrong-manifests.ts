@@ -558,6 +558,20 @@ const templates: readonly WrongManifest[] = ['spec.master.template', 'spec.worke
     refused('hostPID', ['hostPID', true], 'hostPID', 'remove hostPID'),
     refused('hostIPC', ['hostIPC', true], 'hostIPC', 'remove hostIPC'),
     refused('ephemeralContainers', ['ephemeralContainers', [{ name: 'debug' }]], 'ephemeralContainers', 'remove ephemeralContainers'),
+    ...['4 GB', '../..', '-1Gi', '1e', 'Gi'].map((memory) =>
+      refused(
+        `memory of ${memory}`,
+        ['containers.0.resources', { requests: { memory } }],
+        'containers[0].resources.requests.memory',
+        'in body should match',
+      ),
+    ),
+    refused(
+      'fewer than no processors',
+      ['containers.0.resources', { limits: { cpu: -1 } }],
+      'containers[0].resources.limits.cpu',
+      'greater than or equal to 0',
+    ),
     refused('restartPolicy', ['restartPolicy', 'OnFailure'], 'restartPolicy', 'remove restartPolicy or use Never'),
     refused(
       'a toleration of everything',

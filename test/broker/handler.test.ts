@@ -347,6 +347,12 @@ void test('one node that asks too often waits; others do not', async () => {
   assert.deepEqual(await ask(handler, token, 3), [200, 200, 429]);
 });
 
+void test('a token that was carried elsewhere uses up nothing of its node’s', async () => {
+  const { handler } = setup({ checkPeer: true });
+  for (let count = 0; count < 30; count += 1) assert.equal((await handler.handle({ token, peer: '10.9.9.9' })).status, 403);
+  assert.deepEqual(await ask(handler, token, 1), [200]);
+});
+
 void test('one address that tries tokens is stopped before the API server is asked', async () => {
   const { handler, kubernetes } = setup();
   const statuses = await ask(handler, 'wrong.wrong.wrong', 100);

@@ -235,6 +235,32 @@ const REFUSED: readonly (readonly [name: string, text: string, message: RegExp])
     'apiVersion: v1\nkind: Secret\nmetadata: { name: a, namespace: 5 }',
     /Secret a: metadata\.namespace: must be text/,
   ],
+  [
+    'a namespace that has no such name',
+    FINANCE.replaceAll('namespace: finance', 'namespace: Finance_X'),
+    /ElasticRuntime analytics: metadata\.namespace: is no name of a namespace/,
+  ],
+  [
+    'an unknown field of metadata',
+    FINANCE.replace('name: analytics, namespace', 'name: analytics, label: { a: b }, namespace'),
+    /ElasticRuntime analytics: metadata\.label: is no field of the API/,
+  ],
+  [
+    'a label that is no text',
+    FINANCE.replace('metadata: { name: finance }', 'metadata: { name: finance, labels: { elasticruntime.dev/organization: [acme] } }'),
+    /Namespace finance: metadata\.labels\.elasticruntime\.dev\/organization: must be text/,
+  ],
+  [
+    'a mistyped kind',
+    FINANCE.replace('kind: ElasticJob', 'kind: ElasticJobs'),
+    /ElasticJobs finance\/nightly-orders: kind: is no kind of /,
+  ],
+  [
+    'a mistyped group',
+    FINANCE.replace('apiVersion: elasticruntime.dev/v1alpha1', 'apiVersion: elasticruntimes.dev/v1alpha1'),
+    /ElasticRuntime finance\/analytics: apiVersion: elasticruntimes\.dev\/v1alpha1 has no such kind: write elasticruntime\.dev\/v1alpha1/,
+  ],
+  ['a List that is nested without end', `apiVersion: v1\nkind: List\nitems: ${'['.repeat(5000)}`, /no valid YAML: nested too deeply/],
   ['a bad item of a List', 'apiVersion: v1\nkind: List\nitems: [5]', /document 1, item 1: is no object/],
   [
     'another version',

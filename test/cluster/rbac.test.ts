@@ -191,6 +191,13 @@ before(async () => {
   assert.equal(written.status, 200, JSON.stringify(written.body));
   await make(`${GROUP}/namespaces/finance/elasticjobs`, { ...job(), metadata: { name: 'there', namespace: 'finance' } });
   await make(`${GROUP}/namespaces/finance/elasticconnections`, connection(role('orders-reader'), 'orders'));
+  await make(`${GROUP}/namespaces/finance/elasticconnections`, connection(keys('payroll'), 'keyed'));
+  const known = {
+    ...identities,
+    operator: { ...identities.operator, externalIdSecretRef: { name: 'acme-external-id', key: 'externalId' } },
+  };
+  const listed = runtime({ identities: known, allowedSecrets: ['payroll'] }, 'finance', 'listed');
+  await make(`${GROUP}/namespaces/finance/elasticruntimes`, listed);
   await make(`${GROUP}/elasticnodes`, { ...node(), metadata: { name: 'there' } });
   await make('/api/v1/namespaces/elastic-agents/serviceaccounts', {
     metadata: {
@@ -652,7 +659,7 @@ const rows: readonly Row[] = [
   [
     'sam',
     'hides a Secret in an environment variable',
-    /env, envFrom or a projected volume/,
+    /env, envFrom, a projected volume/,
     'POST',
     jobs,
     () => job({}, { containers: [{ ...container, env: [{ name: 'X', valueFrom: { secretKeyRef: { name: 'payroll', key: 'k' } } }] }] }),
@@ -660,7 +667,7 @@ const rows: readonly Row[] = [
   [
     'sam',
     'hides a Secret in envFrom',
-    /env, envFrom or a projected volume/,
+    /env, envFrom, a projected volume/,
     'POST',
     jobs,
     () => job({}, { containers: [{ ...container, envFrom: [{ secretRef: { name: 'payroll' } }] }] }),
@@ -668,10 +675,38 @@ const rows: readonly Row[] = [
   [
     'sam',
     'hides a Secret in a projected volume',
-    /env, envFrom or a projected volume/,
+    /env, envFrom, a projected volume/,
     'POST',
     jobs,
     () => job({}, { volumes: [{ name: 's', projected: { sources: [{ secret: { name: 'payroll' } }] } }] }),
+  ],
+  [
+    'sam',
+    'hides a Secret in what a driver is told of a volume',
+    /env, envFrom, a projected volume/,
+    'POST',
+    jobs,
+    () => job({}, { volumes: [{ name: 's', csi: { driver: 'x', nodePublishSecretRef: { name: 'payroll' } } }] }),
+  ],
+  [
+    'sam',
+    'hides a Secret in an Azure volume',
+    /env, envFrom, a projected volume/,
+    'POST',
+    jobs,
+    () => job({}, { volumes: [{ name: 's', azureFile: { shareName: 'x', secretName: 'payroll' } }] }),
+  ],
+  [
+    'rita',
+    'mounts what a driver is told, of a Secret that she may read and names',
+    'yes',
+    'POST',
+    jobs,
+    () =>
+      job(
+        { connections: [source(keys('warehouse-keys'))] },
+        { volumes: [{ name: 's', csi: { driver: 'x', nodePublishSecretRef: { name: 'warehouse-keys' } } }] },
+      ),
   ],
   [
     'sam',
@@ -704,6 +739,64 @@ const rows: readonly Row[] = [
     `${connections}/orders`,
     () => ({ spec: { authentication: { roleArn: null, credentials: { secretRef: { name: 'payroll' } } } } }),
   ],
+  [
+    'ron',
+    'sends the keys of a connection elsewhere that he may not read',
+    /need the verb get/,
+    'PATCH',
+    `${connections}/keyed`,
+    () => ({ spec: { location: 's3://evil/' } }),
+  ],
+  [
+    'ron',
+    'tells the keys of a connection to a role of his own, as an external ID',
+    /need the verb get/,
+    'PATCH',
+    `${connections}/keyed`,
+    () => ({ spec: { authentication: { credentials: null, ...role('evil'), externalIdSecretRef: { name: 'payroll', key: 'key' } } } }),
+  ],
+  [
+    'ron',
+    'labels a connection whose keys he may not read',
+    'yes',
+    'PATCH',
+    `${connections}/keyed`,
+    () => ({ metadata: { labels: { floor: '3' } } }),
+  ],
+  [
+    'ada',
+    'moves a connection whose keys she may read',
+    'yes',
+    'PATCH',
+    `${connections}/keyed`,
+    () => ({ spec: { location: 's3://acme-ledger/' } }),
+  ],
+  [
+    'ron',
+    "tells a Secret for templates to a role of his own, as the operator's external ID",
+    /need the verb get/,
+    'PATCH',
+    `${runtimes()}/listed`,
+    () => ({ spec: { identities: { operator: { ...role('acme-evil'), externalIdSecretRef: { name: 'payroll', key: 'key' } } } } }),
+  ],
+  [
+    'ron',
+    'tells an external ID that he may not read to another role',
+    /need the verb get/,
+    'PATCH',
+    `${runtimes()}/listed`,
+    () => ({ spec: { identities: { operator: role('acme-other') } } }),
+  ],
+  ['ron', 'suspends a runtime whose Secrets he may not read', 'yes', 'PATCH', `${runtimes()}/listed`, () => ({ spec: { suspend: true } })],
+  [
+    'ron',
+    'lists one Secret more for templates that he may not read',
+    /need the verb get/,
+    'PATCH',
+    `${runtimes()}/listed`,
+    () => ({ spec: { allowedSecrets: ['payroll', 'other'] } }),
+  ],
+  ['ron', 'lists one Secret less', 'yes', 'PATCH', `${runtimes()}/listed`, () => ({ spec: { allowedSecrets: [] } })],
   [
     'ron',
     'lists a Secret for templates that he may not read',
@@ -917,6 +1010,43 @@ const rows: readonly Row[] = [
     'PATCH',
     '/api/v1/namespaces/research',
     () => ({ metadata: { labels: { team: 'finance' } } }),
+  ],
+  [
+    'mallory',
+    'labels her namespace for another organization by its status',
+    /labels of a namespace decide/,
+    'PATCH',
+    '/api/v1/namespaces/research/status',
+    () => ({ metadata: { labels: { 'elasticruntime.dev/organization': 'acme' } } }),
+  ],
+  [
+    'mallory',
+    'labels her namespace so that a class of others selects it, by its status',
+    /labels of a namespace decide/,
+    'PATCH',
+    '/api/v1/namespaces/research/status',
+    () => ({ metadata: { labels: { team: 'finance' } } }),
+  ],
+  [
+    'mallory',
+    'labels her namespace as it is finalized',
+    /labels of a namespace decide/,
+    'PUT',
+    '/api/v1/namespaces/research/finalize',
+    () => ({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'research', labels: { 'kubernetes.io/metadata.name': 'research', team: 'finance' } },
+      spec: { finalizers: ['kubernetes'] },
+    }),
+  ],
+  [
+    'mallory',
+    'labels her namespace with what nothing of ours reads, by its status',
+    'yes',
+    'PATCH',
+    '/api/v1/namespaces/research/status',
+    () => ({ metadata: { labels: { floor: '3' } } }),
   ],
   [
     'mallory',

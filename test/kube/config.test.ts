@@ -68,3 +68,23 @@ test('what cannot be read is said', async (context) => {
   assert.throws(() => loadCluster({ kubeconfig, context: 'missing' }), /no such context in the kubeconfig: missing/);
   assert.throws(() => loadCluster({ kubeconfig: `${kubeconfig}-missing` }), /ENOENT/);
 });
+
+test('a kubeconfig that is no YAML: where, and nothing of what stands there', async (context) => {
+  const directory = await directoryFor(context);
+  const texts = [
+    'users:\n- name: a\n  user: { token: CANARY CANARY: x: [ }\n',
+    'users:\n- user:\n    token: "CANARY\n',
+    '{"users":[{"user":{"token":"CANARY}',
+  ];
+  for (const text of texts) {
+    const kubeconfig = join(directory, 'kubeconfig');
+    await writeFile(kubeconfig, text);
+    assert.throws(
+      () => loadCluster({ kubeconfig }),
+      (error: Error) =>
+        /^the kubeconfig is no valid YAML: line \d+, column \d+$/.test(error.message) &&
+        !`${error.stack}`.includes('CANARY') &&
+        error.cause === undefined,
+    );
+  }
+});

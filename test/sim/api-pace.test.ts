@@ -105,3 +105,19 @@ void test('the wait is measured', async () => {
   );
   assert.ok(waits.slice(45).every((seconds) => seconds > 0.2 && seconds < 0.5));
 });
+
+void test('buckets that are full again are forgotten, those that are not never', async () => {
+  const { pace, pass, world } = stage();
+  for (let index = 0; index < 45; index += 1) await pace.take(call('ec2.createFleet', 'a'));
+  for (let account = 0; account < 1_500; account += 1) await pace.take(call('ec2.createFleet', 'a', { account: `${account}` }));
+  // None is full yet: the first one is empty still.
+  assert.equal(pace.groups(), 1_501);
+  let done = false;
+  void pace.take(call('ec2.createFleet', 'a')).then(() => (done = true));
+  await pass(1);
+  assert.equal(done, false);
+  world.schedule(60 * second, 'time passes', () => undefined);
+  await pass(61 * second);
+  await pace.take(call('ec2.createFleet', 'a', { account: 'new' }));
+  assert.ok(pace.groups() < 10, `${pace.groups()}`);
+});

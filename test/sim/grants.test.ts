@@ -182,3 +182,32 @@ void test('access from before a revocation is not served, from that moment on', 
   await ask();
   assert.deepEqual(of.assumed, [...chain, ...chain]);
 });
+
+void test('who asks after a revocation is not served by a call that was under way before it', async () => {
+  const of = await bench();
+  const begun = Date.parse(of.runtime.metadata.creationTimestamp ?? '');
+  const revoked = { ...of.runtime, spec: { ...of.runtime.spec, accessRevokedBefore: new Date(begun + 10 * minute).toISOString() } };
+  const before = of.keeper.obtain({ runtime: of.runtime, identity: 'agent' });
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  of.skew.wall = 20 * minute;
+  const after = of.keeper.obtain({ runtime: revoked, identity: 'agent' });
+  await of.pass(minute);
+  const [early, late] = [await before, await after];
+  assert.ok(early.ok && late.ok);
+  assert.notEqual(late.value.grant.id, early.value.grant.id);
+  assert.deepEqual(of.assumed, ['agent', 'agent']);
+});
+
+void test('what was dropped while it was being had is not kept', async () => {
+  const job = { namespace: 'finance', name: 'nightly', uid: '00000000-0000-4000-8000-0000000000aa' };
+  for (const drop of ['dropRuntime', 'dropJob'] as const) {
+    const of = await bench();
+    const answer = of.keeper.obtain({ runtime: of.runtime, identity: 'agent', job });
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    of.keeper[drop](drop === 'dropRuntime' ? of.runtime.metadata.uid : job.uid);
+    await of.pass(minute);
+    const had = await answer;
+    assert.deepEqual([had.ok ? 'ok' : had.error.code, of.keeper.held()], ['GrantDropped', 0], drop);
+    assert.deepEqual(of.assumed, ['agent']);
+  }
+});

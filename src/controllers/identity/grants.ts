@@ -18,13 +18,12 @@ import { createSingleFlight } from '../../machinery/single-flight.ts';
 import type { Caller, Grant, IotCredentialsPort, StsPort, Subject } from '../../ports/aws/index.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KubernetesPort } from '../../ports/kubernetes.ts';
-import { secrets } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { createCertificateSource } from './certificate.ts';
+import { openExternalId } from './external-id.ts';
 import { type AccessFailure, awsFailure, kubernetesFailure } from './failure.ts';
 import { createInputWatch, type GrantInput } from './inputs.ts';
-import { readSecretKey } from './secret.ts';
 import { subjectOf } from './subject.ts';
 
 export type GrantRequest = {
@@ -81,6 +80,9 @@ type Held = {
   readonly refreshShare: number;
 };
 
+/** A grant that is being had. `dropped`: its runtime changed or its job ended meanwhile, so that it is not kept. */
+type UnderWay = { readonly runtimeUid: string; readonly jobUid: string | undefined; dropped: boolean };
+
 const sessionSeconds = 3600;
 const refreshShare = 0.8;
 /** By certificate: every 30 minutes of an hour. */
@@ -98,6 +100,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   const certificates = createCertificateSource({ ...options, inputs });
   /** Policies that STS found too large when packed. */
   const tooLarge = new Set<string>();
+  const underWay = new Set<UnderWay>();
 
   return {
     async obtain(request) {
@@ -121,9 +124,11 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     },
     dropRuntime(runtimeUid) {
       for (const [key, entry] of held) if (entry.runtimeUid === runtimeUid) forget(key, entry);
+      for (const flight of underWay) flight.dropped ||= flight.runtimeUid === runtimeUid;
     },
     dropJob(jobUid) {
       for (const [key, entry] of held) if (entry.jobUid === jobUid) forget(key, entry);
+      for (const flight of underWay) flight.dropped ||= flight.jobUid === jobUid;
     },
     held: () => held.size,
   };
@@ -207,8 +212,15 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     const region = request.runtime.spec.region;
     const outcome = await flights.run(key, async () => {
       const askedAt = clock.now();
-      const made = await take(request, subject, steps, policy);
+      const jobUid = byCertificate ? undefined : request.job?.uid;
+      const flight: UnderWay = { runtimeUid: uid, jobUid, dropped: false };
+      underWay.add(flight);
+      const made = await take(request, subject, steps, policy).finally(() => underWay.delete(flight));
       if (!made.ok) return made;
+      if (flight.dropped) {
+        options.sts(region).release(made.value.grant);
+        return err(droppedMeanwhile(steps));
+      }
       if (policy !== undefined && policy.widened.length > 0)
         options.telemetry.log('info', 'session policy widened to fit', { ...subject, identity: request.identity, steps: policy.widened });
       const old = held.get(key);
@@ -216,7 +228,7 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       const entry = {
         ...made.value,
         runtimeUid: uid,
-        jobUid: byCertificate ? undefined : request.job?.uid,
+        jobUid,
         askedAt,
         obtainedAt: clock.now(),
         monotonicAt: clock.monotonic(),
@@ -227,7 +239,8 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
       if (old !== undefined) options.sts(region).release(old.grant);
       return ok(entry);
     });
-    if (outcome.ok) return outcome;
+    // Whoever asked first may have asked before the moment that counts for this one.
+    if (outcome.ok) return isRevoked(request, outcome.value) ? chain(request, subject, steps, policy) : outcome;
     const stale = held.get(key);
     if (stale === undefined) return outcome;
     if (outcome.error.transient && usable(stale)) return ok(stale);
@@ -239,12 +252,13 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
   async function dropOutdated(request: GrantRequest, key: string): Promise<void> {
     const entry = held.get(key);
     if (entry === undefined) return;
-    const revoked = revokedBefore(
-      { runtime: request.runtime, connections: request.connections ?? [], identity: request.identity },
-      clock.now(),
-    );
-    const outdated = (revoked !== undefined && entry.askedAt < revoked) || (await inputs.changed(entry.inputs));
+    const outdated = isRevoked(request, entry) || (await inputs.changed(entry.inputs));
     if (outdated && held.get(key) === entry) forget(key, entry);
+  }
+
+  function isRevoked({ runtime, connections = [], identity }: GrantRequest, { askedAt }: Held): boolean {
+    const revoked = revokedBefore({ runtime, connections, identity }, clock.now());
+    return revoked !== undefined && askedAt < revoked;
   }
 
   /** No session without a policy: one that cannot be cut small enough is not handed out at all. */
@@ -325,7 +339,10 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     // A hop may go on to the next role and do nothing else.
     const before = await chain(request, subject, steps.slice(0, -1), hopPolicy(request, step));
     if (!before.ok) return before;
-    const externalId = step.externalId === undefined ? ok(undefined) : await openExternalId(request, step.externalId);
+    const externalId =
+      step.externalId === undefined
+        ? ok(undefined)
+        : await openExternalId({ kubernetes: options.kubernetes, inputs }, request, step.externalId);
     if (!externalId.ok)
       return err({ ...at, action: 'read external ID', code: 'ExternalIdMissing', message: externalId.error, transient: true });
     const grant = await sts.assumeRole(
@@ -348,26 +365,12 @@ export function createGrantKeeper(options: GrantKeeperOptions): GrantKeeper {
     }
     return err(awsFailure({ ...at, action: 'sts:AssumeRole' }, grant.error));
   }
+}
 
-  /** The text lives as long as the call that it goes into. */
-  async function openExternalId(
-    request: GrantRequest,
-    reference: string,
-  ): Promise<Result<{ readonly text: string; readonly input: GrantInput }, string>> {
-    const namespace = request.runtime.metadata.namespace ?? '';
-    const connection = reference.startsWith('connection:') ? reference.slice('connection:'.length) : undefined;
-    const ref =
-      connection === undefined
-        ? request.runtime.spec.identities.operator.externalIdSecretRef
-        : request.connections?.find(({ name }) => name === connection)?.authentication?.externalIdSecretRef;
-    if (ref === undefined) return err('no Secret is named for the external ID');
-    const key = ref.key ?? 'externalId';
-    const secret = await options.kubernetes.get(secrets, { namespace, name: ref.name });
-    if (!secret.ok) return err(`Secret ${namespace}/${ref.name}: ${secret.error.kind}: ${secret.error.message}`);
-    const text = readSecretKey(secret.value, key);
-    if (text === undefined) return err(`Secret ${namespace}/${ref.name} has no key "${key}": add it`);
-    return ok({ text, input: inputs.seen('Secret', secret.value) });
-  }
+function droppedMeanwhile(steps: readonly SessionStep[]): AccessFailure {
+  const chain = steps.map(({ roleArn }) => roleArn);
+  const at = { identity: steps.at(-1)?.identity ?? '', chain, action: 'have a session', resource: chain.at(-1) ?? '' };
+  return { ...at, code: 'GrantDropped', message: 'the runtime changed or the job ended meanwhile', transient: true };
 }
 
 function scopeOf(

@@ -114,11 +114,11 @@ function overQuota(state: AccountState, type: CatalogEntry, capacityType: FleetO
 
 function outOfCapacity(state: AccountState, { instanceType, zone, capacityType }: FleetOffering): Failure | undefined {
   const full = state.capacity.some((entry) => {
-    if (entry.instanceType !== instanceType || (entry.zone ?? zone) !== zone || (entry.capacityType ?? capacityType) !== capacityType)
-      return false;
+    const [type, place, kind] = [entry.instanceType ?? instanceType, entry.zone ?? zone, entry.capacityType ?? capacityType];
+    if (type !== instanceType || place !== zone || kind !== capacityType) return false;
     const used = live(state).filter(
       (instance) =>
-        instance.type.name === instanceType &&
+        (entry.instanceType === undefined || instance.type.name === instanceType) &&
         (entry.zone === undefined || instance.zone === entry.zone) &&
         (entry.capacityType === undefined || instance.capacityType === entry.capacityType),
     );

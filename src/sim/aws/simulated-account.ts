@@ -35,7 +35,7 @@ import type {
  *       parameters: [{ name, value, kmsKeyArn, plain: false }]   # plain: of type String, not SecureString
  *       secrets: [{ arn, name, value, kmsKeyArn, versions: { AWSPREVIOUS: … } }]
  *       quotas: { onDemandVcpus: 5000, spotVcpus: 5000, packedSessionCharacters: 16384 }
- *       capacity: [{ instanceType, zone, capacityType, instances }]      # at most so many at once; without zone or capacityType: over all of them
+ *       capacity: [{ instanceType, zone, capacityType, instances }]      # at most so many at once; without a type, zone or capacityType: over all of them
  *       interruptions: [{ at: 10m, instanceType, zone, count }]          # spot instances that AWS takes back so long after the start
  */
 export type SimulatedAccount = {
@@ -205,13 +205,14 @@ function readQuotas(item: Fields): Partial<Quotas> {
 
 function readCapacity(item: Fields, at: string): CapacitySpec {
   only(item, ['instanceType', 'zone', 'capacityType', 'instances'], at);
+  const instanceType = optionalText(item['instanceType'], `${at}.instanceType`);
   const zone = optionalText(item['zone'], `${at}.zone`);
   const capacityType = optionalText(item['capacityType'], `${at}.capacityType`, /^(on-demand|spot)$/, 'on-demand or spot');
   const instances = optionalNumber(item['instances'], `${at}.instances`);
   if (instances === undefined) throw new Malformed(`${at}.instances is missing`);
   return {
-    instanceType: text(item['instanceType'], `${at}.instanceType`),
     instances,
+    ...(instanceType === undefined ? {} : { instanceType }),
     ...(zone === undefined ? {} : { zone }),
     ...(capacityType === undefined ? {} : { capacityType: capacityType as 'on-demand' | 'spot' }),
   };

@@ -104,7 +104,7 @@ export type Quotas = {
 
 /** At most so many instances at once; what no entry names is without limit. An entry without zone or capacity type counts over all of them. */
 export type CapacitySpec = {
-  readonly instanceType: string;
+  readonly instanceType?: string;
   readonly zone?: string;
   readonly capacityType?: 'on-demand' | 'spot';
   readonly instances: number;
