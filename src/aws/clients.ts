@@ -22,18 +22,17 @@ export type Clients = {
   readonly sts: STSClient;
 };
 
-/**
- * One client a service for all grants: who calls is decided at signing (signer.ts). The SDK's own retries, credential chain, clock correction and
- * look at shared configuration files are off.
- */
-export function createClients(options: {
+export type ClientConfig = ReturnType<typeof clientConfig>;
+
+/** Who calls is decided at signing (signer.ts). The SDK's own retries, credential chain, clock correction and look at shared configuration files are off. */
+export function clientConfig(options: {
   readonly region: string;
   readonly endpoint?: string;
   readonly clock: Clock;
   readonly vault: Vault;
-}): Clients {
+}) {
   const { region, endpoint, clock, vault } = options;
-  const common = {
+  return {
     region,
     ...(endpoint !== undefined && { endpoint }),
     maxAttempts: 1,
@@ -50,6 +49,10 @@ export function createClients(options: {
       ...createAgents(),
     },
   } as const;
+}
+
+/** One client a service for all grants. */
+export function createClients(common: ClientConfig): Clients {
   const clients = {
     cloudFormation: new CloudFormationClient(common),
     ec2: new EC2Client(common),
@@ -57,7 +60,7 @@ export function createClients(options: {
     iot: new IoTClient(common),
     s3: new S3Client({
       ...common,
-      forcePathStyle: endpoint !== undefined,
+      forcePathStyle: 'endpoint' in common,
       followRegionRedirects: false,
       useArnRegion: false,
       disableS3ExpressSessionAuth: true,
@@ -74,7 +77,7 @@ export function createClients(options: {
 }
 
 /** The last thing before the wire: from here on a call may have taken effect. */
-function noteSending(stack: unknown): void {
+export function noteSending(stack: unknown): void {
   // The clients' stacks differ only in their unions of inputs and outputs, which this step does not touch.
   (stack as EC2Client['middlewareStack']).add(
     (next) => (args) => {

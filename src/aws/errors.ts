@@ -78,6 +78,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
     'ResourceNotFoundException',
     'NotFound',
     'NotFoundException',
+    'QueueDoesNotExist',
+    'AWS.SimpleQueueService.NonExistentQueue',
   ]),
   ...all('AlreadyExists', [
     'PreconditionFailed',

@@ -1,7 +1,7 @@
 import type { AuditPort, AwsPort } from '../ports/aws/index.ts';
 import type { ApiPace } from '../ports/aws/pace.ts';
 import type { Clock } from '../ports/clock.ts';
-import { createClients } from './clients.ts';
+import { clientConfig, createClients } from './clients.ts';
 import { createCloudFormation } from './cloudformation.ts';
 import { createDryRuns } from './ec2/dry-runs.ts';
 import { createFleets } from './ec2/fleet.ts';
@@ -12,6 +12,7 @@ import { createIam } from './iam.ts';
 import { createIot } from './iot.ts';
 import { createIotCredentials, type IotAddress } from './iot-credentials.ts';
 import { createPresign } from './presign.ts';
+import { createResources } from './resources.ts';
 import { createS3 } from './s3.ts';
 import { createSecretsManager, createSsm } from './secrets.ts';
 import { type AuditOf, createSend } from './send.ts';
@@ -43,7 +44,10 @@ export function createAws(options: AwsOptions): Aws {
   const { region, audit, auditOf, clock } = options;
   const vault = createVault({ clock });
   const send = createSend({ audit, auditOf, clock, region, throttle: createThrottle(options), vault });
-  const clients = createClients({ region, clock, vault, ...(options.endpoint !== undefined && { endpoint: options.endpoint }) });
+  const config = clientConfig({ region, clock, vault, ...(options.endpoint !== undefined && { endpoint: options.endpoint }) });
+  const clients = createClients(config);
+  // Kinesis would speak HTTP/2 by itself, past the agents.
+  const resources = createResources({ config: { ...config, requestHandler: clients.sts.config.requestHandler }, send });
   const ec2 = { client: clients.ec2, send };
   return {
     sts: createSts({ client: clients.sts, send, vault }),
@@ -59,10 +63,12 @@ export function createAws(options: AwsOptions): Aws {
     secretsManager: createSecretsManager({ client: clients.secretsManager, send }),
     iam: createIam({ client: clients.iam, send }),
     cloudFormation: createCloudFormation({ client: clients.cloudFormation, send }),
+    resources: resources.port,
     close: () => {
       for (const client of Object.values(clients)) {
         client.destroy();
       }
+      resources.close();
     },
   };
 }

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import type { ApiPace, PacedCall } from '../ports/aws/pace.ts';
 
-export type Service = 'sts' | 'iotCredentials' | 'iot' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
+export type Service = 'sts' | 'iotCredentials' | 'iot' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation' | 'resources';
 
 /** How many calls of one service are under way at once: connections and memory, not the account's buckets, which `pace` keeps to. */
 export const DEFAULT_CONCURRENCY: Readonly<Record<Service, number>> = {
@@ -14,6 +14,7 @@ export const DEFAULT_CONCURRENCY: Readonly<Record<Service, number>> = {
   secretsManager: 10,
   iam: 5,
   cloudFormation: 5,
+  resources: 10,
 };
 
 /** Ending what costs money goes before starting it, and both before looking. */

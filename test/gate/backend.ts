@@ -9,6 +9,8 @@ import type { Moto } from './moto.ts';
 
 /** The emulator behind the gate, as its owner sees it: for provisioning, for the gate's own questions, and for tests that look at the outcome. */
 export type Backend = {
+  /** For a client of any other service. */
+  readonly config: ReturnType<typeof ownerOf>;
   readonly cloudFormation: CloudFormationClient;
   readonly ec2: EC2Client;
   readonly iam: IAMClient;
@@ -19,13 +21,9 @@ export type Backend = {
 };
 
 export function createBackend(moto: Moto, region: string): Backend {
-  const common = {
-    region,
-    endpoint: moto.endpoint,
-    credentials: { accessKeyId: 'owner', secretAccessKey: 'owner' },
-    maxAttempts: 2,
-  } as const;
+  const common = ownerOf(moto, region);
   return {
+    config: common,
     cloudFormation: new CloudFormationClient(common),
     ec2: new EC2Client(common),
     iam: new IAMClient(common),
@@ -34,4 +32,8 @@ export function createBackend(moto: Moto, region: string): Backend {
     secretsManager: new SecretsManagerClient(common),
     ssm: new SSMClient(common),
   };
+}
+
+function ownerOf(moto: Moto, region: string) {
+  return { region, endpoint: moto.endpoint, credentials: { accessKeyId: 'owner', secretAccessKey: 'owner' }, maxAttempts: 2 } as const;
 }

@@ -10,6 +10,7 @@ import { createFleet } from './fleet.ts';
 import type { WireAnswer, WireRequest } from './http.ts';
 import type { TokenLedger } from './idempotency.ts';
 import type { Instances } from './instances.ts';
+import { describeResource } from './resources.ts';
 import { readRoles } from './roles.ts';
 import { simulatePrincipalPolicy } from './simulate.ts';
 import { noUpdate } from './stacks.ts';
@@ -66,6 +67,7 @@ async function perform(
   const { call, operation, parameters } = wire;
   const { method } = call;
   if (method.startsWith('ec2.dryRun')) return wouldSucceed;
+  if (method === 'resources.describe') return await describeResource(world.forward, call.request, request);
   if (method === 'ec2.createFleet') return await world.tokens.once(operation, parameters, () => createFleet(world, parameters));
   if (method === 'ec2.createLaunchTemplate') return await world.tokens.once(operation, parameters, () => world.forward(request));
   if (method === 'ec2.modifyVolume') return await world.volumes.modify(parameters, now);

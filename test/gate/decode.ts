@@ -1,4 +1,5 @@
 import type { AwsCalls, AwsMethod } from '../../src/core/policy/calls.ts';
+import { describedByPath, describedByTarget, type Home } from './decode-resources.ts';
 import type { WireRequest } from './http.ts';
 import { listAt, parseQuery, type Tree, tagsAt, textAt } from './query.ts';
 
@@ -16,10 +17,12 @@ export type Wire = {
 };
 
 /** `service` is that of the signature; the one unsigned call of all is STS's. */
-export function decode(request: WireRequest, service: string): Wire {
+export function decode(request: WireRequest, service: string, home: Home): Wire {
   const target = request.headers['x-amz-target'];
   if (service === 's3') return decodeS3(request);
-  if (target !== undefined) return decodeJson(request, service, target);
+  if (service === 's3tables')
+    return { service, operation: `${request.method} ${request.path}`, parameters: {}, call: describedByPath(request) };
+  if (target !== undefined) return decodeJson(request, service, target, home);
   const { action, parameters } = parseQuery(request.body.toString());
   const asked = textAt(parameters, 'DryRun') === 'true' ? `${service}:DryRun${action}` : `${service}:${action}`;
   return { service, operation: action, parameters, call: queryCalls[asked]?.(parameters) };
@@ -55,7 +58,7 @@ function decodeS3(request: WireRequest): Wire {
   return { service: 's3', operation: found?.[0] ?? `${request.method} ${request.path}`, parameters, call: found?.[1] };
 }
 
-function decodeJson(request: WireRequest, service: string, target: string): Wire {
+function decodeJson(request: WireRequest, service: string, target: string, home: Home): Wire {
   const operation = target.slice(target.indexOf('.') + 1);
   const body = JSON.parse(request.body.toString() || '{}') as { readonly [name: string]: string };
   const call = ((): GateCall | undefined => {
@@ -63,7 +66,7 @@ function decodeJson(request: WireRequest, service: string, target: string): Wire
     if (target === 'secretsmanager.GetSecretValue') {
       return { method: 'secretsManager.getSecretValue', request: { secretId: body['SecretId'] ?? '' } };
     }
-    return undefined;
+    return describedByTarget(target, body, home);
   })();
   return { service, operation, parameters: body, call };
 }
@@ -88,6 +91,10 @@ const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
   'cloudformation:UpdateStack': (p) => ({ method: 'cloudFormation.updateStack', request: { ...stack(p), tags: tagsAt(p, 'Tags') } }),
   'cloudformation:DeleteStack': (p) => ({ method: 'cloudFormation.deleteStack', request: stack(p) }),
   'cloudformation:DescribeStackEvents': (p) => ({ method: 'cloudFormation.describeStackEvents', request: stack(p) }),
+  'sns:GetTopicAttributes': (p) => ({
+    method: 'resources.describe',
+    request: { action: 'sns:GetTopicAttributes', arn: textAt(p, 'TopicArn') ?? '' },
+  }),
   'ec2:CreateLaunchTemplate': (p) => ({
     method: 'ec2.createLaunchTemplate',
     request: { name: textAt(p, 'LaunchTemplateName') ?? '', tags: specifiedTags(p, 'launch-template') },

@@ -74,7 +74,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     const claim = readClaim(request);
     const service = claim?.service ?? 'sts';
     const requestId = newRequestId(service);
-    const wire = decode(request, service);
+    const wire = decode(request, service, account);
     const caller = claim ? authenticate(account, request, claim, time) : anonymous(wire);
     const seen = { ...audited(wire, region), principal: caller.principal, chain: caller.chain, sessionName: caller.sessionName };
     const fault = faults.next(seen);
@@ -133,7 +133,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     },
     async close() {
       forward.close();
-      for (const client of Object.values(backend)) client.destroy();
+      for (const client of Object.values(backend)) if ('destroy' in client) client.destroy();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
@@ -154,6 +154,9 @@ function audited({ call, service, operation }: Wire, region: string): { readonly
 function outcomeOf(answer: WireAnswer, request: WireRequest): string {
   if (answer.status < 300) return 'ok';
   if (request.method === 'HEAD') return answer.status === 404 ? 'NotFound' : String(answer.status);
+  // SQS says the code of its older protocol, too, and the SDK takes that.
+  const older = answer.headers['x-amzn-query-error'];
+  if (older !== undefined) return older.split(';')[0] ?? older;
   const body = answer.body.toString();
   return /<Code>([^<]+)<\/Code>/.exec(body)?.[1] ?? /"__type": ?"(?:[^"]*#)?([^"]+)"/.exec(body)?.[1] ?? String(answer.status);
 }

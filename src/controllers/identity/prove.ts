@@ -8,8 +8,9 @@ import { partitionOf, s3Arn } from '../../core/access/partitions.ts';
 import type { AccessPlan } from '../../core/access/plan.ts';
 import { connectionOf } from '../../core/access/routes.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
+import type { LocationProbe } from '../../core/preflight/location.ts';
 import { remedyFor } from '../../core/preflight/missing.ts';
-import { type ObjectProbe, type PathProbe, type Probe, probePolicy, type SimulationProbe } from '../../core/preflight/probes.ts';
+import { askPolicy, type ObjectProbe, type PathProbe, type Probe, probePolicy, type SimulationProbe } from '../../core/preflight/probes.ts';
 import type { AwsPort, Caller } from '../../ports/aws/index.ts';
 import { secretsWithoutData, serviceAccounts } from '../../ports/resources.ts';
 import { err, type Result } from '../../ports/result.ts';
@@ -17,11 +18,13 @@ import type { OperatorContext } from '../context.ts';
 import { generatedDocuments } from './documents.ts';
 import type { AccessFailure } from './failure.ts';
 import type { GrantRequest } from './grants.ts';
+import { proveLocation } from './location.ts';
 import { inParallel } from './parallel.ts';
 import { proveOwnPath } from './pods-path.ts';
 import { clearProbe, probeObjects } from './probe.ts';
 import { proveMay } from './role-actions.ts';
 import type { Proof } from './verifications.ts';
+import { whoAmI } from './who.ts';
 
 type Context = Pick<OperatorContext, 'aws' | 'grants' | 'kubernetes' | 'verifications' | 'settings'>;
 
@@ -92,6 +95,8 @@ function placeOf(probe: Probe): readonly unknown[] {
   const common = [probe.kind, probe.identity, probe.resource];
   if (probe.kind === 'path') return [...common, probe.of, probe.roleArn, probe.externalId];
   if (probe.kind === 'simulation') return [...common, probe.questions];
+  if (probe.kind === 'location') return [...common, probe.at.arn, probe.usage, probe.roleArn];
+  if (probe.kind === 'identity') return [...common, probe.notVerified];
   if (probe.kind !== 'objects') return common;
   const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object } = probe;
   return [...common, within ?? folder, actions, kmsKeyArn, expectedBucketOwner, object !== undefined];
@@ -125,13 +130,13 @@ export async function proveAll(context: Context, of: ProofOf, probes: readonly K
     of,
     probes.filter(({ probe }) => !isAsked(probe)),
   );
-  return tried.failures.length > 0
-    ? tried
-    : proveSome(
-        context,
-        of,
-        probes.filter(({ probe }) => isAsked(probe)),
-      );
+  if (tried.failures.length > 0) return tried;
+  const asked = await proveSome(
+    context,
+    of,
+    probes.filter(({ probe }) => isAsked(probe)),
+  );
+  return { ...asked, notVerified: [...tried.notVerified, ...asked.notVerified] };
 }
 
 function isAsked({ kind }: Probe): boolean {
@@ -150,14 +155,24 @@ async function proveSome(context: Context, of: ProofOf, probes: readonly KeyedPr
 async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Result<Proof, AccessFailure>> {
   if (probe.kind === 'path') return proveOwnPath(context, of, probe, requestOf(of, probe));
   if (probe.kind === 'simulation') return proveMay(context, of, probe, requestOf(of, probe));
+  if (probe.kind === 'location') {
+    const ask: GrantRequest = {
+      ...requestOf(of, probe),
+      identity: 'operator',
+      resource: 'cluster-resources',
+      ...cutTo(askPolicy, of, probe),
+    };
+    return asProbed(context, of, probe, (aws, caller) => proveLocation(context, of, probe, ask, { aws, caller }));
+  }
   const called = await proveByCall(context, of, probe);
-  return called.ok ? { ok: true, value: {} } : called;
+  if (!called.ok) return called;
+  return { ok: true, value: probe.kind === 'identity' && probe.notVerified !== undefined ? { notVerified: [probe.notVerified] } : {} };
 }
 
 async function proveByCall(
   context: Context,
   of: ProofOf,
-  probe: Exclude<Probe, PathProbe | SimulationProbe>,
+  probe: Exclude<Probe, PathProbe | SimulationProbe | LocationProbe>,
 ): Promise<Result<unknown, AccessFailure>> {
   const connection = connectionOfProbe(probe, of);
   if (probe.kind === 'secret') return connection === undefined ? { ok: true, value: undefined } : readSecret(of, connection);
@@ -175,7 +190,7 @@ async function proveByCall(
 async function asProbed<T>(
   context: Context,
   of: ProofOf,
-  probe: ObjectProbe,
+  probe: ObjectProbe | LocationProbe,
   run: (aws: AwsPort, caller: Caller) => Promise<Result<T, AccessFailure>>,
 ): Promise<Result<T, AccessFailure>> {
   const connection = connectionOfProbe(probe, of);
@@ -219,35 +234,27 @@ function failureAt({ runtime }: ProofOf, caller: Caller, { folder }: ObjectProbe
   return { identity, chain, action: 's3:DeleteObject', resource: s3Arn(runtime.spec.region, folder.bucket, folder.key) };
 }
 
-async function whoAmI(aws: AwsPort, caller: Caller): Promise<Result<unknown, AccessFailure>> {
-  const who = await aws.sts.getCallerIdentity(caller);
-  if (who.ok) return who;
-  const { identity, chain } = caller.grant;
-  const { code, message, requestId, kind } = who.error;
-  const transient = /Throttled|Unavailable|Network/.test(kind);
-  return err({
-    identity,
-    chain,
-    action: 'sts:GetCallerIdentity',
-    resource: '*',
-    code,
-    message,
-    ...(requestId && { requestId }),
-    transient,
-  });
-}
-
 /** No job in it: the sessions, like the answers, serve every job of the runtime. */
-function requestOf({ runtime, job, plan }: ProofOf, probe: Probe): GrantRequest {
-  const policy = probePolicy(probe, runtime.spec.region, partitionOf(runtime.spec.region));
+function requestOf(of: ProofOf, probe: Probe): GrantRequest {
+  const { runtime, job, plan } = of;
   return {
     runtime,
     identity: probe.identity,
     resource: probe.resource,
     ...(plan !== undefined && { plan }),
     connections: job?.spec.connections ?? [],
-    ...(policy.ok && { policies: [policy.value] }),
+    ...cutTo(probePolicy, of, probe),
   };
+}
+
+/** The session policy of a request. */
+function cutTo<P>(
+  policyOf: (probe: P, region: string, partition: string) => ReturnType<typeof probePolicy>,
+  { runtime }: ProofOf,
+  probe: P,
+) {
+  const policy = policyOf(probe, runtime.spec.region, partitionOf(runtime.spec.region));
+  return policy.ok ? { policies: [policy.value] } : {};
 }
 
 function connectionOfProbe(probe: Probe, { connections }: ProofOf): Connection | undefined {

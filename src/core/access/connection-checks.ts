@@ -1,3 +1,4 @@
+import { wrongArn } from './arn-locations.ts';
 import { accessOf, findConnector, similarConnector } from './connectors.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime, Authentication, ConnectionSpec, JobConnection } from './input.ts';
@@ -34,6 +35,7 @@ const SPEC_CHECKS: readonly Check<Subject, FieldProblem>[] = [
   unknownConnector,
   contradictedConnector,
   locationOutsideAws,
+  locationOfAnotherService,
   severalAuthentications,
   externalIdWithoutRole,
   awsAuthenticationOnIndirect,
@@ -130,6 +132,15 @@ function locationOutsideAws({ spec: { connector, location } }: Subject): FieldPr
     `is not in S3, but ${connector ?? ''} is read and written with an AWS identity`,
     'write s3://bucket/prefix, or use a connector of the system that holds the data',
   );
+}
+
+/** Only what claims to be an ARN is judged: any other text means something to the connector alone. */
+function locationOfAnotherService({ spec, runtime, principals }: Subject): FieldProblem | undefined {
+  const { connector = '', location = '' } = spec;
+  if (accessOf(spec) !== 'Direct') return undefined;
+  const partition = principals.roles.agent.split(':')[1] ?? 'aws';
+  const wrong = wrongArn(connector, location, { partition, region: runtime.spec.region });
+  return wrong === undefined ? undefined : problem('location', location, wrong.message, wrong.remedy);
 }
 
 /** Escapes, wildcards and look-alikes would mean one thing to S3 and another to whoever reads the policy or the plan. */

@@ -54,6 +54,7 @@ export type AccessRuntime = {
   readonly metadata: RuntimeMetadata;
   readonly spec: {
     readonly organization: string;
+    readonly region?: Maybe<string>;
     readonly identities: {
       readonly agent: { readonly roleArn: string; readonly x509?: Maybe<{ readonly certificateSecretRef?: Maybe<SecretName> }> };
       readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretKey> };

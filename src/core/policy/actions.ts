@@ -1,3 +1,4 @@
+import { askedOf, resourceOfArn } from '../access/arn-locations.ts';
 import { serviceNames } from '../access/partitions.ts';
 import type { AwsCalls, AwsMethod, Tags } from './calls.ts';
 import type { RequestContext } from './evaluate.ts';
@@ -124,6 +125,10 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'cloudFormation.updateStack': onStack('cloudformation:UpdateStack', 'UpdateStack'),
   'cloudFormation.deleteStack': onStack('cloudformation:DeleteStack'),
   'cloudFormation.describeStackEvents': onStack('cloudformation:DescribeStackEvents'),
+  'resources.describe': ({ action, arn }) => {
+    const at = resourceOfArn(arn);
+    return (at === undefined ? [arn] : askedOf(at, action)).map((resource) => ({ action, resource, context: {} }));
+  },
 };
 
 function onRole(action: string): (request: { readonly roleName: string }, facts: AccountFacts) => readonly Authorization[] {

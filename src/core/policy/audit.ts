@@ -3,7 +3,10 @@ import type { AwsCalls, AwsMethod } from './calls.ts';
 
 export type Audited = { readonly action: string; readonly resource: string };
 
-type Row<M extends AwsMethod> = readonly [action: string, resource: (request: AwsCalls[M], region: string) => string];
+type Row<M extends AwsMethod> = readonly [
+  action: string | ((request: AwsCalls[M]) => string),
+  resource: (request: AwsCalls[M], region: string) => string,
+];
 
 const everything = (): string => '*';
 const objectOf = ({ bucket, key }: { readonly bucket: string; readonly key: string }, region: string): string => s3Arn(region, bucket, key);
@@ -63,6 +66,7 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
   'cloudFormation.updateStack': ['cloudformation:UpdateStack', ({ name }) => name],
   'cloudFormation.deleteStack': ['cloudformation:DeleteStack', ({ name }) => name],
   'cloudFormation.describeStackEvents': ['cloudformation:DescribeStackEvents', ({ name }) => name],
+  'resources.describe': [({ action }) => action, ({ arn }) => arn],
 };
 
 /**
@@ -71,7 +75,7 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
  */
 export function auditOf<M extends AwsMethod>(method: M, request: AwsCalls[M], region: string): Audited {
   const [action, resource] = table[method];
-  return { action, resource: resource(request, region) };
+  return { action: typeof action === 'string' ? action : action(request), resource: resource(request, region) };
 }
 
 export const awsMethods = Object.keys(table) as readonly AwsMethod[];

@@ -1,3 +1,5 @@
+import type { DescribeAction } from '../access/service-resources.ts';
+
 /**
  * The AWS calls that this product makes, as the methods of the AWS port name them and with what a policy can see of their requests. Structural: the port's
  * own request types satisfy them, and the wire gate builds them from HTTP.
@@ -61,6 +63,8 @@ export type AwsCalls = {
   'cloudFormation.updateStack': { readonly name: string; readonly tags: Tags };
   'cloudFormation.deleteStack': { readonly name: string };
   'cloudFormation.describeStackEvents': { readonly name: string };
+  /** Each a call of its own in AWS, told by its action. */
+  'resources.describe': { readonly action: DescribeAction; readonly arn: string };
 };
 
 export type AwsMethod = keyof AwsCalls;

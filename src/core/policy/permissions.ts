@@ -1,10 +1,12 @@
 import { tags as tagKeys } from '../../api/labels.ts';
+import { arnLocation } from '../access/arn-locations.ts';
 import { parseS3Uri } from '../access/locations.ts';
 import { defaultRolePattern, hasDefaultRoles } from '../access/roles.ts';
 import { defaultRolesStatements } from './cloudformation/default-roles-access.ts';
 import type { ConditionBlock, PolicyStatement } from './document.ts';
 import { actor, ec2, launches, launchTemplates } from './launch-statements.ts';
 import { accountOf } from './principal.ts';
+import { resourceStatements } from './resource-statements.ts';
 import type { DocumentsInput, PolicyConnection } from './runtime-input.ts';
 import {
   certificateStatements,
@@ -89,10 +91,13 @@ function trustsToRead({ roles, connections, input }: DocumentContext, session: C
 }
 
 /** Whether they may do what they will do, before they have to. Like GetRole of its own account only. */
-function rolesToAsk({ roles, input }: DocumentContext, session: ConditionBlock): PolicyStatement {
+function rolesToAsk({ roles, connections, input }: DocumentContext, session: ConditionBlock): PolicyStatement {
   const { operator, master, worker } = roles;
   const own = hasDefaultRoles(input.runtime) ? [operator] : [operator, master, worker];
-  const Resource = [...new Set(own)].filter((arn) => accountOf(arn) === accountOf(operator));
+  // Of data that the operator cannot try out itself.
+  const located = connections.filter(({ connector = '', location }) => arnLocation(connector, location) !== undefined);
+  const all = [...own, ...located.flatMap(({ authentication }) => authentication?.roleArn ?? [])];
+  const Resource = [...new Set(all)].filter((arn) => accountOf(arn) === accountOf(operator));
   return { Sid: 'AskIamBeforeActing', Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource, Condition: session };
 }
 
@@ -255,7 +260,7 @@ function byLocation(connections: readonly PolicyConnection[]): readonly PolicyCo
     const place = JSON.stringify([connection.location, connection.kmsKeyArn]);
     const known = places.get(place);
     if (known === undefined) places.set(place, connection);
-    else if (known.usage === 'Source' && connection.usage !== 'Source') places.set(place, { ...known, usage: connection.usage });
+    else if (known.usage !== connection.usage) places.set(place, { ...known, usage: 'SourceAndTarget' });
   }
   return [...places.values()];
 }
@@ -266,6 +271,9 @@ function connectionData(
   connection: PolicyConnection,
   allowed: readonly ObjectAction[],
 ): readonly PolicyStatement[] {
+  const at = arnLocation(connection.connector ?? '', connection.location);
+  // Who looks at design time previews objects alone.
+  if (at !== undefined) return allowed.includes('write') ? resourceStatements(sid, at, connection.usage, connection.kmsKeyArn) : [];
   const location = parseS3Uri(connection.location ?? '');
   if (!location.ok) return [];
   const wanted: readonly ObjectAction[] = connection.usage === 'Source' ? ['read', 'list'] : everything;

@@ -39,6 +39,7 @@ export type PolicyRuntime = {
 export type PolicyConnection = {
   readonly name: string;
   readonly usage?: Maybe<string>;
+  readonly connector?: Maybe<string>;
   readonly location?: Maybe<string>;
   readonly kmsKeyArn?: Maybe<string>;
   readonly authentication?: Maybe<{

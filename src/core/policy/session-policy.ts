@@ -36,6 +36,8 @@ export type SessionAccess = {
   };
   /** Roles whose trust policy is read, and whose policies IAM evaluates. */
   readonly roles?: { readonly read?: readonly string[]; readonly simulate?: readonly string[] };
+  /** Calls that show a resource, and the ARNs that AWS asks them of. */
+  readonly described?: { readonly actions: readonly string[]; readonly resources: readonly string[] };
   /** AWS IoT's certificates: issue and end them. */
   readonly certificates?: { readonly accountId: string };
   /** ARNs */
@@ -252,6 +254,7 @@ function otherStatements({
   region,
   assume,
   roles = {},
+  described,
   certificates,
   parameters = [],
   secrets = [],
@@ -264,12 +267,18 @@ function otherStatements({
   if (roles.read !== undefined) statements.push({ Effect: 'Allow', Action: 'iam:GetRole', Resource: unique(roles.read) });
   if (roles.simulate !== undefined)
     statements.push({ Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: unique(roles.simulate) });
+  if (described !== undefined && described.actions.length > 0)
+    statements.push({ Effect: 'Allow', Action: unique(described.actions), Resource: unique(described.resources).map(literal) });
   if (certificates !== undefined)
     statements.push(...certificateStatements(`arn:${partition}:iot:${region}:${certificates.accountId}:cert/*`));
   if (parameters.length > 0) statements.push({ Effect: 'Allow', Action: 'ssm:GetParameter', Resource: unique(parameters) });
   if (secrets.length > 0) statements.push({ Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: unique(secrets) });
-  // A SecureString or a secret may be encrypted with any key of the account: usable through these services only.
-  const through = [...(parameters.length > 0 ? ['ssm'] : []), ...(secrets.length > 0 ? ['secretsmanager'] : [])];
+  // A SecureString, a secret or a table may be encrypted with any key of the account: usable through these services only.
+  const through = [
+    ...(parameters.length > 0 ? ['ssm'] : []),
+    ...(secrets.length > 0 ? ['secretsmanager'] : []),
+    ...(described?.actions.includes('dynamodb:Scan') === true ? ['dynamodb'] : []),
+  ];
   if (through.length > 0) {
     const services = through.flatMap((service) => serviceNames(`${service}.${region}`, partition));
     statements.push({ Effect: 'Allow', Action: 'kms:Decrypt', Resource: '*', Condition: { StringEquals: { 'kms:ViaService': services } } });

@@ -1,10 +1,12 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
+import { arnLocation, askedOf } from '../access/arn-locations.ts';
 import type { Connection } from '../access/connections.ts';
 import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimeFolder, type S3Folder, uid8 } from '../access/locations.ts';
 import type { AccessPlan } from '../access/plan.ts';
 import type { Identity, Resource, RuntimeIdentity } from '../access/vocabulary.ts';
-import { type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
+import { type SessionAccess, type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
 import type { Parsed } from '../quantity/outcome.ts';
+import { type LocationProbe, notJudged } from './location.ts';
 import type { PolicyQuestion } from './simulation.ts';
 
 /**
@@ -32,8 +34,14 @@ export type ObjectProbe = {
   readonly object?: { readonly name: string; readonly text: string };
 };
 
-/** No bucket to probe: that the identity can be had, and that its keys work, is what is said. */
-export type IdentityProbe = { readonly kind: 'identity'; readonly identity: Identity; readonly resource: Resource };
+/** Nothing to look at: that the identity can be had, and that its keys work, is what is said. */
+export type IdentityProbe = {
+  readonly kind: 'identity';
+  readonly identity: Identity;
+  readonly resource: Resource;
+  /** What that leaves open, and what to do about it. */
+  readonly notVerified?: string;
+};
 
 /** A login outside AWS: that its secret can be read. */
 export type SecretProbe = {
@@ -65,7 +73,7 @@ export type SimulationProbe = {
   readonly questions: readonly PolicyQuestion[];
 };
 
-export type Probe = ObjectProbe | IdentityProbe | SecretProbe | PathProbe | SimulationProbe;
+export type Probe = ObjectProbe | IdentityProbe | LocationProbe | SecretProbe | PathProbe | SimulationProbe;
 
 export type ProbedRuntime = Pick<ElasticRuntime, 'metadata' | 'spec'>;
 
@@ -109,7 +117,7 @@ export function jobProbes(
     staging(runtime, plan.staging.identity),
     agentLog,
     ...(polling === undefined ? [] : [{ ...logs(runtime, polling.identity, 'log'), actions: ['list'] as const }]),
-    ...plan.connections.flatMap((connection) => connectionProbe(connection, plan)),
+    ...plan.connections.flatMap((connection) => connectionProbe(connection, plan, runtime.spec.region)),
   ];
 }
 
@@ -135,7 +143,7 @@ function logs(runtime: ProbedRuntime, identity: Identity, resource: Resource): O
   return { kind: 'objects', identity, resource, folder: runtimeFolder(runtime, 'logs'), actions: [], kmsKeyArn };
 }
 
-function connectionProbe(connection: Connection, plan: AccessPlan): readonly Probe[] {
+function connectionProbe(connection: Connection, plan: AccessPlan, region: string): readonly Probe[] {
   const resource: Resource = `connection:${connection.name}`;
   const row = plan.rows.find(({ phase, resource: of }) => phase === 'Run' && of === resource);
   if (row === undefined) return [];
@@ -143,15 +151,28 @@ function connectionProbe(connection: Connection, plan: AccessPlan): readonly Pro
   const { authentication } = connection;
   const path =
     authentication.kind === 'role' ? [pathTo(identity, authentication.roleArn, authentication.externalIdSecretRef !== undefined)] : [];
-  return [...access(connection, identity, resource), ...path];
+  return [access(connection, identity, resource, { plan, region }), ...path];
 }
 
-function access(connection: Connection, identity: Identity, resource: Resource): readonly Probe[] {
-  if (connection.authentication.kind === 'properties') return [{ kind: 'secret', identity, resource, connection: connection.name }];
+function access(
+  connection: Connection,
+  identity: Identity,
+  resource: Resource,
+  { plan, region }: { readonly plan: AccessPlan; readonly region: string },
+): Probe {
+  const { authentication, connector, spec, usage } = connection;
+  if (authentication.kind === 'properties') return { kind: 'secret', identity, resource, connection: connection.name };
   const folder = objectFolder(connection);
-  if (folder === undefined) return [{ kind: 'identity', identity, resource }];
-  const { expectedBucketOwner, kmsKeyArn } = connection.spec;
-  return [{ kind: 'objects', identity, resource, folder, actions: usageActions[connection.usage], kmsKeyArn, expectedBucketOwner }];
+  const { expectedBucketOwner, kmsKeyArn } = spec;
+  if (folder !== undefined)
+    return { kind: 'objects', identity, resource, folder, actions: usageActions[usage], kmsKeyArn, expectedBucketOwner };
+  const at = arnLocation(connector, spec.location);
+  const { principals } = plan;
+  const partition = principals.roles.agent.split(':')[1] ?? 'aws';
+  if (at === undefined) return { kind: 'identity', identity, resource, notVerified: notJudged(connection, { partition, region }) };
+  const ofWorker = identity === 'worker' && !principals.defaultRoles ? principals.roles.worker : undefined;
+  const roleArn = authentication.kind === 'role' ? authentication.roleArn : ofWorker;
+  return { kind: 'location', identity, resource, usage, at, ...(roleArn !== undefined && { roleArn }) };
 }
 
 const usageActions: Readonly<Record<Connection['usage'], readonly ProbeAction[]>> = {
@@ -181,10 +202,22 @@ export function probeName(runtimeUid: string, discriminator: string): string {
 export function probePolicy(probe: Probe, region: string, partition: string): Parsed<SessionPolicy> {
   if (probe.kind === 'path') return sessionPolicyFor({ region, partition, roles: { read: [probe.roleArn] } });
   if (probe.kind === 'simulation') return sessionPolicyFor({ region, partition, roles: { simulate: [probe.roleArn] } });
+  if (probe.kind === 'location') return sessionPolicyFor({ region, partition, described: describedBy(probe) });
   if (probe.kind !== 'objects') return sessionPolicyFor({ region, partition });
   const { actions } = probe;
   const folder = probe.within ?? probe.folder;
   // Objects of a location whose key is not named may be encrypted with any: only through S3, and only for these objects.
   const kmsKeyArn = probe.kmsKeyArn ?? '*';
   return sessionPolicyFor({ region, partition, objects: [{ bucket: folder.bucket, folders: [folder.key], actions, kmsKeyArn }] });
+}
+
+/** The calls that show a location, and nothing else. */
+function describedBy({ at }: LocationProbe): NonNullable<SessionAccess['described']> {
+  const actions = [at.kind.describe?.action, at.kind.sample].filter((action) => action !== undefined);
+  return { actions, resources: actions.flatMap((action) => askedOf(at, action)) };
+}
+
+/** The operator's session that asks IAM of the role behind a location. */
+export function askPolicy({ roleArn }: LocationProbe, region: string, partition: string): Parsed<SessionPolicy> {
+  return sessionPolicyFor({ region, partition, roles: { simulate: roleArn === undefined ? [] : [roleArn] } });
 }

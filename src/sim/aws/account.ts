@@ -16,7 +16,7 @@ import { simulatedCatalog } from './catalog.ts';
 import { credentialUsers, type SecretManifest, secretValues, storedSecrets } from './credentials.ts';
 import { guarded } from './guarded.ts';
 import { overlay } from './overlay.ts';
-import { bucketsOf, guestsOf, keysOf, type PlacedConnection, subnetsOf } from './places.ts';
+import { bucketsOf, guestsOf, keysOf, type PlacedConnection, resourcesOf, subnetsOf } from './places.ts';
 import { parseSimulatedAccount } from './simulated-account.ts';
 import type { AccountSpec, CertificateSpec, IotSpec, RoleSpec } from './spec.ts';
 
@@ -82,6 +82,7 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
       hasDefaultRoles(runtime) ? [] : [{ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn }],
     ),
     ...storedSecrets(connections),
+    resources: resourcesOf(connections, guests),
     iot: iotOf(manifests),
     quotas: { onDemandVcpus: 5000, spotVcpus: 5000 },
     capacity: [],

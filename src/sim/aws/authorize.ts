@@ -101,7 +101,8 @@ function guardOf(state: AccountState, resource: string): Guard {
     const key = state.keys.get(resource);
     return { resourcePolicies: key === undefined ? [] : [key.policy], owner: account, required: key !== undefined };
   }
-  return { resourcePolicies: [], owner: account, required: false };
+  const own = state.resources.get(resource)?.policy;
+  return { resourcePolicies: own === undefined ? [] : [own], owner: account, required: false };
 }
 
 function factsOf(state: AccountState, region: string): AccountFacts {

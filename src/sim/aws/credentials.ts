@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { arnLocation } from '../../core/access/arn-locations.ts';
 import { parseS3Uri, runtimePrefix } from '../../core/access/locations.ts';
 import { partitionOf } from '../../core/access/partitions.ts';
 import type { PolicyStatement } from '../../core/policy/document.ts';
+import { resourceStatements } from '../../core/policy/resource-statements.ts';
 import { type Folder, folderStatements, keyStatement, sidPart } from '../../core/policy/statements.ts';
 import type { PlacedConnection } from './places.ts';
 import type { ParameterSpec, SecretSpec, UserSpec } from './spec.ts';
@@ -78,6 +80,7 @@ function statementsFor({ connection, runtime }: PlacedConnection): readonly Poli
   const everything = ['read', 'write', 'delete', 'list'] as const;
   const partition = partitionOf(spec.region);
   const data = folderOf(parseS3Uri(connection.location ?? ''));
+  const at = arnLocation(connection.connector ?? '', connection.location);
   const staging = folderOf(runtimePrefix(spec.staging.uri, owner));
   const logs = folderOf(runtimePrefix(spec.logs.uri, owner));
   const keyed = (sid: string, folder: Folder | undefined, arn: string | undefined): readonly PolicyStatement[] =>
@@ -85,6 +88,7 @@ function statementsFor({ connection, runtime }: PlacedConnection): readonly Poli
   const wanted = connection.usage === 'Source' ? (['read', 'list'] as const) : everything;
   return [
     ...(data === undefined ? [] : folderStatements(`Data${sidPart(connection.name)}`, data, wanted, { partition })),
+    ...(at === undefined ? [] : resourceStatements(`Data${sidPart(connection.name)}`, at, connection.usage)),
     ...keyed('DataKey', data, connection.kmsKeyArn ?? undefined),
     ...(staging === undefined ? [] : folderStatements('Staging', staging, everything, { partition })),
     ...keyed('StagingKey', staging, spec.staging.kmsKeyArn),

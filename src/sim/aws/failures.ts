@@ -11,7 +11,7 @@ export function invalid(code: string, message: string): Failure {
   return failure('Invalid', code, message);
 }
 
-export type Service = 'sts' | 'iotCredentials' | 'iot' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation';
+export type Service = 'sts' | 'iotCredentials' | 'iot' | 's3' | 'ec2' | 'ssm' | 'secretsManager' | 'iam' | 'cloudFormation' | 'resources';
 
 /** Those of the query protocol that have no words of their own. */
 const queryWords = {
@@ -20,6 +20,15 @@ const queryWords = {
   unknownKey: ['InvalidClientTokenId', 'The security token included in the request is invalid.'],
   badSignature: ['SignatureDoesNotMatch', 'The request signature we calculated does not match the signature you provided.'],
   throttled: ['Throttling', 'Rate exceeded'],
+} as const;
+
+/** Those of the JSON protocols. */
+const jsonWords = {
+  denied: ['AccessDeniedException', ''],
+  expired: ['ExpiredTokenException', 'The security token included in the request is expired'],
+  unknownKey: ['UnrecognizedClientException', 'The security token included in the request is invalid.'],
+  badSignature: ['InvalidSignatureException', 'The request signature we calculated does not match the signature you provided.'],
+  throttled: ['ThrottlingException', 'Rate exceeded'],
 } as const;
 
 /** Each service has its own words for the same thing. */
@@ -48,13 +57,7 @@ const words: {
     badSignature: ['AccessDeniedException', 'Access Denied'],
     throttled: ['ThrottlingException', 'Rate exceeded'],
   },
-  iot: {
-    denied: ['AccessDeniedException', ''],
-    expired: ['ExpiredTokenException', 'The security token included in the request is expired'],
-    unknownKey: ['UnrecognizedClientException', 'The security token included in the request is invalid.'],
-    badSignature: ['InvalidSignatureException', 'The request signature we calculated does not match the signature you provided.'],
-    throttled: ['ThrottlingException', 'Rate exceeded'],
-  },
+  iot: jsonWords,
   s3: {
     denied: ['AccessDenied', ''],
     expired: ['ExpiredToken', 'The provided token has expired.'],
@@ -72,20 +75,9 @@ const words: {
     badSignature: ['AuthFailure', 'AWS was not able to validate the provided access credentials'],
     throttled: ['RequestLimitExceeded', 'Request limit exceeded.'],
   },
-  ssm: {
-    denied: ['AccessDeniedException', ''],
-    expired: ['ExpiredTokenException', 'The security token included in the request is expired'],
-    unknownKey: ['UnrecognizedClientException', 'The security token included in the request is invalid.'],
-    badSignature: ['InvalidSignatureException', 'The request signature we calculated does not match the signature you provided.'],
-    throttled: ['ThrottlingException', 'Rate exceeded'],
-  },
-  secretsManager: {
-    denied: ['AccessDeniedException', ''],
-    expired: ['ExpiredTokenException', 'The security token included in the request is expired'],
-    unknownKey: ['UnrecognizedClientException', 'The security token included in the request is invalid.'],
-    badSignature: ['InvalidSignatureException', 'The request signature we calculated does not match the signature you provided.'],
-    throttled: ['ThrottlingException', 'Rate exceeded'],
-  },
+  ssm: jsonWords,
+  secretsManager: jsonWords,
+  resources: jsonWords,
 };
 
 export function denied(service: Service, message: string): Failure {

@@ -16,6 +16,7 @@ export function overlay(made: AccountSpec, said: SimulatedAccount): AccountSpec 
     subnets: over(made.subnets, said.subnets, 'id'),
     parameters: over(made.parameters, said.parameters, 'name'),
     secrets: over(made.secrets, said.secrets, 'arn'),
+    resources: over(made.resources, said.resources, 'arn'),
     quotas: { ...made.quotas, ...said.quotas },
     capacity: [...made.capacity, ...said.capacity],
     interruptions: [...made.interruptions, ...said.interruptions],

@@ -1,8 +1,9 @@
+import { arnLocation } from '../../core/access/arn-locations.ts';
 import { parseS3Uri } from '../../core/access/locations.ts';
 import { s3Arn } from '../../core/access/partitions.ts';
 import type { PolicyDocument } from '../../core/policy/document.ts';
 import type { PolicyConnection, PolicyJob, PolicyRuntime } from '../../core/policy/documents.ts';
-import type { BucketSpec, KeySpec, SubnetSpec } from './spec.ts';
+import type { BucketSpec, KeySpec, ResourceSpec, SubnetSpec } from './spec.ts';
 
 /** A connection of a job, with the runtime that the job runs on. */
 export type PlacedConnection = {
@@ -64,6 +65,7 @@ function ownerOf(connection: PlacedConnection['connection'], accountId: string):
 export type Guests = {
   readonly buckets: ReadonlyMap<string, ReadonlySet<string>>;
   readonly keys: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly resources: ReadonlyMap<string, ReadonlySet<string>>;
 };
 
 export function guestsOf(
@@ -73,6 +75,7 @@ export function guestsOf(
 ): Guests {
   const buckets = new Map<string, Set<string>>();
   const keys = new Map<string, Set<string>>();
+  const resources = new Map<string, Set<string>>();
   const add = (to: Map<string, Set<string>>, name: string | undefined, arn: string): void => {
     if (name !== undefined) to.set(name, (to.get(name) ?? new Set()).add(arn));
   };
@@ -81,6 +84,7 @@ export function guestsOf(
     const { staging, logs } = runtime.spec;
     for (const arn of own === undefined ? rolesOf(runtime) : [own]) {
       add(buckets, bucketName(connection.location), arn);
+      add(resources, arnLocation(connection.connector ?? '', connection.location)?.arn, arn);
       add(keys, connection.kmsKeyArn ?? undefined, arn);
       for (const { uri, kmsKeyArn } of [staging, logs]) {
         add(buckets, bucketName(uri), arn);
@@ -88,7 +92,7 @@ export function guestsOf(
       }
     }
   }
-  return { buckets, keys };
+  return { buckets, keys, resources };
 }
 
 function bucketName(uri: string | null | undefined): string | undefined {
@@ -126,6 +130,23 @@ function keyPolicy(arn: string, guests: readonly string[]): PolicyDocument {
       { Sid: 'OtherAccounts', Effect: 'Allow', Principal: { AWS: guests }, Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Resource: '*' },
     ],
   };
+}
+
+/** Every table, stream, queue, … that a connection names by its ARN; what another account uses allows it. */
+export function resourcesOf(connections: readonly PlacedConnection[], guests: Guests): readonly ResourceSpec[] {
+  const found = connections.flatMap(({ connection }) => arnLocation(connection.connector ?? '', connection.location) ?? []);
+  return [...new Map(found.map((at) => [at.arn, at])).values()].map(({ arn, account, service }) => {
+    const foreign = [...(guests.resources.get(arn) ?? [])].filter((guest) => guest.split(':')[4] !== account);
+    if (foreign.length === 0) return { arn };
+    const statement = {
+      Sid: 'OtherAccounts',
+      Effect: 'Allow',
+      Principal: { AWS: foreign },
+      Action: `${service}:*`,
+      Resource: '*',
+    } as const;
+    return { arn, policy: { Version: '2012-10-17', Statement: [statement] } };
+  });
 }
 
 /** Subnets in the order in which they are named, spread over zones a, b, c; a selector finds three of its own. */

@@ -27,6 +27,7 @@ import {
 } from './iot.ts';
 import { type Answer, perform, performUnsigned, type Request, refuseBusy } from './perform.ts';
 import { presigned } from './presigned.ts';
+import { describeResource } from './resources.ts';
 import { deleteObject, getObject, headObject, listObjects, putObject } from './s3.ts';
 import { getParameter, getSecretValue } from './secrets.ts';
 import type { AccountState, Session } from './state.ts';
@@ -300,6 +301,7 @@ export function createPort(state: AccountState, process: SimulatedProcess, audit
       deleteStack: on('cloudFormation.deleteStack', deleteStack),
       describeStackEvents: on('cloudFormation.describeStackEvents', describeStackEvents),
     },
+    resources: { describe: on('resources.describe', describeResource) },
   };
 }
 

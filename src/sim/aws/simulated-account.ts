@@ -9,6 +9,7 @@ import type {
   NamedDocument,
   ParameterSpec,
   Quotas,
+  ResourceSpec,
   RoleSpec,
   SecretSpec,
   SubnetSpec,
@@ -34,6 +35,7 @@ import type {
  *       subnets: [{ id, zone, freeAddresses: 4000, tags: {} }]
  *       parameters: [{ name, value, kmsKeyArn, plain: false }]   # plain: of type String, not SecureString
  *       secrets: [{ arn, name, value, kmsKeyArn, versions: { AWSPREVIOUS: … } }]
+ *       resources: [{ arn, policy }]                             # tables, streams, queues, … that connections name by their ARN
  *       quotas: { onDemandVcpus: 5000, spotVcpus: 5000, packedSessionCharacters: 16384 }
  *       capacity: [{ instanceType, zone, capacityType, instances }]      # at most so many at once; without a type, zone or capacityType: over all of them
  *       interruptions: [{ at: 10m, instanceType, zone, count }]          # spot instances that AWS takes back so long after the start
@@ -48,6 +50,7 @@ export type SimulatedAccount = {
   readonly subnets: readonly (SubnetSpec | Absent<'id'>)[];
   readonly parameters: readonly (ParameterSpec | Absent<'name'>)[];
   readonly secrets: readonly (SecretSpec | Absent<'arn'>)[];
+  readonly resources: readonly (ResourceSpec | Absent<'arn'>)[];
   readonly quotas?: Partial<Quotas>;
   readonly capacity: readonly CapacitySpec[];
   readonly interruptions: readonly InterruptionSpec[];
@@ -74,7 +77,21 @@ function readAccount(document: unknown): SimulatedAccount {
   const spec = record(outer['spec'] ?? {}, 'spec');
   only(
     spec,
-    ['accountId', 'region', 'roles', 'users', 'buckets', 'keys', 'subnets', 'parameters', 'secrets', 'quotas', 'capacity', 'interruptions'],
+    [
+      'accountId',
+      'region',
+      'roles',
+      'users',
+      'buckets',
+      'keys',
+      'subnets',
+      'parameters',
+      'secrets',
+      'resources',
+      'quotas',
+      'capacity',
+      'interruptions',
+    ],
     'spec',
   );
   const accountId = optionalText(spec['accountId'], 'spec.accountId', /^\d{12}$/, 'an account of 12 digits');
@@ -90,6 +107,7 @@ function readAccount(document: unknown): SimulatedAccount {
     subnets: list(spec, 'subnets', (item, at) => absent(item, 'id', at) ?? readSubnet(item, at)),
     parameters: list(spec, 'parameters', (item, at) => absent(item, 'name', at) ?? readParameter(item, at)),
     secrets: list(spec, 'secrets', (item, at) => absent(item, 'arn', at) ?? readSecret(item, at)),
+    resources: list(spec, 'resources', (item, at) => absent(item, 'arn', at) ?? readResource(item, at)),
     ...(quotas === undefined ? {} : { quotas }),
     capacity: list(spec, 'capacity', readCapacity),
     interruptions: list(spec, 'interruptions', readInterruption),
@@ -189,6 +207,12 @@ function readSecret(item: Fields, at: string): SecretSpec {
     versions: { ...texts(item['versions'] ?? {}, `${at}.versions`), AWSCURRENT: text(item['value'], `${at}.value`) },
     ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }),
   };
+}
+
+function readResource(item: Fields, at: string): ResourceSpec {
+  only(item, ['arn', 'policy'], at);
+  const arn = text(item['arn'], `${at}.arn`, arnPattern, 'an ARN');
+  return { arn, ...(item['policy'] === undefined ? {} : { policy: policy(item['policy'], 'resource', `${at}.policy`) }) };
 }
 
 function readQuotas(item: Fields): Partial<Quotas> {

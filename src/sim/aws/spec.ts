@@ -15,6 +15,7 @@ export type AccountSpec = {
   readonly instanceProfiles: readonly { readonly arn: string; readonly roleArn: string }[];
   readonly parameters: readonly ParameterSpec[];
   readonly secrets: readonly SecretSpec[];
+  readonly resources: readonly ResourceSpec[];
   readonly iot: IotSpec;
   readonly quotas: Quotas;
   readonly capacity: readonly CapacitySpec[];
@@ -83,6 +84,9 @@ export type SecretSpec = {
   readonly versions: Readonly<Record<string, string>>;
   readonly kmsKeyArn?: string;
 };
+
+/** A table, stream, queue, … of another service: that it is there is all that is known of it. */
+export type ResourceSpec = { readonly arn: string; readonly policy?: PolicyDocument };
 
 export type IotSpec = {
   readonly things: readonly string[];

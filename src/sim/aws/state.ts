@@ -16,6 +16,7 @@ import type {
   KeySpec,
   NamedDocument,
   ParameterSpec,
+  ResourceSpec,
   RoleSpec,
   SecretSpec,
   SubnetSpec,
@@ -48,6 +49,9 @@ export type Session = {
   readonly packedPolicySize?: number;
   readonly expiresAt: number;
 };
+
+/** That it is there, and its own policy. */
+type Resource = { readonly policy?: Policy };
 
 export type Role = {
   readonly spec: RoleSpec;
@@ -163,6 +167,8 @@ export type AccountState = {
   readonly parameters: Map<string, ParameterSpec>;
   /** By ARN. */
   readonly secrets: Map<string, SecretSpec>;
+  /** By ARN. */
+  readonly resources: Map<string, Resource>;
   readonly iot: IotState;
   readonly types: Map<string, CatalogEntry>;
   readonly capacity: CapacitySpec[];
@@ -205,6 +211,7 @@ export function createState(spec: AccountSpec, parts: Pick<AccountState, 'world'
     stackTokens: new Map(),
     parameters: new Map(spec.parameters.map((parameter) => [parameter.name, parameter])),
     secrets: new Map(spec.secrets.map((secret) => [secret.arn, secret])),
+    resources: new Map(spec.resources.map((resource) => [resource.arn, createResource(resource)])),
     iot: createIotState(spec),
     types: new Map(spec.types.map((type) => [type.name, type])),
     capacity: [...spec.capacity],
@@ -246,6 +253,10 @@ function keyPolicy({ arn, policy }: KeySpec): Policy {
     Statement: [{ Sid: 'Default', Effect: 'Allow', Principal: { AWS: root }, Action: 'kms:*', Resource: '*' }],
   };
   return compile(policy ?? fallback, 'resource', `policy of key ${arn.slice(arn.lastIndexOf('/') + 1)}`);
+}
+
+function createResource({ arn, policy }: ResourceSpec): Resource {
+  return policy === undefined ? {} : { policy: compile(policy, 'resource', `policy of ${arn}`) };
 }
 
 function createBucket(spec: BucketSpec, now: number): Bucket {

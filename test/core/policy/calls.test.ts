@@ -152,6 +152,11 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
     'cloudformation:DescribeStackEvents roles',
     [`cloudformation:DescribeStackEvents ${stack('roles/1')}`],
   ],
+  'resources.describe': [
+    { action: 'glue:GetTable', arn: 'arn:aws:glue:us-east-1:111122223333:table/sales/orders' },
+    'glue:GetTable arn:aws:glue:us-east-1:111122223333:table/sales/orders',
+    ['table/sales/orders', 'database/sales', 'catalog'].map((name) => `glue:GetTable arn:aws:glue:us-east-1:111122223333:${name}`),
+  ],
 };
 
 for (const method of awsMethods) {

@@ -1,0 +1,58 @@
+import type { AwsResult, DescribeRequest, ResourcesPort } from '../ports/aws/index.ts';
+import { err, ok } from '../ports/result.ts';
+import { noteSending } from './clients.ts';
+import { type OpenedService, openService, type ResourceConfig, type ServiceName } from './resource-clients.ts';
+import { actorOf, type Send } from './send.ts';
+
+/** Resources of services that few runtimes use: each client is loaded and made when the first of its resources is asked for. */
+export function createResources(parts: { readonly config: ResourceConfig; readonly send: Send }): {
+  readonly port: ResourcesPort;
+  close(): void;
+} {
+  const { config, send } = parts;
+  const opened = new Map<ServiceName, Promise<OpenedService>>();
+  const made = new Set<OpenedService>();
+
+  async function open(name: ServiceName): Promise<OpenedService> {
+    const service = await openService[name](config);
+    noteSending(service.client.middlewareStack);
+    made.add(service);
+    return service;
+  }
+
+  function serviceOf({ action }: DescribeRequest): Promise<OpenedService> {
+    const name = action.slice(0, action.indexOf(':')) as ServiceName;
+    const known = opened.get(name) ?? open(name);
+    opened.set(name, known);
+    return known;
+  }
+
+  return {
+    port: {
+      async describe(caller, request) {
+        const { calls } = await serviceOf(request);
+        const call = calls[request.action];
+        if (call === undefined) throw new TypeError(`No call for ${request.action}`);
+        const answer = await send({ method: 'resources.describe', request, actor: actorOf(caller) }, (abortSignal) =>
+          call(partsOf(request.arn), { abortSignal }),
+        );
+        return answer.ok ? ok(undefined) : err(told(request, answer.error));
+      },
+    },
+    close: () => {
+      for (const { client } of made) client.destroy();
+    },
+  };
+}
+
+/** Athena has no word of its own for what is not there: https://docs.aws.amazon.com/athena/latest/APIReference/API_GetWorkGroup.html */
+function told({ action }: DescribeRequest, error: Extract<AwsResult<void>, { ok: false }>['error']): typeof error {
+  const absent =
+    action.startsWith('athena:') && error.code === 'InvalidRequestException' && /not found|does not exist/i.test(error.message);
+  return absent ? { ...error, kind: 'NotFound' } : error;
+}
+
+function partsOf(arn: string) {
+  const [, partition = '', , region = '', account = '', ...resource] = arn.split(':');
+  return { arn, partition, region, account, resource: resource.join(':') };
+}

@@ -1,0 +1,104 @@
+import { accountOf } from '../../core/policy/principal.ts';
+import {
+  judgeLocation,
+  judgeSide,
+  type LocationProbe,
+  locationQuestions,
+  locationSides,
+  type Seen,
+  type Side,
+  type SideVerdict,
+  wantsSample,
+} from '../../core/preflight/location.ts';
+import type { AwsPort, Caller, SimulatedDecision } from '../../ports/aws/index.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
+import type { OperatorContext } from '../context.ts';
+import { type AccessFailure, awsFailure } from './failure.ts';
+import type { GrantRequest } from './grants.ts';
+import type { ProofOf } from './prove.ts';
+import type { Proof } from './verifications.ts';
+import { whoAmI } from './who.ts';
+
+type Context = Pick<OperatorContext, 'aws' | 'grants'>;
+
+/**
+ * A location that is an ARN: seen with a harmless call as the identity itself, and IAM asked, as operator, what its role may do there. Where neither can say, that is
+ * told and fails nothing.
+ */
+export async function proveLocation(
+  context: Context,
+  of: ProofOf,
+  probe: LocationProbe,
+  ask: GrantRequest,
+  { aws, caller }: { readonly aws: AwsPort; readonly caller: Caller },
+): Promise<Result<Proof, AccessFailure>> {
+  const account = await accountOfCaller(aws, caller);
+  if (!account.ok) return account;
+  const seen = await look(aws, caller, probe, account.value);
+  if (!seen.ok) return seen;
+  const sides = await askIam(context, of, probe, ask);
+  const sample = wantsSample(probe, seen.value, sides.read);
+  const answer = sample === undefined ? undefined : await aws.resources.describe(caller, { action: sample, arn: probe.at.arn });
+  const verdict = judgeLocation(probe, seen.value, sides, answer?.ok === true);
+  const { identity, chain } = caller.grant;
+  if ('refused' in verdict) return err({ identity, chain, transient: false, ...verdict.refused });
+  return ok(verdict.notVerified === undefined ? {} : { notVerified: [verdict.notVerified] });
+}
+
+/** Of keys STS knows, which also says whether they are valid. */
+async function accountOfCaller(aws: AwsPort, caller: Caller): Promise<Result<string, AccessFailure>> {
+  const role = caller.grant.chain.at(-1);
+  if (role !== undefined) return ok(accountOf(role));
+  const who = await whoAmI(aws, caller);
+  return who.ok ? ok(who.value.account) : who;
+}
+
+async function look(aws: AwsPort, caller: Caller, { at }: LocationProbe, account: string): Promise<Result<Seen, AccessFailure>> {
+  const action = at.kind.describe?.action;
+  if (action === undefined) return ok({ kind: 'unseen', because: `AWS has no call that shows ${at.kind.what} by its ARN` });
+  if (at.kind.byName === true && account !== at.account)
+    return ok({ kind: 'unseen', because: `${action} goes by the name, which is one of the caller's own account, ${account}` });
+  const answer = await aws.resources.describe(caller, { action, arn: at.arn });
+  if (answer.ok) return ok({ kind: 'there' });
+  const { kind, code, message, requestId } = answer.error;
+  const { identity, chain } = caller.grant;
+  const failure = awsFailure({ identity, chain, action, resource: at.arn }, answer.error);
+  if (failure.transient) return err(failure);
+  // Of another account AWS says so to whoever may not see it.
+  if (kind === 'NotFound' && account === at.account)
+    return ok({ kind: 'missing', action, code, message, ...(requestId !== undefined && { requestId }) });
+  const request = requestId === undefined ? '' : ` [request ${requestId}]`;
+  return ok({ kind: 'unseen', because: `${action} as ${identity} was answered ${code}: ${message}${request}` });
+}
+
+async function askIam(
+  context: Context,
+  { runtime }: ProofOf,
+  probe: LocationProbe,
+  ask: GrantRequest,
+): Promise<Readonly<Partial<Record<Side, SideVerdict>>>> {
+  const sides = locationSides(probe);
+  const all = (because: string) => Object.fromEntries(sides.map((side): readonly [Side, SideVerdict] => [side, { kind: 'open', because }]));
+  const { roleArn } = probe;
+  if (roleArn === undefined)
+    return all(`IAM is not asked of ${probe.identity === 'worker' ? 'default roles' : 'keys: their user is not known to the operator'}`);
+  const home = accountOf(runtime.spec.identities.operator.roleArn);
+  if (accountOf(roleArn) !== home)
+    return all(`${roleArn} lies in another account than the operator role (${home}), whose IAM does not know it`);
+  const caller = await context.grants.obtain(ask);
+  if (!caller.ok) return all(`the operator role could not be had to ask IAM: ${caller.error.code}: ${caller.error.message}`);
+  const { iam } = context.aws(runtime.spec.region);
+  const verdicts: [Side, SideVerdict][] = [];
+  for (const side of sides) {
+    const questions = locationQuestions(probe, side);
+    const answers: (readonly SimulatedDecision[])[] = [];
+    for (const question of questions) {
+      const answer = await iam.simulatePrincipalPolicy(caller.value, question);
+      // Also where IAM gives no answer: it is one endpoint for the world, and jobs do not depend on it.
+      if (!answer.ok) return all(`the operator's iam:SimulatePrincipalPolicy was answered ${answer.error.code}: ${answer.error.message}`);
+      answers.push(answer.value);
+    }
+    verdicts.push([side, judgeSide(probe, questions, answers)]);
+  }
+  return Object.fromEntries(verdicts);
+}

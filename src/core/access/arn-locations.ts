@@ -1,0 +1,79 @@
+/** Locations that are ARNs: what they name, and what is wrong with them. A location that does not begin with `arn:` is a text of the connector's own. */
+import { type ArnParts, type DescribeAction, type Need, type ServiceResource, serviceResources } from './service-resources.ts';
+
+export type ArnLocation = ArnParts & { readonly kind: ServiceResource };
+
+/** Where a runtime is: what its locations must be in, too. */
+export type ArnPlace = { readonly partition: string; readonly region?: string | undefined };
+
+/** undefined: no ARN, or none of the forms of the connector. */
+export function arnLocation(connector: string, location: string | undefined): ArnLocation | undefined {
+  const at = location === undefined ? undefined : partsOf(location);
+  const kind = at === undefined ? undefined : kindOf(serviceResources[connector] ?? [], at);
+  return at === undefined || kind === undefined ? undefined : { ...at, kind };
+}
+
+/** Of any connector: for whoever sees a call alone. */
+export function resourceOfArn(arn: string): ArnLocation | undefined {
+  const at = partsOf(arn);
+  const kind = at === undefined ? undefined : kindOf(Object.values(serviceResources).flat(), at);
+  return at === undefined || kind === undefined ? undefined : { ...at, kind };
+}
+
+/** What AWS asks a call that shows a resource of: the resource, and what it lies in. */
+export function askedOf(at: ArnLocation, action: DescribeAction): readonly string[] {
+  const { describe } = at.kind;
+  return describe?.action === action ? onOf(at, describe) : [at.arn];
+}
+
+/** What the actions of a need are asked of, the one that counts first. */
+export function onOf(at: ArnParts, { on }: Pick<Need, 'on'>): readonly [string, ...string[]] {
+  return on === undefined ? [at.arn] : on(at);
+}
+
+/** How the location of a connector is written so that it can be verified; undefined where there is no such form. */
+export function arnForm(connector: string, { partition, region = '<region>' }: ArnPlace): string | undefined {
+  const [first] = serviceResources[connector] ?? [];
+  return first === undefined ? undefined : `arn:${partition}:${first.service}:${region}:<account>:${first.form}`;
+}
+
+/** What is wrong with a location that claims to be an ARN. */
+export function wrongArn(
+  connector: string,
+  location: string,
+  place: ArnPlace,
+): { readonly message: string; readonly remedy: string } | undefined {
+  const kinds = serviceResources[connector];
+  if (kinds === undefined || !location.startsWith('arn:')) return undefined;
+  const forms = kinds.map(
+    ({ service, form, what }) => `arn:${place.partition}:${service}:${place.region ?? '<region>'}:<account>:${form} (${what})`,
+  );
+  const remedy = `write ${forms.join(' or ')}`;
+  const at = partsOf(location);
+  if (at === undefined) return { message: 'begins like an ARN and is none', remedy };
+  const services = [...new Set(kinds.map(({ service }) => service))];
+  if (!services.includes(at.service))
+    return { message: `is an ARN of service ${at.service}, but ${connector} reads and writes ${services.join(' or ')}`, remedy };
+  if (kindOf(kinds, at) === undefined)
+    return { message: `names no ${kinds.map(({ what }) => what.replace(/^an? /, '')).join(' or ')}`, remedy };
+  if (at.partition !== place.partition) return { message: `is of partition ${at.partition}, the runtime of ${place.partition}`, remedy };
+  if (place.region === undefined || at.region === place.region) return undefined;
+  const there = `name one in ${place.region}, or use a runtime in ${at.region}`;
+  return {
+    message: `is in region ${at.region}, the runtime in ${place.region}: a runtime reads and writes in its own region only`,
+    remedy: there,
+  };
+}
+
+function kindOf(kinds: readonly ServiceResource[], { service, resource }: ArnParts): ServiceResource | undefined {
+  return kinds.find((kind) => kind.service === service && kind.pattern.test(resource));
+}
+
+const arnPattern = /^arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]+):(\d{12}):(\S+)$/;
+
+function partsOf(arn: string): ArnParts | undefined {
+  const [, partition, service, region, account, resource] = arnPattern.exec(arn) ?? [];
+  if (partition === undefined || service === undefined || region === undefined || account === undefined || resource === undefined)
+    return undefined;
+  return { arn, partition, service, region, account, resource };
+}

@@ -1,0 +1,55 @@
+import { type ArnLocation, askedOf, onOf } from '../access/arn-locations.ts';
+import type { PolicyStatement } from './document.ts';
+import { literal } from './statements.ts';
+
+/**
+ * What a connection needs at a location that is an ARN: to see it, and the usual data actions of its usage (service-resources.ts). One statement for each set
+ * of ARNs; `name` makes the Sids.
+ */
+export function resourceStatements(
+  name: string,
+  at: ArnLocation,
+  usage: string | undefined,
+  kmsKeyArn?: string,
+): readonly PolicyStatement[] {
+  const { describe, reads, writes } = at.kind;
+  const needs = [
+    ...(describe === undefined ? [] : [{ actions: [describe.action], on: askedOf(at, describe.action) }]),
+    ...[...(usage === 'Target' ? [] : reads), ...(usage === 'Source' ? [] : writes)].map((need) => ({
+      actions: need.actions,
+      on: onOf(at, need),
+    })),
+  ];
+  const byResource = new Map<string, { readonly on: readonly string[]; readonly actions: Set<string> }>();
+  for (const { actions, on } of needs) {
+    if (actions.length === 0) continue;
+    const place = byResource.get(on.join(' ')) ?? { on, actions: new Set() };
+    for (const action of actions) place.actions.add(action);
+    byResource.set(on.join(' '), place);
+  }
+  const statements = [...byResource.values()].map(
+    ({ on, actions }, index): PolicyStatement => ({
+      Sid: index === 0 ? name : `${name}${index + 1}`,
+      Effect: 'Allow',
+      Action: [...actions].sort(),
+      Resource: on.length === 1 ? written(on[0] ?? '', at) : on.map((arn) => written(arn, at)),
+    }),
+  );
+  return kmsKeyArn === undefined ? statements : [...statements, keyThrough(`${name}Key`, at, usage, kmsKeyArn)];
+}
+
+/** Wildcards of ours stay what they are; a name is taken as it is written. */
+function written(arn: string, at: ArnLocation): string {
+  return arn.startsWith(at.arn) ? `${literal(at.arn)}${arn.slice(at.arn.length)}` : arn;
+}
+
+/** The key of the resource, only through its service: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service */
+function keyThrough(name: string, { service, region }: ArnLocation, usage: string | undefined, kmsKeyArn: string): PolicyStatement {
+  return {
+    Sid: name,
+    Effect: 'Allow',
+    Action: usage === 'Source' ? ['kms:Decrypt'] : ['kms:Decrypt', 'kms:GenerateDataKey'],
+    Resource: kmsKeyArn,
+    Condition: { StringEquals: { 'kms:ViaService': `${service}.${region}.amazonaws.com` } },
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * What is known of a location that is an ARN before a node starts: whether it is there, and whether its identity may read or write it. Pure. A job is refused
+ * only where nothing could be done; what cannot be known is said.
+ */
+import { type ArnLocation, arnForm, onOf } from '../access/arn-locations.ts';
+import type { Connection, Usage } from '../access/connections.ts';
+import type { DescribeAction } from '../access/service-resources.ts';
+import type { Identity, Resource } from '../access/vocabulary.ts';
+import { accountOf } from '../policy/principal.ts';
+import type { Remedy } from './missing.ts';
+import type { PolicyQuestion, SimulatedDecision } from './simulation.ts';
+
+/** A resource of AWS, by its ARN, as one identity. */
+export type LocationProbe = {
+  readonly kind: 'location';
+  readonly identity: Identity;
+  /** Of the plan. */
+  readonly resource: Resource;
+  readonly at: ArnLocation;
+  readonly usage: Usage;
+  /** The identity's role, where IAM is asked of it: keys have none, and default roles are made with what they need. */
+  readonly roleArn?: string;
+};
+
+export type Side = 'read' | 'write';
+
+/** What a call that shows the resource came to. */
+export type Seen =
+  | { readonly kind: 'there' }
+  | { readonly kind: 'missing'; readonly action: string; readonly code: string; readonly message: string; readonly requestId?: string }
+  | { readonly kind: 'unseen'; readonly because: string };
+
+export type SideVerdict =
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'denied'; readonly action: string; readonly on: string; readonly message: string }
+  | { readonly kind: 'open'; readonly because: string };
+
+export type LocationRefusal = {
+  readonly action: string;
+  readonly resource: string;
+  readonly code: string;
+  readonly message: string;
+  readonly requestId?: string;
+  readonly remedy?: Remedy;
+};
+
+export type LocationVerdict = { readonly refused: LocationRefusal } | { readonly notVerified?: string };
+
+const sidesOf: Readonly<Record<Usage, readonly Side[]>> = { Source: ['read'], Target: ['write'], SourceAndTarget: ['read', 'write'] };
+
+/** Each side of the usage that the resource has actions for. */
+export function locationSides({ usage, at: { kind } }: Pick<LocationProbe, 'usage' | 'at'>): readonly Side[] {
+  return sidesOf[usage].filter((side) => (side === 'read' ? kind.reads : kind.writes).some(({ besides }) => besides !== true));
+}
+
+/** What IAM is asked for one side: of each need all actions that would do, on what counts first. The Region is the one key that every such call has. */
+export function locationQuestions({ at, roleArn }: LocationProbe, side: Side): readonly PolicyQuestion[] {
+  if (roleArn === undefined) return [];
+  const needs = (side === 'read' ? at.kind.reads : at.kind.writes).filter(({ besides }) => besides !== true);
+  return needs.map((need) => ({
+    roleArn,
+    actions: [...need.actions, ...(need.also ?? [])],
+    resource: onOf(at, need)[0],
+    context: { 'aws:RequestedRegion': at.region },
+  }));
+}
+
+/** One action allowed is enough. All refused for good: an explicit deny, or a service control policy, which no policy of the resource outweighs. */
+export function judgeSide(
+  { at, roleArn = '' }: LocationProbe,
+  questions: readonly PolicyQuestion[],
+  answers: readonly (readonly SimulatedDecision[])[],
+): SideVerdict {
+  const asked = questions.flatMap(({ actions, resource }, index) =>
+    actions.map((action) => ({
+      action,
+      on: resource,
+      answer: (answers[index] ?? []).find((decision) => decision.action.toLowerCase() === action.toLowerCase()),
+    })),
+  );
+  if (asked.some(({ answer }) => answer?.decision === 'allowed')) return { kind: 'allowed' };
+  const names = [...new Set(asked.map(({ action }) => action))].join(', ');
+  if (asked.some(({ answer }) => answer === undefined))
+    return { kind: 'open', because: `IAM's policy simulator did not answer of all of ${names}` };
+  const keys = [...new Set(asked.flatMap(({ answer }) => answer?.missingContext ?? []))].sort();
+  if (keys.length > 0)
+    return {
+      kind: 'open',
+      because: `policies ask for ${keys.join(', ')}, which only the calls themselves have, and allow none of ${names} without`,
+    };
+  const implicit = asked.filter(({ answer }) => answer?.decision === 'implicitDeny' && answer.refusedBy !== 'service control policy');
+  // IAM's simulator sees no policy of the resource, and of another account's nothing at all.
+  const elsewhere = at.account !== accountOf(roleArn);
+  if (implicit.length > 0 && (elsewhere || at.kind.resourcePolicy === true))
+    return {
+      kind: 'open',
+      because: `no policy of role ${nameOf(roleArn)} allows any of ${names}; only a policy of ${at.kind.what} of its own still could`,
+    };
+  const { action, on, answer } = implicit[0] ?? asked[0] ?? { action: names, on: at.arn, answer: undefined };
+  const policy = answer?.refusedBy ?? 'identity-based policy';
+  const article = policy === 'identity-based policy' ? 'an' : 'a';
+  const why =
+    answer?.decision === 'explicitDeny'
+      ? `with an explicit deny in ${article} ${policy}`
+      : `because no ${policy} allows the ${action} action`;
+  // AWS's own wording of a refusal, so that the same remedy fits.
+  const message = `User: ${roleArn} is not authorized to perform: ${action} on resource: ${on} ${why} (IAM's policy simulator, asked of each of ${names})`;
+  return { kind: 'denied', action, on, message };
+}
+
+/** Whether a call that reads a little is worth it: where IAM could not say, or the resource was not seen otherwise. */
+export function wantsSample({ at, usage }: LocationProbe, seen: Seen, read: SideVerdict | undefined): DescribeAction | undefined {
+  if (!sidesOf[usage].includes('read') || seen.kind === 'missing' || read?.kind === 'denied') return undefined;
+  return read?.kind === 'allowed' && seen.kind === 'there' ? undefined : at.kind.sample;
+}
+
+export function judgeLocation(
+  probe: LocationProbe,
+  seen: Seen,
+  sides: Readonly<Partial<Record<Side, SideVerdict>>>,
+  sampled: boolean,
+): LocationVerdict {
+  const { at, usage } = probe;
+  const verdicts = Object.entries(sides) as readonly (readonly [Side, SideVerdict])[];
+  const denied = verdicts.map(([, verdict]) => verdict).find((verdict) => verdict.kind === 'denied');
+  if (denied !== undefined && at.kind.otherWaysIn !== true)
+    return { refused: { action: denied.action, resource: denied.on, code: 'SimulatedAccessDenied', message: denied.message } };
+  const absent = `there is no ${placeOf(at)}`;
+  if (seen.kind === 'missing' && usage === 'Source') {
+    const { action, code, message, requestId } = seen;
+    const remedy: Remedy = { text: `${absent}: create it, or correct the location`, add: [] };
+    return { refused: { action, resource: at.arn, code, message, ...(requestId !== undefined && { requestId }), remedy } };
+  }
+  const open = [
+    ...(seen.kind === 'missing' ? [`${absent}: the job has to make it`] : []),
+    ...(seen.kind === 'unseen' && !sampled ? [`whether it is there: ${seen.because}`] : []),
+    ...verdicts.flatMap(([side, verdict]) => {
+      if (verdict.kind === 'allowed' || (side === 'read' && sampled)) return [];
+      return [`whether ${probe.identity} may ${side}: ${verdict.kind === 'denied' ? verdict.message : verdict.because}`];
+    }),
+  ];
+  return open.length === 0 ? {} : { notVerified: `${nameOfConnection(probe.resource)} at ${at.arn}: ${open.join('; ')}` };
+}
+
+/** Why of a direct connection no more than its identity is proved, and how its location would be written so that it is. */
+export function notJudged(
+  connection: Pick<Connection, 'name' | 'connector' | 'spec'>,
+  place: { readonly partition: string; readonly region: string },
+): string {
+  const { name, connector, spec } = connection;
+  const form = arnForm(connector, place);
+  const location = spec.location === undefined ? 'it has no location' : 'its location is a text that only the connector understands';
+  if (form !== undefined) return `connection ${name}: the identity alone, since ${location}: write it as ${form}`;
+  return `connection ${name}: the identity alone, since ${location}`;
+}
+
+/** `DynamoDB table orders in region us-east-1 of account 111122223333` */
+function placeOf({ kind, resource, region, account }: ArnLocation): string {
+  return `${kind.what.replace(/^an? /, '')} ${resource.slice(resource.indexOf('/') + 1)} in region ${region} of account ${account}`;
+}
+
+function nameOfConnection(resource: Resource): string {
+  return resource.replace(':', ' ');
+}
+
+function nameOf(arn: string): string {
+  return arn.slice(arn.lastIndexOf('/') + 1);
+}

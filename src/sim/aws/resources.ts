@@ -1,0 +1,25 @@
+import type { DescribeRequest } from '../../ports/aws/index.ts';
+import { err, ok, type Result } from '../../ports/result.ts';
+import { type Authenticated, authorize } from './authorize.ts';
+import { type Failure, failure } from './failures.ts';
+import type { AccountState } from './state.ts';
+
+/** Each service has its own word for what is not there; most say this one. */
+const notFound: Readonly<Record<string, string>> = {
+  athena: 'InvalidRequestException',
+  glue: 'EntityNotFoundException',
+  s3tables: 'NotFoundException',
+  sns: 'NotFoundException',
+  sqs: 'QueueDoesNotExist',
+};
+
+export function describeResource(
+  { state, caller, region }: { readonly state: AccountState; readonly caller: Authenticated; readonly region: string },
+  request: DescribeRequest,
+): Result<void, Failure> {
+  const refused = authorize(state, caller, 'resources.describe', request, region);
+  if (refused !== undefined) return err(refused);
+  if (state.resources.has(request.arn)) return ok(undefined);
+  const code = notFound[request.arn.split(':')[2] ?? ''] ?? 'ResourceNotFoundException';
+  return err(failure('NotFound', code, `Requested resource not found: ${request.arn}`));
+}

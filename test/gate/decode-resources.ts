@@ -1,0 +1,52 @@
+import type { DescribeRequest } from '../../src/ports/aws/index.ts';
+import type { GateCall } from './decode.ts';
+import type { WireRequest } from './http.ts';
+
+/** Whose resources a name means. */
+export type Home = { readonly id: string; readonly region: string };
+
+type Body = { readonly [name: string]: string };
+
+/** What a request of a JSON protocol looks at, by its target. */
+const targets: Readonly<Record<string, (body: Body, home: Home) => readonly [DescribeRequest['action'], arn: string]>> = {
+  'DynamoDB_20120810.DescribeTable': (body) => ['dynamodb:DescribeTable', body['TableName'] ?? ''],
+  'DynamoDB_20120810.Scan': (body) => ['dynamodb:Scan', body['TableName'] ?? ''],
+  'Kinesis_20131202.DescribeStreamSummary': (body) => ['kinesis:DescribeStreamSummary', body['StreamARN'] ?? ''],
+  'Firehose_20150804.DescribeDeliveryStream': (body, home) => [
+    'firehose:DescribeDeliveryStream',
+    arnOf(home, 'firehose', `deliverystream/${body['DeliveryStreamName']}`),
+  ],
+  'AWSGlue.GetDatabase': (body, home) => ['glue:GetDatabase', inCatalog(home, body, 'database', [body['Name']])],
+  'AWSGlue.GetTable': (body, home) => ['glue:GetTable', inCatalog(home, body, 'table', [body['DatabaseName'], body['Name']])],
+  'AmazonAthena.GetWorkGroup': (body, home) => ['athena:GetWorkGroup', arnOf(home, 'athena', `workgroup/${body['WorkGroup']}`)],
+  'AmazonAthena.GetDataCatalog': (body, home) => ['athena:GetDataCatalog', arnOf(home, 'athena', `datacatalog/${body['Name']}`)],
+  'AmazonSQS.GetQueueAttributes': (body, home) => {
+    const [account = '', name = ''] = new URL(body['QueueUrl'] ?? '').pathname.slice(1).split('/');
+    return ['sqs:GetQueueAttributes', arnOf({ ...home, id: account }, 'sqs', name)];
+  },
+};
+
+export function describedByTarget(target: string, body: Body, home: Home): GateCall | undefined {
+  const [action, arn] = targets[target]?.(body, home) ?? [];
+  return action === undefined || arn === undefined ? undefined : { method: 'resources.describe', request: { action, arn } };
+}
+
+/** S3 Tables: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_S3_Tables.html */
+export function describedByPath({ method, path, query }: WireRequest): GateCall | undefined {
+  const [, first = '', bucket = ''] = path.split('/').map(decodeURIComponent);
+  const table = query.get('tableArn');
+  if (method !== 'GET') return undefined;
+  if (first === 'get-table' && table !== null)
+    return { method: 'resources.describe', request: { action: 's3tables:GetTable', arn: table } };
+  if (first !== 'buckets' || bucket === '') return undefined;
+  return { method: 'resources.describe', request: { action: 's3tables:GetTableBucket', arn: bucket } };
+}
+
+function arnOf({ id, region }: Home, service: string, resource: string): string {
+  return `arn:aws:${service}:${region}:${id}:${resource}`;
+}
+
+function inCatalog(home: Home, { CatalogId = home.id }: Body, kind: string, path: readonly (string | undefined)[]): string {
+  const [id = home.id, catalog] = CatalogId.split(':');
+  return arnOf({ ...home, id }, 'glue', [kind, ...(catalog === undefined ? [] : [catalog]), ...path].join('/'));
+}

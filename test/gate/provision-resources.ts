@@ -1,0 +1,66 @@
+import { AthenaClient, CreateDataCatalogCommand, CreateWorkGroupCommand } from '@aws-sdk/client-athena';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateDeliveryStreamCommand, FirehoseClient } from '@aws-sdk/client-firehose';
+import { CreateDatabaseCommand, CreateTableCommand as CreateGlueTableCommand, GlueClient } from '@aws-sdk/client-glue';
+import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import {
+  CreateTableCommand as CreateBucketTableCommand,
+  CreateNamespaceCommand,
+  CreateTableBucketCommand,
+  S3TablesClient,
+} from '@aws-sdk/client-s3tables';
+import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type { Gate } from './gate.ts';
+
+/** One of each kind that a connection may name, in the emulator; their ARNs by the action that shows them. */
+export async function provisionResources({ backend, account }: Gate) {
+  const { config } = backend;
+  const arn = (service: string, resource: string): string => `arn:aws:${service}:${account.region}:${account.id}:${resource}`;
+  const dynamo = new DynamoDBClient(config);
+  await dynamo.send(
+    new CreateTableCommand({
+      TableName: 'orders',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  );
+  // It would speak HTTP/2 by itself.
+  const kinesis = new KinesisClient({ ...config, requestHandler: dynamo.config.requestHandler });
+  await kinesis.send(new CreateStreamCommand({ StreamName: 'clicks', ShardCount: 1 }));
+  const firehose = new FirehoseClient(config);
+  const s3 = { RoleARN: arn('iam', 'role/firehose').replace(account.region, ''), BucketARN: 'arn:aws:s3:::acme-lake' };
+  await firehose.send(new CreateDeliveryStreamCommand({ DeliveryStreamName: 'audit', S3DestinationConfiguration: s3 }));
+  const sns = new SNSClient(config);
+  await sns.send(new CreateTopicCommand({ Name: 'done' }));
+  const sqs = new SQSClient({ ...config, useQueueUrlAsEndpoint: false });
+  await sqs.send(new CreateQueueCommand({ QueueName: 'work' }));
+  const glue = new GlueClient(config);
+  await glue.send(new CreateDatabaseCommand({ DatabaseInput: { Name: 'sales' } }));
+  await glue.send(new CreateGlueTableCommand({ DatabaseName: 'sales', TableInput: { Name: 'orders' } }));
+  const athena = new AthenaClient(config);
+  await athena.send(new CreateWorkGroupCommand({ Name: 'reports' }));
+  await athena.send(new CreateDataCatalogCommand({ Name: 'lake', Type: 'GLUE', Parameters: { 'catalog-id': account.id } }));
+  const tables = new S3TablesClient(config);
+  const bucket = await tables.send(new CreateTableBucketCommand({ name: 'acme-tables' }));
+  await tables.send(new CreateNamespaceCommand({ tableBucketARN: bucket.arn, namespace: ['sales'] }));
+  const table = await tables.send(
+    new CreateBucketTableCommand({ tableBucketARN: bucket.arn, namespace: 'sales', name: 'orders', format: 'ICEBERG' }),
+  );
+  for (const client of [dynamo, kinesis, firehose, sns, sqs, glue, athena, tables]) client.destroy();
+  return {
+    'athena:GetDataCatalog': arn('athena', 'datacatalog/lake'),
+    'athena:GetWorkGroup': arn('athena', 'workgroup/reports'),
+    'dynamodb:DescribeTable': arn('dynamodb', 'table/orders'),
+    'dynamodb:Scan': arn('dynamodb', 'table/orders'),
+    'firehose:DescribeDeliveryStream': arn('firehose', 'deliverystream/audit'),
+    'glue:GetDatabase': arn('glue', 'database/sales'),
+    'glue:GetTable': arn('glue', 'table/sales/orders'),
+    'kinesis:DescribeStreamSummary': arn('kinesis', 'stream/clicks'),
+    's3tables:GetTable': table.tableARN ?? '',
+    's3tables:GetTableBucket': bucket.arn ?? '',
+    'sns:GetTopicAttributes': arn('sns', 'done'),
+    'sqs:GetQueueAttributes': arn('sqs', 'work'),
+  };
+}
