@@ -1,6 +1,5 @@
 import { type ArnLocation, askedOf, onOf } from '../access/arn-locations.ts';
 import type { PolicyStatement } from './document.ts';
-import { literal } from './statements.ts';
 
 /**
  * What a connection needs at a location that is an ARN: to see it, and the usual data actions of its usage (service-resources.ts). One statement for each set
@@ -32,15 +31,15 @@ export function resourceStatements(
       Sid: index === 0 ? name : `${name}${index + 1}`,
       Effect: 'Allow',
       Action: [...actions].sort(),
-      Resource: on.length === 1 ? written(on[0] ?? '', at) : on.map((arn) => written(arn, at)),
+      Resource: on.length === 1 ? written(on[0] ?? '') : on.map(written),
     }),
   );
   return kmsKeyArn === undefined ? statements : [...statements, keyThrough(`${name}Key`, at, usage, kmsKeyArn)];
 }
 
-/** Wildcards of ours stay what they are; a name is taken as it is written. */
-function written(arn: string, at: ArnLocation): string {
-  return arn.startsWith(at.arn) ? `${literal(at.arn)}${arn.slice(at.arn.length)}` : arn;
+/** Names have no wildcards (service-resources.ts), so those in the ARN are meant; a `$` could begin a policy variable. */
+function written(arn: string): string {
+  return arn.replaceAll('$', () => '${$}');
 }
 
 /** The key of the resource, only through its service: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service */

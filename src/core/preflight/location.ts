@@ -4,6 +4,7 @@
  */
 import { type ArnLocation, arnForm, onOf } from '../access/arn-locations.ts';
 import type { Connection, Usage } from '../access/connections.ts';
+import { findConnector } from '../access/connectors.ts';
 import type { DescribeAction } from '../access/service-resources.ts';
 import type { Identity, Resource } from '../access/vocabulary.ts';
 import { accountOf } from '../policy/principal.ts';
@@ -148,7 +149,7 @@ export function notJudged(
   place: { readonly partition: string; readonly region: string },
 ): string {
   const { name, connector, spec } = connection;
-  const form = arnForm(connector, place);
+  const form = findConnector(connector)?.s3 === true ? 's3://<bucket>/<folder>/' : arnForm(connector, place);
   const location = spec.location === undefined ? 'it has no location' : 'its location is a text that only the connector understands';
   if (form !== undefined) return `connection ${name}: the identity alone, since ${location}: write it as ${form}`;
   return `connection ${name}: the identity alone, since ${location}`;

@@ -132,7 +132,7 @@ const refused: readonly (readonly [document: unknown, reason: string])[] = [
   [{ kind: 'Account' }, 'kind must be SimulatedAccount, not "Account"'],
   [
     says({ role: [] }),
-    'spec.role is no field; there are accountId, region, roles, users, buckets, keys, subnets, parameters, secrets, quotas, capacity, interruptions',
+    'spec.role is no field; there are accountId, region, roles, users, buckets, keys, subnets, parameters, secrets, resources, quotas, capacity, interruptions',
   ],
   [says({ roles: {} }), 'spec.roles must be a list'],
   [says({ roles: ['x'] }), 'spec.roles[0] must be an object'],

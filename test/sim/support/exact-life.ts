@@ -76,6 +76,18 @@ function jobs(namespace: string): readonly SimulationManifest[] {
     kmsKeyArn: `arn:aws:kms:us-east-1:${account}:key/orders`,
     authentication: { roleArn: roleArn('orders'), externalIdSecretRef: { name: 'orders-id', key: 'externalId' } },
   };
+  const events = {
+    name: 'events',
+    usage: 'SourceAndTarget',
+    connector: 'DynamoDB',
+    location: `arn:aws:dynamodb:us-east-1:${account}:table/events`,
+  };
+  const catalog = {
+    name: 'catalog',
+    usage: 'Source',
+    connector: 'Glue',
+    location: `arn:aws:glue:us-east-1:${account}:table/sales/orders`,
+  };
   const keys = {
     name: 'warehouse',
     usage: 'Target',
@@ -127,7 +139,7 @@ function jobs(namespace: string): readonly SimulationManifest[] {
     },
   });
   return [
-    job('by-role', [lake, orders]),
+    job('by-role', [lake, orders, events, catalog]),
     job('by-worker', [lake], { staging: { identity: 'Worker' } }),
     job('by-keys', [keys, login, ledger]),
     job('indirect', [login, ledger]),

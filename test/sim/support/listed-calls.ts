@@ -29,6 +29,7 @@ const through = (bucket: string): RequestContext => ({
 const withKey = { 's3:x-amz-server-side-encryption-aws-kms-key-id': ownKey };
 const abort = ['s3:AbortMultipartUpload'];
 const glue = (resource: string): string => `arn:aws:glue:${region}:${account}:${resource}`;
+const events = `arn:aws:dynamodb:${region}:${account}:table/events`;
 const analyst = 'elastic-athena-us-east-1-production-acme-policy';
 
 export const listedCalls: readonly ListedCall[] = [
@@ -39,6 +40,19 @@ export const listedCalls: readonly ListedCall[] = [
   { as: 'orders', actions: ['s3:GetObject', ...abort], resource: s3('acme-orders/raw/part-0') },
   { as: 'orders', actions: ['kms:Decrypt'], resource: kms('orders'), context: through('acme-orders') },
   { as: 'orders', actions: abort, resource: s3(`acme-staging/${below}/jobs/j-1/1/stage/part-0`) },
+  {
+    as: 'worker',
+    actions: ['BatchGetItem', 'BatchWriteItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem'].map(
+      (name) => `dynamodb:${name}`,
+    ),
+    resource: events,
+  },
+  { as: 'worker', actions: ['dynamodb:Query', 'dynamodb:Scan'], resource: `${events}/index/by-day` },
+  {
+    as: 'worker',
+    actions: ['glue:BatchGetPartition', 'glue:GetPartition', 'glue:GetPartitions', 'glue:GetTables'],
+    resource: glue('table/sales/orders'),
+  },
   // nodes
   { as: 'node', actions: ['ec2:DescribeInstances', 'ecr:GetAuthorizationToken'], resource: '*' },
   {

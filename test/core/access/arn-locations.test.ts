@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { arnForm, arnLocation, askedOf, onOf, wrongArn } from '../../../src/core/access/arn-locations.ts';
+import { findConnector } from '../../../src/core/access/connectors.ts';
+import { serviceResources } from '../../../src/core/access/service-resources.ts';
+
+const place = { partition: 'aws', region: 'us-east-1' };
+const arn = (service: string, resource: string, region = 'us-east-1', partition = 'aws'): string =>
+  `arn:${partition}:${service}:${region}:111122223333:${resource}`;
+
+/** ARN forms of https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html */
+const accepted: readonly (readonly [connector: string, location: string, what: string])[] = [
+  ['DynamoDB', arn('dynamodb', 'table/orders.v2'), 'a DynamoDB table'],
+  ['Kinesis', arn('kinesis', 'stream/clicks'), 'a Kinesis data stream'],
+  ['KinesisFirehose', arn('firehose', 'deliverystream/audit'), 'a Firehose stream'],
+  ['AmazonSNS', arn('sns', 'done.fifo'), 'an SNS topic'],
+  ['AmazonSQS', arn('sqs', 'work_1'), 'an SQS queue'],
+  ['Glue', arn('glue', 'table/sales/orders'), 'a table of the Glue catalog'],
+  ['Glue', arn('glue', 'table/s3tablescatalog/lake/sales/orders'), 'a table of the Glue catalog'],
+  ['Glue', arn('glue', 'database/sales'), 'a database of the Glue catalog'],
+  ['LakeFormation', arn('glue', 'table/sales/orders'), 'a table of the Glue catalog'],
+  ['Athena', arn('athena', 'workgroup/reports'), 'an Athena workgroup'],
+  ['Athena', arn('athena', 'datacatalog/AwsDataCatalog'), 'a data catalog of Athena'],
+  ['AmazonS3Tables', arn('s3tables', 'bucket/acme-tables'), 'a table bucket of S3'],
+  ['AmazonS3Tables', arn('s3tables', 'bucket/acme-tables/table/1b0c9c52-0000-4000-8000-000000000000'), 'a table of a table bucket of S3'],
+  ['Timestream', arn('timestream', 'database/plant/table/sensors'), 'a Timestream table'],
+  ['Timestream', arn('timestream', 'database/plant'), 'a Timestream database'],
+  ['AmazonRedshift', arn('redshift', 'cluster:warehouse'), 'a Redshift cluster'],
+  ['AmazonRedshift', arn('redshift', 'dbname:warehouse/sales'), 'a database of a Redshift cluster'],
+  ['AmazonRedshift', arn('redshift-serverless', 'workgroup/1b0c9c52-0000'), 'a workgroup of Redshift Serverless'],
+  ['AmazonMSK', arn('kafka', 'cluster/events/1b0c9c52-1'), 'an MSK cluster'],
+  ['AmazonMSK', arn('kafka', 'topic/events/1b0c9c52-1/orders'), 'a topic of an MSK cluster'],
+  ['AmazonKeyspaces', arn('cassandra', '/keyspace/sales/table/orders'), 'a table of Amazon Keyspaces'],
+  ['AmazonKeyspaces', arn('cassandra', '/keyspace/sales/'), 'a keyspace of Amazon Keyspaces'],
+  ['AmazonNeptune', arn('neptune-db', 'cluster-ABCDEF/*'), 'a Neptune database'],
+  ['AmazonOpenSearch', arn('es', 'domain/search'), 'a domain of OpenSearch Service'],
+  ['AmazonOpenSearch', arn('aoss', 'collection/07tjusf2h91cunochc'), 'a collection of OpenSearch Serverless'],
+];
+
+for (const [connector, location, what] of accepted)
+  void test(`${connector} accepts ${location}`, () => {
+    assert.equal(wrongArn(connector, location, place), undefined);
+    assert.equal(arnLocation(connector, location)?.kind.what, what);
+  });
+
+void test('every direct connector outside S3 has forms, each of them is accepted above, and no other connector has any', () => {
+  for (const [connector, kinds] of Object.entries(serviceResources)) {
+    const known = findConnector(connector);
+    assert.ok(known?.access === 'Direct' && known.s3 !== true, connector);
+    for (const { what } of kinds.filter(() => connector !== 'LakeFormation'))
+      assert.ok(
+        accepted.some(([name, , found]) => name === connector && found === what),
+        `${connector}: ${what}`,
+      );
+    assert.match(arnForm(connector, place) ?? '', /^arn:aws:[a-z0-9-]+:us-east-1:<account>:/);
+  }
+});
+
+const refused: readonly (readonly [connector: string, location: string, message: RegExp, remedy: RegExp])[] = [
+  [
+    'DynamoDB',
+    'arn:aws:dynamodb:us-east-1',
+    /begins like an ARN and is none/,
+    /write arn:aws:dynamodb:us-east-1:<account>:table\/<name> \(a DynamoDB table\)/,
+  ],
+  ['DynamoDB', 'arn:aws:dynamodb:us-east-1:1111:table/orders', /begins like an ARN and is none/, /<account>/],
+  ['DynamoDB', 'arn:aws:dynamodb::111122223333:global-table/orders', /begins like an ARN and is none/, /table/],
+  ['DynamoDB', arn('kinesis', 'stream/orders'), /is an ARN of service kinesis, but DynamoDB reads and writes dynamodb/, /table\/<name>/],
+  ['DynamoDB', arn('dynamodb', 'table/orders/index/by-day'), /names no DynamoDB table/, /table\/<name>/],
+  ['DynamoDB', arn('dynamodb', 'table/*'), /names no DynamoDB table/, /table\/<name>/],
+  [
+    'Kinesis',
+    arn('kinesis', 'stream/clicks', 'eu-west-1'),
+    /is in region eu-west-1, the runtime in us-east-1/,
+    /name one in us-east-1, or use a runtime in eu-west-1/,
+  ],
+  ['Kinesis', arn('kinesis', 'stream/clicks', 'us-east-1', 'aws-cn'), /is of partition aws-cn, the runtime of aws/, /arn:aws:kinesis/],
+  [
+    'AmazonRedshift',
+    arn('redshift', 'snapshot:warehouse/x'),
+    /names no Redshift cluster or database of a Redshift cluster or workgroup/,
+    /cluster:<name>.* or arn:/,
+  ],
+  ['Glue', arn('glue', 'table/sales'), /names no table of the Glue catalog or database/, /table\/<database>\/<name>/],
+];
+
+for (const [connector, location, message, remedy] of refused)
+  void test(`${connector} refuses ${location}`, () => {
+    const wrong = wrongArn(connector, location, place);
+    assert.match(wrong?.message ?? '', message);
+    assert.match(wrong?.remedy ?? '', remedy);
+  });
+
+void test('what is no ARN is nobody’s business, and neither is an ARN of a connector without forms', () => {
+  for (const location of ['orders', 'sales.orders', 'https://sqs.us-east-1.amazonaws.com/111122223333/work', 'ARN of the table'])
+    assert.deepEqual([wrongArn('DynamoDB', location, place), arnLocation('DynamoDB', location)], [undefined, undefined]);
+  assert.equal(wrongArn('Iceberg', arn('glue', 'table/sales/orders'), place), undefined);
+  assert.equal(wrongArn('OurOwn', 'arn:whatever', place), undefined);
+});
+
+void test('Glue asks for what a table lies in, and whoever uses a database for all its tables', () => {
+  const at = arnLocation('Glue', arn('glue', 'table/s3tablescatalog/lake/sales/orders')) ?? assert.fail();
+  assert.deepEqual(askedOf(at, 'glue:GetTable'), [
+    at.arn,
+    arn('glue', 'database/s3tablescatalog/lake/sales'),
+    arn('glue', 'catalog'),
+    arn('glue', 'catalog/s3tablescatalog/lake'),
+  ]);
+  const database = arnLocation('Glue', arn('glue', 'database/sales')) ?? assert.fail();
+  assert.deepEqual(onOf(database, database.kind.reads[0] ?? {}), [arn('glue', 'table/sales/*'), database.arn, arn('glue', 'catalog')]);
+});
+
+void test('MSK and Redshift are asked of the cluster around what is named', () => {
+  const topic = arnLocation('AmazonMSK', arn('kafka', 'topic/events/1b0c-1/orders')) ?? assert.fail();
+  assert.deepEqual(
+    topic.kind.reads.map((need) => onOf(topic, need)),
+    [[topic.arn], [arn('kafka', 'cluster/events/1b0c-1')]],
+  );
+  const cluster = arnLocation('AmazonMSK', arn('kafka', 'cluster/events/1b0c-1')) ?? assert.fail();
+  assert.deepEqual(
+    cluster.kind.reads.map((need) => onOf(cluster, need)),
+    [[arn('kafka', 'topic/events/1b0c-1/*')], [cluster.arn]],
+  );
+  const warehouse = arnLocation('AmazonRedshift', arn('redshift', 'dbname:warehouse/sales')) ?? assert.fail();
+  assert.deepEqual(onOf(warehouse, warehouse.kind.reads[0] ?? {}), [
+    arn('redshift', 'dbuser:warehouse/*'),
+    arn('redshift', 'dbname:warehouse/*'),
+  ]);
+});

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { arnLocation } from '../../../src/core/access/arn-locations.ts';
+import { runtimeDocuments } from '../../../src/core/policy/documents.ts';
+import { resourceStatements } from '../../../src/core/policy/resource-statements.ts';
+import type { PolicyConnection } from '../../../src/core/policy/runtime-input.ts';
+
+const account = '111122223333';
+const arn = (service: string, resource: string): string => `arn:aws:${service}:us-east-1:${account}:${resource}`;
+const table = arn('dynamodb', 'table/orders');
+const at = (connector: string, location: string) => arnLocation(connector, location) ?? assert.fail();
+
+void test('a source may be seen and read, a target seen and written, each where AWS asks for it', () => {
+  assert.deepEqual(resourceStatements('Data', at('DynamoDB', table), 'Source'), [
+    {
+      Sid: 'Data',
+      Effect: 'Allow',
+      Action: ['dynamodb:BatchGetItem', 'dynamodb:DescribeTable', 'dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+      Resource: table,
+    },
+    { Sid: 'Data2', Effect: 'Allow', Action: ['dynamodb:Query', 'dynamodb:Scan'], Resource: `${table}/index/*` },
+  ]);
+  assert.deepEqual(resourceStatements('Data', at('DynamoDB', table), 'Target'), [
+    {
+      Sid: 'Data',
+      Effect: 'Allow',
+      Action: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:DescribeTable', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      Resource: table,
+    },
+  ]);
+});
+
+void test('the key of a queue, only through its service', () => {
+  const statements = resourceStatements('Data', at('AmazonSQS', arn('sqs', 'work')), 'Source', arn('kms', 'key/1'));
+  assert.deepEqual(statements.at(-1), {
+    Sid: 'DataKey',
+    Effect: 'Allow',
+    Action: ['kms:Decrypt'],
+    Resource: arn('kms', 'key/1'),
+    Condition: { StringEquals: { 'kms:ViaService': 'sqs.us-east-1.amazonaws.com' } },
+  });
+});
+
+void test('a name is taken as it is written, and wildcards of ours stay wildcards', () => {
+  const [tables] = resourceStatements('Data', at('Glue', arn('glue', 'database/sa$les')), 'Source').filter(({ Action }) =>
+    Action?.includes('glue:GetTable'),
+  );
+  assert.deepEqual(
+    tables?.Resource,
+    [arn('glue', 'table/sa$les/*'), arn('glue', 'database/sa$les'), arn('glue', 'catalog')].map((one) => one.replace('$', '${$}')),
+  );
+});
+
+void test('the resource of Neptune is a wildcard itself', () => {
+  const graph = arn('neptune-db', 'cluster-ABCDEF/*');
+  assert.equal(resourceStatements('Data', at('AmazonNeptune', graph), 'Source')[0]?.Resource, graph);
+});
+
+const role = (name: string): string => `arn:aws:iam::${account}:role/${name}`;
+const location = { uri: 's3://acme/elastic', kmsKeyArn: arn('kms', 'key/1') };
+
+function documentsOf(connections: readonly PolicyConnection[]) {
+  const identities = {
+    agent: { roleArn: role('agent') },
+    operator: { roleArn: role('operator') },
+    master: { roleArn: role('master') },
+    worker: { roleArn: role('worker') },
+  };
+  return runtimeDocuments({
+    runtime: {
+      metadata: { name: 'r', namespace: 'n' },
+      spec: { organization: 'acme', region: 'us-east-1', identities, staging: location, logs: location },
+    },
+    jobs: [{ metadata: { name: 'j' }, spec: { runtime: 'r', connections } }],
+    clusterName: 'c',
+    accountId: account,
+    oidcProviderArn: `arn:aws:iam::${account}:oidc-provider/issuer`,
+    issuer: 'issuer',
+  });
+}
+
+const about = (document: { readonly Statement: unknown }, text: string) =>
+  ([document.Statement].flat() as readonly { readonly Sid: string; readonly Resource: unknown }[]).filter((statement) =>
+    JSON.stringify(statement).includes(text),
+  );
+
+void test('the worker gets it for what nobody else authenticates, a role for its own; the agent, who previews objects, nothing', () => {
+  const orders = { name: 'orders', usage: 'Source', connector: 'DynamoDB', location: table };
+  const byRole = { ...orders, name: 'mine', authentication: { roleArn: role('reader') } };
+  const documents = documentsOf([orders, byRole]);
+  assert.equal(about(documents.worker.permissions, table).length, 2);
+  assert.equal(about(documents.connectionRoles['mine']?.permissions ?? assert.fail(), table).length, 2);
+  assert.deepEqual(about(documents.agent.permissions, table), []);
+  const [asked] = about(documents.operator.permissions, 'iam:SimulatePrincipalPolicy');
+  assert.deepEqual(asked?.Resource, ['operator', 'master', 'worker', 'reader'].map(role));
+  const [text] = about(documentsOf([{ ...byRole, location: 'orders' }]).operator.permissions, 'iam:SimulatePrincipalPolicy');
+  assert.deepEqual(text?.Resource, ['operator', 'master', 'worker'].map(role));
+});
+
+void test('one place read by one job and written by another is one access for both', () => {
+  const orders = { name: 'orders', connector: 'DynamoDB', location: table };
+  const [statement] = about(
+    documentsOf([
+      { ...orders, usage: 'Source' },
+      { ...orders, name: 'out', usage: 'Target' },
+    ]).worker.permissions,
+    table,
+  );
+  const text = JSON.stringify(statement);
+  assert.ok(text.includes('dynamodb:GetItem') && text.includes('dynamodb:PutItem'), text);
+});

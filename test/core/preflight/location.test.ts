@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { arnLocation } from '../../../src/core/access/arn-locations.ts';
+import type { Usage } from '../../../src/core/access/connections.ts';
+import {
+  judgeLocation,
+  judgeSide,
+  type LocationProbe,
+  locationQuestions,
+  locationSides,
+  notJudged,
+  type Seen,
+  type SideVerdict,
+  wantsSample,
+} from '../../../src/core/preflight/location.ts';
+import { probePolicy } from '../../../src/core/preflight/probes.ts';
+import type { SimulatedDecision } from '../../../src/core/preflight/simulation.ts';
+
+const home = '111122223333';
+const arn = (service: string, resource: string, account = home): string => `arn:aws:${service}:us-east-1:${account}:${resource}`;
+
+function probeOf(connector: string, location: string, usage: Usage = 'Source'): LocationProbe {
+  const at = arnLocation(connector, location) ?? assert.fail(`${connector} ${location}`);
+  return { kind: 'location', identity: 'worker', resource: 'connection:x', at, usage, roleArn: `arn:aws:iam::${home}:role/worker` };
+}
+
+const table = probeOf('DynamoDB', arn('dynamodb', 'table/orders'));
+const foreign = probeOf('DynamoDB', arn('dynamodb', 'table/orders', '444455556666'));
+const stream = probeOf('KinesisFirehose', arn('firehose', 'deliverystream/audit'), 'Target');
+const domain = probeOf('AmazonOpenSearch', arn('es', 'domain/search'));
+
+type Answer = Omit<SimulatedDecision, 'action'>;
+const allowed: Answer = { decision: 'allowed', missingContext: [] };
+const implicit: Answer = { decision: 'implicitDeny', missingContext: [] };
+const explicit: Answer = { decision: 'explicitDeny', missingContext: [] };
+const byOrganization: Answer = { decision: 'implicitDeny', refusedBy: 'service control policy', missingContext: [] };
+const byBoundary: Answer = { decision: 'implicitDeny', refusedBy: 'permissions boundary', missingContext: [] };
+const unsure: Answer = { decision: 'explicitDeny', missingContext: ['aws:SourceVpc'] };
+
+/** Every action answered alike, but for those named. */
+function verdictOf(probe: LocationProbe, all: Answer, but: Readonly<Record<string, Answer>> = {}): SideVerdict {
+  const [side] = locationSides(probe);
+  assert.ok(side !== undefined);
+  const questions = locationQuestions(probe, side);
+  return judgeSide(
+    probe,
+    questions,
+    questions.map(({ actions }) => actions.map((action) => ({ action, ...(but[action] ?? all) }))),
+  );
+}
+
+const rows: readonly (readonly [what: string, verdict: SideVerdict, kind: SideVerdict['kind'], says?: RegExp])[] = [
+  ['one allowed among explicit denies', verdictOf(table, explicit, { 'dynamodb:GetItem': allowed }), 'allowed'],
+  ['one allowed that few use', verdictOf(table, implicit, { 'dynamodb:ExportTableToPointInTime': allowed }), 'allowed'],
+  [
+    'all denied explicitly',
+    verdictOf(table, explicit),
+    'denied',
+    /not authorized to perform: dynamodb:BatchGetItem on resource: \S+table\/orders with an explicit deny in an identity-based policy/,
+  ],
+  ['explicitly, and by the organization', verdictOf(table, explicit, { 'dynamodb:Scan': byOrganization }), 'denied'],
+  [
+    'by the organization',
+    verdictOf(table, byOrganization),
+    'denied',
+    /because no service control policy allows the dynamodb:BatchGetItem action/,
+  ],
+  [
+    'none allowed, of what may have a policy of its own',
+    verdictOf(table, implicit),
+    'open',
+    /only a policy of a DynamoDB table of its own still could/,
+  ],
+  ['one not allowed, the others denied, of what may have a policy', verdictOf(table, explicit, { 'dynamodb:Query': implicit }), 'open'],
+  [
+    'none allowed, of what has none',
+    verdictOf(stream, implicit),
+    'denied',
+    /because no identity-based policy allows the firehose:PutRecord action/,
+  ],
+  ['none allowed by the boundary, of what has none', verdictOf(stream, byBoundary), 'denied', /because no permissions boundary allows/],
+  ['none allowed, in another account', verdictOf({ ...stream, at: { ...stream.at, account: '444455556666' } }, implicit), 'open'],
+  ['all denied explicitly, in another account', verdictOf(foreign, explicit), 'denied'],
+  ['denied where a key was not given', verdictOf(table, explicit, { 'dynamodb:Scan': unsure }), 'open', /policies ask for aws:SourceVpc/],
+  ['no answer for one', judgeSide(table, locationQuestions(table, 'read'), [[]]), 'open', /did not answer/],
+];
+
+for (const [what, verdict, kind, says = /^/] of rows)
+  void test(`a side: ${what}: ${kind}`, () => {
+    assert.equal(verdict.kind, kind);
+    assert.match(verdict.kind === 'denied' ? verdict.message : verdict.kind === 'open' ? verdict.because : '', says);
+  });
+
+void test('an action that is needed with the others proves nothing, and is not asked', () => {
+  const sensors = probeOf('Timestream', arn('timestream', 'database/plant/table/sensors'));
+  assert.deepEqual(
+    locationQuestions(sensors, 'read').flatMap(({ actions }) => actions),
+    ['timestream:Select', 'timestream:Unload'],
+  );
+});
+
+void test('a table is asked with its indexes and its stream, so that a denial of the table alone refuses nothing', () => {
+  assert.deepEqual(
+    locationQuestions(table, 'read').map(({ resource }) => resource.slice(table.at.arn.length)),
+    ['', '/index/*', '/stream/*'],
+  );
+  assert.deepEqual(locationQuestions(table, 'read')[0]?.context, { 'aws:RequestedRegion': 'us-east-1' });
+});
+
+const there: Seen = { kind: 'there' };
+const missing: Seen = {
+  kind: 'missing',
+  action: 'dynamodb:DescribeTable',
+  code: 'ResourceNotFoundException',
+  message: 'gone',
+  requestId: 'r',
+};
+const unseen: Seen = { kind: 'unseen', because: 'denied' };
+const may: SideVerdict = { kind: 'allowed' };
+const open: SideVerdict = { kind: 'open', because: 'nobody knows' };
+const never: SideVerdict = { kind: 'denied', action: 'a:B', on: table.at.arn, message: 'not authorized' };
+
+type Row = readonly [
+  what: string,
+  probe: LocationProbe,
+  seen: Seen,
+  sides: Readonly<Partial<Record<'read' | 'write', SideVerdict>>>,
+  sampled: boolean,
+  outcome: string | RegExp,
+];
+const outcomes: readonly Row[] = [
+  ['there and allowed', table, there, { read: may }, false, 'verified'],
+  ['there, IAM silent, but read', table, there, { read: open }, true, 'verified'],
+  ['unseen, but read', table, unseen, { read: may }, true, 'verified'],
+  ['denied', table, there, { read: never }, false, 'refused SimulatedAccessDenied'],
+  [
+    'denied to write, read well',
+    { ...table, usage: 'SourceAndTarget' },
+    there,
+    { read: may, write: never },
+    true,
+    'refused SimulatedAccessDenied',
+  ],
+  [
+    'denied, where there are other ways in',
+    domain,
+    unseen,
+    { read: never },
+    false,
+    /^connection x at \S+domain\/search: whether it is there: denied; whether worker may read: not authorized$/,
+  ],
+  ['missing source', table, missing, { read: may }, false, 'refused ResourceNotFoundException'],
+  [
+    'missing target',
+    { ...table, usage: 'Target' },
+    missing,
+    { write: may },
+    false,
+    /there is no DynamoDB table orders in region us-east-1 of account 111122223333: the job has to make it$/,
+  ],
+  ['missing, but both', { ...table, usage: 'SourceAndTarget' }, missing, { read: may, write: may }, false, /the job has to make it$/],
+  ['unseen', table, unseen, { read: may }, false, /: whether it is there: denied$/],
+  ['IAM silent', table, there, { read: open }, false, /: whether worker may read: nobody knows$/],
+  [
+    'read, but IAM silent of writing',
+    { ...table, usage: 'SourceAndTarget' },
+    there,
+    { read: open, write: open },
+    true,
+    /table\/orders: whether worker may write: nobody knows$/,
+  ],
+];
+
+for (const [what, probe, seen, sides, sampled, outcome] of outcomes)
+  void test(`a location: ${what}: ${outcome}`, () => {
+    const verdict = judgeLocation(probe, seen, sides, sampled);
+    const said = 'refused' in verdict ? `refused ${verdict.refused.code}` : (verdict.notVerified ?? 'verified');
+    if (typeof outcome === 'string') assert.equal(said, outcome);
+    else assert.match(said, outcome);
+  });
+
+void test('a sample is taken where it can tell something, and only of what is read', () => {
+  const wanted = (probe: LocationProbe, seen: Seen, read: SideVerdict | undefined) => wantsSample(probe, seen, read);
+  assert.equal(wanted(table, there, open), 'dynamodb:Scan');
+  assert.equal(wanted(table, unseen, may), 'dynamodb:Scan');
+  assert.equal(wanted(table, there, may), undefined);
+  assert.equal(wanted(table, missing, open), undefined);
+  assert.equal(wanted(table, there, never), undefined);
+  assert.equal(wanted({ ...table, usage: 'Target' }, there, undefined), undefined);
+});
+
+void test('the session may make these calls there, and nothing else', () => {
+  const policy = probePolicy(table, 'us-east-1', 'aws');
+  assert.deepEqual(policy.ok && JSON.parse(policy.value.policy), {
+    Version: '2012-10-17',
+    Statement: [
+      { Effect: 'Allow', Action: ['dynamodb:DescribeTable', 'dynamodb:Scan'], Resource: [table.at.arn] },
+      // A table may be encrypted with any key: through DynamoDB only.
+      {
+        Effect: 'Allow',
+        Action: 'kms:Decrypt',
+        Resource: '*',
+        Condition: { StringEquals: { 'kms:ViaService': ['dynamodb.us-east-1.amazonaws.com'] } },
+      },
+    ],
+  });
+  const nothing = probePolicy(domain, 'us-east-1', 'aws');
+  assert.match(nothing.ok ? nothing.value.policy : '', /sts:GetCallerIdentity/);
+});
+
+void test('what is not judged is said with the form that would be', () => {
+  const said = (connector: string, location: string | undefined) =>
+    notJudged({ name: 'x', connector, spec: { location } }, { partition: 'aws', region: 'us-east-1' });
+  assert.match(said('AmazonSQS', 'work'), /^connection x: the identity alone, .*: write it as arn:aws:sqs:us-east-1:<account>:<name>$/);
+  assert.match(said('Athena', undefined), /it has no location: write it as arn:aws:athena:us-east-1:<account>:workgroup\/<name>$/);
+  assert.match(said('Iceberg', 'sales.orders'), /write it as s3:\/\/<bucket>\/<folder>\/$/);
+  assert.match(said('OurOwn', 'x'), /understands$/);
+});
