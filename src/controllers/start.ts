@@ -101,7 +101,7 @@ export function createOperator(parts: OperatorParts): Operator {
     }),
     capacity: createCapacityMemory(clock),
     explanations: createExplanations(),
-    costBounds: createCostBounds(),
+    costBounds: createCostBounds(clock),
     missingTemplates: new Set(),
     launchFailures: createLaunchFailures(clock),
   };

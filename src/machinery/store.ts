@@ -63,6 +63,8 @@ export function createStore<T extends KubernetesObject, I extends string = never
     name,
     indexFunction,
     keys: new Map<string, Set<string>>(),
+    // The same list for as long as it says the same: thousands of objects are asked for several times in one reconcile.
+    lists: new Map<string, readonly Stored<T>[]>(),
   }));
   const byName = new Map(indexes.map((index) => [index.name, index]));
   // Replaced, never changed: a handler that comes or goes during a change does not disturb its delivery.
@@ -89,12 +91,14 @@ export function createStore<T extends KubernetesObject, I extends string = never
       const before = previous === undefined ? [] : index.indexFunction(previous);
       const after = current === undefined ? [] : index.indexFunction(current);
       for (const value of before) {
+        index.lists.delete(value);
         if (after.includes(value)) continue;
         const keys = index.keys.get(value);
         keys?.delete(key);
         if (keys?.size === 0) index.keys.delete(value);
       }
       for (const value of after) {
+        index.lists.delete(value);
         const keys = index.keys.get(value);
         if (keys === undefined) index.keys.set(value, new Set([key]));
         else keys.add(key);
@@ -128,7 +132,11 @@ export function createStore<T extends KubernetesObject, I extends string = never
     byIndex(name, value) {
       const index = byName.get(name);
       if (index === undefined) throw new Error(`the ${type.kind} store has no index ${name}`);
-      return [...(index.keys.get(value) ?? [])].map((key) => objects.get(key) as Stored<T>);
+      const keys = index.keys.get(value);
+      if (keys === undefined) return [];
+      const list = index.lists.get(value) ?? [...keys].map((key) => objects.get(key) as Stored<T>);
+      index.lists.set(value, list);
+      return list;
     },
     countByIndex: (name, value) => byName.get(name)?.keys.get(value)?.size ?? 0,
     size: () => objects.size,

@@ -3,11 +3,11 @@
  * an intent is written first, so that a crash between the two launches nothing twice.
  */
 import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
-import type { Pod, Stored } from '../../api/kubernetes.ts';
+import type { Stored } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
-import { keepSlots, type Reservation, slotName } from '../../core/jobs/slots.ts';
-import { slotOfPod } from '../../core/nodes/bound-pods.ts';
+import { keepSlots, type Reservation } from '../../core/jobs/slots.ts';
 import { buildProblem, type DemandInput, type DemandMemory, demandMemory } from '../../core/nodes/demand.ts';
+import { type HoldingJob, type LedgerCheck, ledgerCheck, outdatedLedgers } from '../../core/nodes/ledger-check.ts';
 import { rememberedPools } from '../../core/nodes/pools.ts';
 import { type DemandJob, slotsOf } from '../../core/nodes/slot-pods.ts';
 import { planPacking } from '../../core/packing/plan.ts';
@@ -17,8 +17,8 @@ import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
-import { ownPods } from '../job/own.ts';
-import { hasEnded, jobsOf, nodesOf } from '../runtime/activity.ts';
+import { livePods } from '../job/own.ts';
+import { jobsOf, nodesOf } from '../runtime/activity.ts';
 import { knownSubnets } from '../runtime/network.ts';
 import { capacityScope } from './capacity-memory.ts';
 import type { Explanation } from './explanations.ts';
@@ -41,11 +41,17 @@ const wanting: ReadonlySet<string> = new Set(['Waiting', 'Running']);
 
 export function createProvisioner(context: OperatorContext, hooks: ProvisionHooks): (key: string) => Promise<ReconcileResult> {
   const limits = createNamespaceLimits(context);
-  const memory: Memory = { poolsOf: rememberedPools(), demands: new Map() };
+  const memory: Memory = { poolsOf: rememberedPools(), runtimes: new Map() };
+  context.stores.nodes.onChange(({ previous, current }) => {
+    for (const node of [previous, current]) {
+      for (const id of node === undefined ? [] : context.stores.nodes.indexes.providerID(node))
+        for (const { movedMachines } of memory.runtimes.values()) movedMachines?.add(id);
+    }
+  });
   return async (key) => {
     const runtime = context.stores.runtimes.get(key);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) {
-      memory.demands.delete(key);
+      memory.runtimes.delete(key);
       return done;
     }
     return limits.inTurn(runtime, () => provision(context, { ...hooks, limits }, runtime, memory));
@@ -55,7 +61,15 @@ export function createProvisioner(context: OperatorContext, hooks: ProvisionHook
 /** What a look keeps for the next one: speed only. */
 type Memory = {
   readonly poolsOf: ReturnType<typeof rememberedPools>;
-  readonly demands: Map<string, { readonly uid: string; readonly memory: DemandMemory }>;
+  readonly runtimes: Map<string, RuntimeMemory>;
+};
+
+type RuntimeMemory = {
+  readonly uid: string;
+  readonly demand: DemandMemory;
+  readonly ledgers: LedgerCheck;
+  /** Provider ids whose Node has changed since the last problem; undefined before the first. */
+  movedMachines: Set<string> | undefined;
 };
 
 async function provision(
@@ -64,48 +78,59 @@ async function provision(
   runtime: Stored<ElasticRuntime>,
   memory: Memory,
 ): Promise<ReconcileResult> {
-  const all = jobsOf(context, runtime);
-  const released = await releaseEnded(context, hooks, runtime, all);
+  // A job that never had an attempt has no pods: with thousands of jobs, most of them are not looked at.
+  const all = jobsOf(context, runtime)
+    .filter((job) => job.status?.attempt?.number !== undefined)
+    .map((job) => ({ job, pods: livePods(context, job) }));
+  const known = memoryOf(memory, runtime);
+  const released = await releaseEnded(context, hooks, runtime, all, known.ledgers);
   if (released !== undefined) return { retry: released };
   if (!isConditionTrue(runtime.status?.conditions, 'Ready') || context.classes.standing(runtime).kind !== 'allowed') return done;
-  const input = observe(context, hooks.limits, runtime, all, memory.poolsOf);
+  const input = observe(context, hooks.limits, runtime, all, memory.poolsOf, known);
   if (input === undefined) return { requeueAfterMs: 60_000 };
   const pause = context.launchFailures.pause(runtime.metadata.uid);
   if (pause !== undefined) return waitForLaunches(context, hooks, runtime, input, pause);
-  const demands = demandsOf(memory, runtime);
-  if (context.costBounds.look(runtime, input, demands)) hooks.bounded(runtimeKey(runtime.metadata));
-  const problem = buildProblem(input, demands);
+  const problem = buildProblem(input, known.demand);
+  known.movedMachines = new Set();
   const plan = planPacking(problem);
   const given = await giveBackHalves(context, hooks, runtime, input, plan);
   if (given !== undefined) return given;
   const written = await writePlan(context, hooks, runtime, input, plan);
   explain(context, hooks, runtime, input, plan);
+  // Last: it says what the demand costs at least, and nothing waits for that.
+  const bound = context.costBounds.look(runtime, input, known.demand);
+  if (bound === 'changed') hooks.bounded(runtimeKey(runtime.metadata));
   if (written !== undefined) return { retry: written };
   if (plan.newNodes.length > 0) announce(context, runtime, plan);
   const capacityReturns = plan.unschedulable.length > 0 ? context.capacity.nextExpiryMs(capacityScope(runtime)) : undefined;
-  return capacityReturns === undefined ? done : { requeueAfterMs: capacityReturns + 1000 };
+  const again = [
+    ...(capacityReturns === undefined ? [] : [capacityReturns + 1000]),
+    ...(typeof bound === 'string' ? [] : [bound.againInMs]),
+  ];
+  return again.length === 0 ? done : { requeueAfterMs: Math.min(...again) };
 }
 
-function demandsOf({ demands }: Memory, { metadata: { uid, namespace = '', name } }: Stored<ElasticRuntime>): DemandMemory {
+function memoryOf({ runtimes }: Memory, { metadata: { uid, namespace = '', name } }: Stored<ElasticRuntime>): RuntimeMemory {
   const key = runtimeKey({ namespace, name });
-  const known = demands.get(key);
-  const entry = known?.uid === uid ? known : { uid, memory: demandMemory() };
-  demands.set(key, entry);
-  return entry.memory;
+  const known = runtimes.get(key);
+  const entry = known?.uid === uid ? known : { uid, demand: demandMemory(), ledgers: ledgerCheck(), movedMachines: undefined };
+  runtimes.set(key, entry);
+  return entry;
 }
 
 function observe(
   context: OperatorContext,
   limits: NamespaceLimits,
   runtime: Stored<ElasticRuntime>,
-  all: readonly Stored<ElasticJob>[],
+  all: readonly HoldingJob[],
   poolsOf: Memory['poolsOf'],
+  { movedMachines }: RuntimeMemory,
 ): DemandInput | undefined {
   const { stores, settings } = context;
   const zones = [...new Set(knownSubnets(runtime).map(({ zone }) => zone))];
   const catalog = settings.catalog(runtime.spec.region, zones);
   if (catalog === undefined || zones.length === 0) return undefined;
-  const jobs = all.flatMap((job): readonly DemandJob[] => {
+  const jobs = all.flatMap(({ job }): readonly DemandJob[] => {
     const attempt = job.status?.attempt?.number;
     if (attempt === undefined || !wanting.has(job.status?.phase ?? '') || job.metadata.deletionTimestamp !== undefined) return [];
     return [{ job, attempt, priority: priorityOf(context, job) }];
@@ -116,8 +141,8 @@ function observe(
     jobs: jobs.sort(
       (a, b) =>
         b.priority - a.priority ||
-        (a.job.metadata.creationTimestamp ?? '').localeCompare(b.job.metadata.creationTimestamp ?? '') ||
-        a.job.metadata.uid.localeCompare(b.job.metadata.uid),
+        compare(a.job.metadata.creationTimestamp, b.job.metadata.creationTimestamp) ||
+        compare(a.job.metadata.uid, b.job.metadata.uid),
     ),
     elasticNodes: nodesOf(context, runtime),
     nodeByProviderId: (id) => {
@@ -125,7 +150,8 @@ function observe(
       // Of several that claim it, the one that was registered: only the operator sets the label.
       return claims.length === 1 ? claims[0] : claims.find(({ metadata }) => metadata.labels?.[labels.runtimeUid] === runtime.metadata.uid);
     },
-    pods: all.filter(hasPods).map((job) => ownPods(context, job).filter(isAlive)),
+    ...(movedMachines !== undefined && { movedMachines }),
+    pods: all.map(({ pods }) => pods),
     daemonSets: stores.daemonSets.list(),
     catalog,
     unavailable: context.capacity.unavailable(capacityScope(runtime)),
@@ -133,13 +159,8 @@ function observe(
   };
 }
 
-/** A job that never had an attempt has no pods: with thousands of jobs, most of them are not looked at. */
-function hasPods(job: ElasticJob): boolean {
-  return job.status?.attempt?.number !== undefined;
-}
-
-function isAlive(pod: Pod): boolean {
-  return pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed';
+function compare(left = '', right = ''): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function priorityOf(context: OperatorContext, job: ElasticJob): number {
@@ -152,30 +173,12 @@ async function releaseEnded(
   context: OperatorContext,
   hooks: ProvisionHooks,
   runtime: Stored<ElasticRuntime>,
-  all: readonly Stored<ElasticJob>[],
+  all: readonly HoldingJob[],
+  check: LedgerCheck,
 ): Promise<string | undefined> {
-  const attempts = new Map(
-    all.filter((job) => holding.has(job.status?.phase ?? '') && !hasEnded(job)).map((job) => [job.metadata.uid, job]),
-  );
-  const nodeOfSlot = new Map<string, string>();
-  for (const job of attempts.values()) {
-    for (const pod of ownPods(context, job)) {
-      const slot = slotOfPod(pod);
-      if (slot !== undefined && pod.spec.nodeName !== undefined && isAlive(pod))
-        nodeOfSlot.set(`${slot.jobUid}/${slot.attempt}/${slot.name}`, pod.spec.nodeName);
-    }
-  }
-  for (const node of nodesOf(context, runtime)) {
-    const ledger: readonly Reservation[] = node.spec.reservedFor ?? [];
-    const next = keepSlots(ledger, (entry, slot) => {
-      const job = attempts.get(entry.jobUid);
-      if (job === undefined || job.status?.attempt?.number !== entry.attempt) return false;
-      if (!slotsOf({ job, attempt: entry.attempt }).some(({ role, index }) => slotName(role, index) === slot)) return false;
-      const runsOn = nodeOfSlot.get(`${entry.jobUid}/${entry.attempt}/${slot}`);
-      return runsOn === undefined || runsOn === node.status?.nodeName;
-    });
-    if (next === ledger) continue;
-    const failed = await patchLedger(context, hooks, runtime, node, next);
+  const jobs = all.filter(({ job }) => holding.has(job.status?.phase ?? ''));
+  for (const { node, ledger } of outdatedLedgers(check, nodesOf(context, runtime), jobs)) {
+    const failed = await patchLedger(context, hooks, runtime, node, ledger);
     if (failed !== undefined) return failed;
   }
   return undefined;
@@ -216,6 +219,7 @@ async function giveBackHalves(
     ({ job, attempt }) =>
       job.status?.phase === 'Waiting' && slotsOf({ job, attempt }).some((slot) => slot.inGang && homeless.has(slot.key)),
   );
+  if (stuck.length < 2) return undefined;
   const giving = new Set(stuck.slice(1).map(({ job }) => job.metadata.uid));
   let changed = false;
   for (const node of nodesOf(context, runtime)) {
@@ -251,6 +255,7 @@ function explain(
     });
   }
   const changed = new Set(context.explanations.replace(runtime.metadata.uid, byJob));
+  if (changed.size === 0) return;
   hooks.explained(
     jobsOf(context, runtime)
       .filter((job) => changed.has(job.metadata.uid))

@@ -29,15 +29,16 @@ export async function writePlan(
 ): Promise<string | undefined> {
   const byNode = new Map<string, string[]>();
   for (const { pod, node } of plan.assignments) byNode.set(node, [...(byNode.get(node) ?? []), pod]);
-  for (const node of input.elasticNodes.filter(isUsable)) {
+  for (const node of byNode.size === 0 ? [] : input.elasticNodes) {
     const assigned = byNode.get(node.metadata.name);
-    if (assigned === undefined) continue;
+    if (assigned === undefined || !isUsable(node)) continue;
     const before: readonly Reservation[] = node.spec.reservedFor ?? [];
     const ledger = reservations(input, assigned).reduce((held, add) => reserve(held, add), before);
     if (ledger === before) continue;
     const failed = await patchLedger(context, hooks, runtime, node as Stored<ElasticNode>, ledger);
     if (failed !== undefined) return failed;
   }
+  if (plan.newNodes.length === 0) return undefined;
   const present = suffix(input.elasticNodes.map((node) => node.metadata.uid));
   for (const [index, planned] of plan.newNodes.entries()) {
     const desired = intent(runtime, input, planned, `${index} ${present}`);
@@ -77,7 +78,9 @@ function reservations(input: DemandInput, slotKeys: readonly string[]): readonly
     byAttempt.set(id, [...(byAttempt.get(id) ?? []), slot.join('/')]);
   }
   if (byAttempt.size === 0) return [];
+  const jobs = new Set([...byAttempt.keys()].map((id) => id.split('/')[0]));
   return input.jobs.flatMap(({ job, attempt }) => {
+    if (!jobs.has(job.metadata.uid)) return [];
     const slots = byAttempt.get(`${job.metadata.uid}/${attempt}`);
     return slots === undefined ? [] : [{ jobUid: job.metadata.uid, jobName: job.metadata.name, attempt, slots: slots.sort() }];
   });

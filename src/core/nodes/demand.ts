@@ -324,12 +324,12 @@ function daemonPod(daemonSet: DaemonSet): PackingPod {
 
 /**
  * What no set of nodes for the present demand costs less than, US dollars an hour: every slot that has a place and every gang's slots, planned from nothing, with
- * each offering of the catalog to be had. Growth that has no place yet is not counted: limits may never let it have one. `of` tells one demand from another.
+ * each offering of the catalog to be had. Growth that has no place yet is not counted: limits may never let it have one. `of` tells one demand from another, `pods` says how many it counts.
  */
 export function demandBound(
   input: DemandInput,
   memory: DemandMemory = demandMemory(),
-): { readonly of: string; readonly usdPerHour: () => number } {
+): { readonly of: string; readonly pods: number; readonly usdPerHour: () => number } {
   look(input, memory);
   const daemons = daemonsOf(input, memory);
   const { boundPools: pools, boundPoolsText, order } = memory;
@@ -337,6 +337,7 @@ export function demandBound(
   const { types, offerings } = input.catalog;
   return {
     of: `${counts.join()} ${boundPoolsText}`,
+    pods: order.reduce((sum, { counted }) => sum + counted.length, 0),
     usdPerHour: () => {
       const pods = inOrder(memory, ({ counted }) => counted);
       return pods.length === 0 ? 0 : planPacking({ pods, nodes: [], types, offerings, pools, daemons, effort: 0 }).lowerBoundUsdPerHour;
