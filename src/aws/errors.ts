@@ -46,6 +46,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     'SlowDown',
     'BandwidthLimitExceeded',
     'PriorRequestNotComplete',
+    'ProvisionedThroughputExceededException',
     'ConditionalRequestConflict',
     'OperationAborted',
     // Of one volume, for hours; the same "not now": https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modify-volume.html

@@ -45,11 +45,15 @@ export function createResources(parts: { readonly config: ResourceConfig; readon
   };
 }
 
-/** Athena has no word of its own for what is not there: https://docs.aws.amazon.com/athena/latest/APIReference/API_GetWorkGroup.html */
+/**
+ * Athena has no word of its own for what is not there (https://docs.aws.amazon.com/athena/latest/APIReference/API_GetWorkGroup.html), Kinesis none for a rate
+ * (https://docs.aws.amazon.com/kinesis/latest/APIReference/API_DescribeStreamSummary.html).
+ */
 function told({ action }: DescribeRequest, error: Extract<AwsResult<void>, { ok: false }>['error']): typeof error {
   const absent =
     action.startsWith('athena:') && error.code === 'InvalidRequestException' && /not found|does not exist/i.test(error.message);
-  return absent ? { ...error, kind: 'NotFound' } : error;
+  if (absent) return { ...error, kind: 'NotFound' };
+  return action.startsWith('kinesis:') && error.code === 'LimitExceededException' ? { ...error, kind: 'Throttled' } : error;
 }
 
 function partsOf(arn: string) {

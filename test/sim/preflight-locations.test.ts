@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ElasticJob } from '../../src/api/generated/types.ts';
+import type { Recorded } from '../../src/core/audit/records.ts';
+import { auditReport, type JobPlan } from '../../src/core/audit/report.ts';
 import type { PolicyStatement } from '../../src/core/policy/document.ts';
 import type { MissingStatement } from '../../src/core/preflight/missing.ts';
 import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
@@ -92,6 +94,31 @@ void test('a table is seen by the worker itself, IAM says what it may do, and no
   assert.ok(asked.length > 0);
   assert.deepEqual(
     simulation.account.calls.filter(({ outcome }) => outcome !== 'ok' && outcome !== 'DryRunOperation'),
+    [],
+  );
+});
+
+const storedOf = (simulation: Simulation) => simulation.account.objects('acme-logs').find(({ key }) => key.endsWith('/access.json'));
+
+void test('every call of it stands in the audit with identity, chain, row of the plan and request id, and is planned', async () => {
+  const { simulation } = await outcomeOf(base({ ...orders, usage: 'SourceAndTarget' }));
+  const [record] = simulation.audit().filter(({ action }) => action === 'dynamodb:DescribeTable');
+  assert.deepEqual(
+    [record?.phase, record?.planResource, record?.identity, record?.resource, record?.outcome, record?.chain],
+    ['Run', 'connection:orders', 'worker', table, 'ok', ['agent', 'operator', 'worker'].map((name) => roleArn(name))],
+  );
+  assert.ok(record?.rule !== undefined && record.requestId !== undefined);
+  const byKeys = await outcomeOf(base({ ...orders, ...withKeys }));
+  await until(byKeys.simulation, 'the record is stored', () => storedOf(byKeys.simulation) !== undefined);
+  const { plan, accesses } = JSON.parse(new TextDecoder().decode(storedOf(byKeys.simulation)?.body)) as {
+    readonly plan: JobPlan['rows'];
+    readonly accesses: readonly Recorded[];
+  };
+  const plans = [{ runtime: 'finance/analytics', job: 'finance/etl', rows: plan }];
+  const rows = auditReport({ records: accesses, plans, trail: undefined });
+  assert.ok(rows.some(({ action }) => action === 'dynamodb:DescribeTable'));
+  assert.deepEqual(
+    rows.flatMap(({ action, unplanned }) => (unplanned === undefined ? [] : [`${action}: ${unplanned}`])),
     [],
   );
 });

@@ -654,7 +654,7 @@ export type Connection = {
    */
   readonly access?: 'Direct' | 'Indirect';
   /**
-   * Such as s3://bucket/folder/.
+   * Such as s3://bucket/folder/; of a service of AWS outside S3 the ARN of the table, stream, queue or topic, which is then verified before a node starts. Any other text is the connector's own.
    */
   readonly location?: string;
   /**
@@ -927,7 +927,7 @@ export type ElasticConnectionSpec = {
    */
   readonly access?: 'Direct' | 'Indirect';
   /**
-   * Such as s3://bucket/folder/.
+   * Such as s3://bucket/folder/; of a service of AWS outside S3 the ARN of the table, stream, queue or topic, which is then verified before a node starts. Any other text is the connector's own.
    */
   readonly location?: string;
   /**

@@ -39,8 +39,11 @@ export async function proveLocation(
   const sides = await askIam(context, of, probe, ask);
   const sample = wantsSample(probe, seen.value, sides.read);
   const answer = sample === undefined ? undefined : await aws.resources.describe(caller, { action: sample, arn: probe.at.arn });
-  const verdict = judgeLocation(probe, seen.value, sides, answer?.ok === true);
   const { identity, chain } = caller.grant;
+  const tried =
+    answer?.ok === false ? awsFailure({ identity, chain, action: sample ?? '', resource: probe.at.arn }, answer.error) : undefined;
+  if (tried?.transient === true) return err(tried);
+  const verdict = judgeLocation(probe, seen.value, sides, answer?.ok === true);
   if ('refused' in verdict) return err({ identity, chain, transient: false, ...verdict.refused });
   return ok(verdict.notVerified === undefined ? {} : { notVerified: [verdict.notVerified] });
 }

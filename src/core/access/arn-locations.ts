@@ -65,6 +65,21 @@ export function wrongArn(
   };
 }
 
+/** Of every action that a connection may need at such a location: whether it reads, writes, or belongs to both, as what shows the resource does. */
+export const locationActions: ReadonlyMap<string, ReadonlySet<'read' | 'write'>> = allActions();
+
+function allActions(): ReadonlyMap<string, ReadonlySet<'read' | 'write'>> {
+  const found = new Map<string, Set<'read' | 'write'>>();
+  const add = (action: string, side: 'read' | 'write'): void => void found.set(action, (found.get(action) ?? new Set()).add(side));
+  for (const { reads, writes, describe, sample } of Object.values(serviceResources).flat()) {
+    for (const { actions, also = [] } of reads) for (const action of [...actions, ...also]) add(action, 'read');
+    for (const { actions, also = [] } of writes) for (const action of [...actions, ...also]) add(action, 'write');
+    if (sample !== undefined) add(sample, 'read');
+    for (const side of ['read', 'write'] as const) if (describe !== undefined) add(describe.action, side);
+  }
+  return found;
+}
+
 function kindOf(kinds: readonly ServiceResource[], { service, resource }: ArnParts): ServiceResource | undefined {
   return kinds.find((kind) => kind.service === service && kind.pattern.test(resource));
 }

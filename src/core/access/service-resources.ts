@@ -109,7 +109,10 @@ const kinesisStream: ServiceResource = {
   pattern: /^stream\/[\w.-]{1,128}$/,
   form: 'stream/<name>',
   reads: [
-    { actions: of('kinesis', 'GetRecords GetShardIterator ListShards'), also: of('kinesis', 'RegisterStreamConsumer') },
+    {
+      actions: of('kinesis', 'GetRecords GetShardIterator ListShards'),
+      also: of('kinesis', 'DescribeStream ListStreamConsumers RegisterStreamConsumer'),
+    },
     { actions: [], also: of('kinesis', 'SubscribeToShard'), on: beneath('/consumer/*') },
   ],
   writes: [{ actions: of('kinesis', 'PutRecord PutRecords'), also: of('kinesis', 'CreateStream') }],
@@ -123,7 +126,7 @@ const deliveryStream: ServiceResource = {
   pattern: /^deliverystream\/[\w.-]{1,64}$/,
   form: 'deliverystream/<name>',
   reads: [],
-  writes: [{ actions: of('firehose', 'PutRecord PutRecordBatch') }],
+  writes: [{ actions: of('firehose', 'PutRecord PutRecordBatch'), also: of('firehose', 'CreateDeliveryStream UpdateDestination') }],
   describe: { action: 'firehose:DescribeDeliveryStream' },
   byName: true,
 };
@@ -133,8 +136,8 @@ const topic: ServiceResource = {
   service: 'sns',
   pattern: /^[\w-]{1,256}(\.fifo)?$/,
   form: '<name>',
-  reads: [{ actions: of('sns', 'Subscribe') }],
-  writes: [{ actions: of('sns', 'Publish') }],
+  reads: [{ actions: of('sns', 'Subscribe'), also: of('sns', 'ConfirmSubscription ListSubscriptionsByTopic') }],
+  writes: [{ actions: of('sns', 'Publish'), also: of('sns', 'CreateTopic') }],
   describe: { action: 'sns:GetTopicAttributes' },
   resourcePolicy: true,
 };
@@ -145,7 +148,7 @@ const queue: ServiceResource = {
   pattern: /^[\w-]{1,80}(\.fifo)?$/,
   form: '<name>',
   reads: [{ actions: of('sqs', 'ChangeMessageVisibility DeleteMessage ReceiveMessage'), also: of('sqs', 'StartMessageMoveTask') }],
-  writes: [{ actions: of('sqs', 'SendMessage') }],
+  writes: [{ actions: of('sqs', 'SendMessage'), also: of('sqs', 'CreateQueue PurgeQueue') }],
   describe: { action: 'sqs:GetQueueAttributes' },
   resourcePolicy: true,
 };
@@ -170,11 +173,17 @@ function tablesIn(at: ArnParts): readonly [string, ...string[]] {
 
 const readTables = {
   actions: of('glue', 'BatchGetPartition GetPartition GetPartitions GetTable GetTables'),
-  also: of('glue', 'GetColumnStatisticsForTable GetTableVersion GetTableVersions SearchTables'),
+  also: of(
+    'glue',
+    'GetColumnStatisticsForPartition GetColumnStatisticsForTable GetPartitionIndexes GetTableVersion GetTableVersions SearchTables',
+  ),
 } as const;
 const writeTables = {
   actions: of('glue', 'BatchCreatePartition CreatePartition CreateTable DeletePartition UpdatePartition UpdateTable'),
-  also: of('glue', 'BatchDeletePartition BatchDeleteTable BatchUpdatePartition DeleteTable'),
+  also: of(
+    'glue',
+    'BatchDeletePartition BatchDeleteTable BatchUpdatePartition DeleteTable UpdateColumnStatisticsForPartition UpdateColumnStatisticsForTable',
+  ),
 } as const;
 
 const glueTable: ServiceResource = {
@@ -213,7 +222,11 @@ function throughLakeFormation(resource: ServiceResource): ServiceResource {
 
 const queries = {
   actions: of('athena', 'GetQueryExecution GetQueryResults StartQueryExecution StopQueryExecution'),
-  also: of('athena', 'BatchGetQueryExecution GetCalculationExecution GetQueryResultsStream StartCalculationExecution StartSession'),
+  also: of(
+    'athena',
+    'BatchGetNamedQuery BatchGetPreparedStatement BatchGetQueryExecution GetCalculationExecution GetNamedQuery GetPreparedStatement GetQueryResultsStream ' +
+      'GetQueryRuntimeStatistics ListNamedQueries ListPreparedStatements ListQueryExecutions StartCalculationExecution StartSession',
+  ),
 } as const;
 
 const workgroup: ServiceResource = {
@@ -284,8 +297,14 @@ function timestream(what: string, pattern: RegExp, form: string, on: Need['on'])
     service: 'timestream',
     pattern,
     form,
-    reads: [{ actions: of('timestream', 'Select'), also: of('timestream', 'Unload'), ...place }, timestreamEndpoint],
-    writes: [{ actions: of('timestream', 'WriteRecords'), also: of('timestream', 'CreateBatchLoadTask'), ...place }, timestreamEndpoint],
+    reads: [
+      { actions: of('timestream', 'Select'), also: of('timestream', 'ListMeasures PrepareQuery Unload'), ...place },
+      timestreamEndpoint,
+    ],
+    writes: [
+      { actions: of('timestream', 'WriteRecords'), also: of('timestream', 'CreateBatchLoadTask CreateTable'), ...place },
+      timestreamEndpoint,
+    ],
   };
 }
 
@@ -377,7 +396,7 @@ function keyspaces(what: string, pattern: RegExp, form: string, on: Need['on']):
     pattern,
     form,
     reads: [{ actions: of('cassandra', 'Select'), also: of('cassandra', 'SelectMultiRegionResource'), ...place }],
-    writes: [{ actions: of('cassandra', 'Modify'), also: of('cassandra', 'Create ModifyMultiRegionResource'), ...place }],
+    writes: [{ actions: of('cassandra', 'Modify'), also: of('cassandra', 'Alter Create Drop ModifyMultiRegionResource'), ...place }],
   };
 }
 

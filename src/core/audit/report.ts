@@ -1,4 +1,5 @@
 /** Who accessed what as whom: the audit, held to the access plan and joined with CloudTrail. */
+import { locationActions } from '../access/arn-locations.ts';
 import type { AccessRow, Action } from '../access/vocabulary.ts';
 import type { TrailEvent } from './cloudtrail.ts';
 import type { Recorded } from './records.ts';
@@ -89,8 +90,10 @@ const implied: Readonly<Record<string, readonly Action[]>> = {
 };
 
 function allowedBy(action: string): readonly Action[] {
+  const atLocation = locationActions.get(action);
   return (
     implied[action] ??
+    (atLocation === undefined ? undefined : [...atLocation]) ??
     (action.startsWith('ec2:') || action.startsWith('cloudformation:') || action.startsWith('iam:') ? ['scale', 'create', 'delete'] : [])
   );
 }

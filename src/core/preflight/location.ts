@@ -97,6 +97,9 @@ export function judgeSide(
       kind: 'open',
       because: `no policy of role ${nameOf(roleArn)} allows any of ${names}; only a policy of ${at.kind.what} of its own still could`,
     };
+  // A policy that names single ones of what lies below does not match the pattern that was asked.
+  if (implicit.some(({ on }) => on !== at.arn && on.endsWith('/*')))
+    return { kind: 'open', because: `no policy of role ${nameOf(roleArn)} allows any of ${names} on all that lies in it` };
   const { action, on, answer } = implicit[0] ?? asked[0] ?? { action: names, on: at.arn, answer: undefined };
   const policy = answer?.refusedBy ?? 'identity-based policy';
   const article = policy === 'identity-based policy' ? 'an' : 'a';

@@ -42,6 +42,8 @@ const planned: readonly (readonly [what: string, record: Recorded])[] = [
   ['what the row says', record()],
   ['a list that a read implies', record({ action: 's3:ListBucket' })],
   ['a probe that a write implies', record({ planResource: 'staging', identity: 'worker', chain: ours, action: 's3:DeleteObject' })],
+  ['a call that shows a table, before it is read', record({ action: 'dynamodb:DescribeTable' })],
+  ['a read of a table', record({ action: 'dynamodb:Query' })],
   ['a hop on the way', record({ identity: 'operator', chain: ours.slice(0, 2), action: 'sts:AssumeRole', resource: role('worker') })],
   ['the first hop', record({ identity: 'agent', chain: [], action: 'sts:AssumeRoleWithWebIdentity', resource: role('agent') })],
 ];
@@ -51,6 +53,8 @@ const unplanned: readonly (readonly [what: string, record: Recorded, why: RegExp
   ['a resource that is none of the plan', record({ planResource: 'connection:other' }), /has no connection:other/],
   ['somebody else', record({ identity: 'worker', chain: ours }), /as connectionRole:orders, not as worker/],
   ['another action', record({ action: 's3:PutObject' }), /to read, which takes no s3:PutObject/],
+  ['a write to a table that is read', record({ action: 'dynamodb:PutItem' }), /to read, which takes no dynamodb:PutItem/],
+  ['an action of a service that no connection has', record({ action: 'dynamodb:DeleteBackup' }), /which takes no dynamodb:DeleteBackup/],
   ['a hop aside', record({ identity: 'worker', chain: ours, action: 'sts:AssumeRole', resource: role('payroll') }), /through .*payroll/],
   [
     'a hop from nowhere',

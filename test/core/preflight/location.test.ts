@@ -27,6 +27,7 @@ function probeOf(connector: string, location: string, usage: Usage = 'Source'): 
 const table = probeOf('DynamoDB', arn('dynamodb', 'table/orders'));
 const foreign = probeOf('DynamoDB', arn('dynamodb', 'table/orders', '444455556666'));
 const stream = probeOf('KinesisFirehose', arn('firehose', 'deliverystream/audit'), 'Target');
+const keyspace = probeOf('AmazonKeyspaces', arn('cassandra', '/keyspace/sales/'));
 const domain = probeOf('AmazonOpenSearch', arn('es', 'domain/search'));
 
 type Answer = Omit<SimulatedDecision, 'action'>;
@@ -79,6 +80,8 @@ const rows: readonly (readonly [what: string, verdict: SideVerdict, kind: SideVe
     /because no identity-based policy allows the firehose:PutRecord action/,
   ],
   ['none allowed by the boundary, of what has none', verdictOf(stream, byBoundary), 'denied', /because no permissions boundary allows/],
+  ['none allowed on all that lies in it', verdictOf(keyspace, implicit), 'open', /on all that lies in it/],
+  ['all that lies in it denied explicitly', verdictOf(keyspace, explicit), 'denied'],
   ['none allowed, in another account', verdictOf({ ...stream, at: { ...stream.at, account: '444455556666' } }, implicit), 'open'],
   ['all denied explicitly, in another account', verdictOf(foreign, explicit), 'denied'],
   ['denied where a key was not given', verdictOf(table, explicit, { 'dynamodb:Scan': unsure }), 'open', /policies ask for aws:SourceVpc/],
@@ -95,7 +98,7 @@ void test('an action that is needed with the others proves nothing, and is not a
   const sensors = probeOf('Timestream', arn('timestream', 'database/plant/table/sensors'));
   assert.deepEqual(
     locationQuestions(sensors, 'read').flatMap(({ actions }) => actions),
-    ['timestream:Select', 'timestream:Unload'],
+    ['timestream:Select', 'timestream:ListMeasures', 'timestream:PrepareQuery', 'timestream:Unload'],
   );
 });
 
