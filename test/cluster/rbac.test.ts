@@ -126,10 +126,12 @@ const people: readonly (readonly [user: string, clusterRole: string, namespace?:
 ];
 
 const operator = 'system:serviceaccount:elastic-system:elastic-runtime-operator';
+/** The role of the cluster's own machines. */
+const ownNodes = role('eks-nodes').roleArn;
 
 before(async () => {
   cluster = await startControlPlane();
-  await installChart(cluster, { clusterName: 'stand', nodeAgents: true });
+  await installChart(cluster, { clusterName: 'stand', nodeAgents: true, trustedNodeRoles: [ownNodes] });
   const make = async (path: string, body: Json) => {
     const { status, body: answer } = await cluster.call('POST', path, body);
     assert.ok(status === 201, `${path}: ${JSON.stringify(answer)}`);
@@ -1165,6 +1167,41 @@ async function mistaken(who: 'nodewriter' | 'agentsadmin'): Promise<void> {
     return (await ask(who, 'GET', probe)) === '' ? true : undefined;
   });
 }
+
+const startup = { key: 'elasticruntime.dev/unregistered', effect: 'NoExecute' };
+const JOINING: readonly (readonly [
+  does: string,
+  roleArn: string | undefined,
+  taints: readonly Json[] | undefined,
+  expected: RegExp | 'yes',
+])[] = [
+  ['with the startup taint', role('acme-node').roleArn, [startup], 'yes'],
+  ['without taints', role('acme-node').roleArn, undefined, /joins with the taint elasticruntime\.dev\/unregistered:NoExecute/],
+  ['with another taint', role('acme-node').roleArn, [{ key: 'other', effect: 'NoExecute' }], /joins with the taint/],
+  [
+    'with the startup taint, but for pods that are there',
+    role('acme-node').roleArn,
+    [{ ...startup, effect: 'PreferNoSchedule' }],
+    /joins with the taint/,
+  ],
+  ['as nobody knows whose', undefined, undefined, /joins with the taint/],
+  ['with a role that begins like a trusted one', `${ownNodes}-2`, undefined, /joins with the taint/],
+  ['as one of the cluster’s own', ownNodes, undefined, 'yes'],
+];
+
+test('a machine of a runtime joins with its startup taint, or not at all', async () => {
+  for (const [does, roleArn, taints, expected] of JOINING) {
+    const body = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'ip-10-0-0-7' }, spec: { ...(taints && { taints }) } };
+    const { status, body: answer } = await cluster.call('POST', '/api/v1/nodes?dryRun=All', body, {
+      user: 'system:node:ip-10-0-0-7',
+      groups: ['system:nodes', 'system:authenticated'],
+      ...(roleArn !== undefined && { extra: { canonicalArn: roleArn, sessionName: 'i-0123456789abcdef0' } }),
+    });
+    const said = status < 300 ? '' : `${(answer as { readonly message?: string }).message}`;
+    if (expected === 'yes') assert.equal(said, '', does);
+    else assert.match(said, expected, does);
+  }
+});
 
 test('the policies themselves are well typed', async () => {
   const { body } = await cluster.call('GET', '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies');

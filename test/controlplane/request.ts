@@ -16,6 +16,8 @@ export interface Answer {
 export interface Impersonated {
   readonly user: string;
   readonly groups?: readonly string[];
+  /** What an authenticator would say beside, one value a key. */
+  readonly extra?: Readonly<Record<string, string>>;
 }
 
 /** Calls to one API server as one user, over connections that are kept. */
@@ -38,7 +40,7 @@ export function apiClient(endpoint: string, credentials: Credentials): ApiClient
         const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
         const headers = {
           ...(body !== undefined && { 'content-type': type }),
-          ...(as !== undefined && { 'impersonate-user': as.user, ...(as.groups && { 'impersonate-group': [...as.groups] }) }),
+          ...(as !== undefined && impersonation(as)),
         };
         const request = httpsRequest(endpoint + path, { method, agent, headers, timeout: 30_000 }, (response) => {
           let text = '';
@@ -52,6 +54,16 @@ export function apiClient(endpoint: string, credentials: Credentials): ApiClient
         request.end(body === undefined ? undefined : JSON.stringify(body));
       }),
     close: () => agent.destroy(),
+  };
+}
+
+function impersonation({ user, groups, extra = {} }: Impersonated): Record<string, string | string[]> {
+  // The API server takes header names in small letters; what is escaped it reads afterwards.
+  const escaped = (key: string) => key.replaceAll(/[A-Z]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`);
+  return {
+    'impersonate-user': user,
+    ...(groups && { 'impersonate-group': [...groups] }),
+    ...Object.fromEntries(Object.entries(extra).map(([key, value]) => [`impersonate-extra-${escaped(key)}`, value])),
   };
 }
 

@@ -11,7 +11,7 @@ const crds = ['elasticruntimes', 'elasticruntimeclasses', 'elasticjobs', 'elasti
 /** Run by the stand itself, as processes. */
 const notApplied: ReadonlySet<string> = new Set(['Deployment', 'PodDisruptionBudget']);
 
-export type ChartOptions = { readonly clusterName: string; readonly nodeAgents: boolean };
+export type ChartOptions = { readonly clusterName: string; readonly nodeAgents: boolean; readonly trustedNodeRoles?: readonly string[] };
 
 /** What `helm install` would put into the cluster, the operator's Deployment aside: CRDs, namespaces, RBAC, admission policies, the DaemonSet. */
 export async function installChart(controlPlane: ControlPlane, options: ChartOptions): Promise<void> {
@@ -26,7 +26,10 @@ export async function installChart(controlPlane: ControlPlane, options: ChartOpt
   );
 }
 
-async function render(controlPlane: ControlPlane, { clusterName, nodeAgents }: ChartOptions): Promise<readonly Manifest[]> {
+async function render(
+  controlPlane: ControlPlane,
+  { clusterName, nodeAgents, trustedNodeRoles }: ChartOptions,
+): Promise<readonly Manifest[]> {
   const { code, stdout, stderr } = await controlPlane.helm([
     'template',
     'elastic-runtime-operator',
@@ -36,6 +39,7 @@ async function render(controlPlane: ControlPlane, { clusterName, nodeAgents }: C
     '--set=image.repository=registry.example.com/elastic-runtime-operator',
     '--set=namespaces.createSystem=true',
     `--set=nodeAgent.enabled=${nodeAgents}`,
+    `--set-json=policies.placement.trustedNodeRoles=${JSON.stringify(trustedNodeRoles ?? [])}`,
   ]);
   if (code !== 0) throw new Error(`helm template: ${stderr}`);
   return parseManifests(stdout);
