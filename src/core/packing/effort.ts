@@ -21,5 +21,5 @@ export function effortOf(problem: PackingProblem): Effort {
 }
 
 export function boundEffort(problem: PackingProblem): BoundEffort {
-  return problem.effort === 0 ? { rounds: 0, steps: 0 } : { rounds: 40, steps: 300_000 };
+  return problem.effort === 0 ? { rounds: 0, steps: 0 } : { rounds: 40, steps: 1_000_000 };
 }

@@ -4,6 +4,7 @@ import type { Item, Option, PatternProblem } from './items.ts';
 import { fillNode, holding, type Pattern, patternOf, type Ranked, rank, relaxedValue } from './knapsack.ts';
 import { seedPatterns } from './seeds.ts';
 import { type Column, optimise, priceOf, reducedCost, type Simplex, startSimplex } from './simplex.ts';
+import { surrogateWeights } from './surrogate.ts';
 
 export type Effort = {
   /** Steps of branch and bound per filling. */
@@ -64,6 +65,7 @@ export function solveMaster(
   }
   const floor = worthOf(active, left, fluid);
   const smooth = { center: fluid.values, bound: 0 };
+  const weights = [...fluid.weights];
   let steps = effort.fillSteps;
   let most = effort.rounds;
   let wide = known.length === 0 && podsPerNode(active, options, left, fluid) > WIDE;
@@ -91,7 +93,7 @@ export function solveMaster(
         options,
         values,
         left,
-        fluid,
+        weights,
         { ...effort, fillSteps: steps, starts: (effort.starts * steps) / effort.fillSteps },
         smooth,
         round,
@@ -111,6 +113,8 @@ export function solveMaster(
 }
 
 const SMOOTHING = 0.5;
+/** Steps towards the weights that tell most of a filling, each round from where the last one ended. */
+const WEIGHING = 6;
 /** Of so few kinds of pods the best filling is found for certain, at hardly more steps. */
 const FEW_KINDS = 8;
 const EXACT_STEPS = 2000;
@@ -143,7 +147,7 @@ function price(
   options: readonly Option[],
   values: Float64Array,
   left: Int32Array,
-  fluid: Fluid,
+  weightsOf: Float64Array[],
   effort: Effort,
   smooth: Smooth,
   round: number,
@@ -151,7 +155,8 @@ function price(
   const found: Pattern[] = [];
   const orders = new Map<Float64Array, readonly Ranked[]>();
   const ranked = options.map((option) => {
-    const weights = fluid.weights[option.id] as Float64Array;
+    const weights = surrogateWeights(active, values, left, option, weightsOf[option.id] as Float64Array, WEIGHING, option.usdPerHour);
+    weightsOf[option.id] = weights;
     const order = orders.get(weights) ?? rank(active, values, weights);
     orders.set(weights, order);
     return { option, weights, order, ratio: relaxedValue(order, left, option, weights) / option.usdPerHour };

@@ -42,6 +42,13 @@ export function completeNodes(
   return search.found?.map(patternOf);
 }
 
+// Every kind of node is filled anew in each state: with more kinds than these, a state is more than a step.
+const KINDS_A_STEP = 12;
+
+function stepsPerState({ problem }: Search): number {
+  return Math.max(1, problem.options.length / KINDS_A_STEP);
+}
+
 type State = {
   readonly left: Int32Array;
   readonly paid: number;
@@ -56,6 +63,7 @@ type State = {
  */
 function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean {
   const heap: State[] = [];
+  const cost = stepsPerState(search);
   push(heap, { left, paid: 0, worth, before: undefined, filling: undefined });
   for (let state = pop(heap); state !== undefined; state = pop(heap)) {
     const key = state.left.join();
@@ -66,7 +74,8 @@ function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean
       search.best = state.paid;
       return true;
     }
-    if (search.steps-- <= 0) return false;
+    if (search.steps <= 0) return false;
+    search.steps -= cost;
     for (const filling of fillingsWith(search, hardest, state.left, search.best - 1e-9 - state.paid - state.worth)) {
       if (state.paid + state.worth + filling.waste >= search.best - 1e-9) break;
       const { usdPerHour } = filling.option;
@@ -132,7 +141,8 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
     search.found = chosen;
     return;
   }
-  if (search.steps-- <= 0) return;
+  if (search.steps <= 0) return;
+  search.steps -= stepsPerState(search);
   const state = left.join();
   if ((search.reached.get(state) ?? Number.POSITIVE_INFINITY) <= paid + 1e-9) return;
   search.reached.set(state, paid);

@@ -2,6 +2,7 @@ import { fillBound, worthAt } from './fill-bound.ts';
 import type { Fluid } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
 import { type Column, optimise, priceOf, reducedCost, startSimplex } from './simplex.ts';
+import { surrogateWeights } from './surrogate.ts';
 
 /** `steps`: of the searches for best fillings, over all rounds. */
 export type BoundEffort = { readonly rounds: number; readonly steps: number };
@@ -10,7 +11,13 @@ export type BoundEffort = { readonly rounds: number; readonly steps: number };
 const SLACK = 2e-4;
 const CLOSE_ENOUGH = 1.0005;
 const COLUMNS_PER_ROUND = 40;
-const TRUST = 0.5;
+// Nearest the best worths first; where nothing new is found there, nearer the LP's own.
+const TRUSTS = [0.9, 0.6, 0.3, 0] as const;
+const WEIGHING = 8;
+// No search takes more than this part of all steps left: the others want theirs.
+const LONGEST_SEARCH = 1 / 20;
+// With few machines a round finds few columns and costs little.
+const PRICED_IN_ALL = 400;
 
 /**
  * A lower bound in USD per hour from whole fillings of machines: any worths of the items >= 0, scaled down until no machine can be filled
@@ -41,11 +48,12 @@ export function patternBound(
   let center = fluid.values;
   let best = 0;
   let steps = effort.steps;
-  for (let round = 0; round < effort.rounds && steps > 0; round++) {
+  const rounds = effort.rounds === 0 ? 0 : Math.max(effort.rounds, PRICED_IN_ALL / options.length);
+  for (let round = 0; round < rounds && steps > 0; round++) {
     let found = 0;
     const duals = new Float64Array(all.length);
     for (const item of items) duals[item.id] = Math.max(0, simplex.duals[rowOf[item.id] as number] as number);
-    for (const trust of round === 0 ? [1, TRUST, 0] : [TRUST, 0]) {
+    for (const trust of round === 0 ? [1, ...TRUSTS] : TRUSTS) {
       const values = duals.map((dual, id) => trust * (center[id] as number) + (1 - trust) * dual);
       const priced = priceAll(items, options, values, limits, weights, steps);
       steps -= priced.steps;
@@ -79,7 +87,7 @@ function priceAll(
   options: readonly Option[],
   values: Float64Array,
   limits: Int32Array,
-  weights: readonly Float64Array[],
+  weights: Float64Array[],
   budget: number,
 ): { readonly excess: number; readonly columns: readonly Column[]; readonly steps: number } {
   let steps = 0;
@@ -87,8 +95,11 @@ function priceAll(
   const found: { readonly column: Column; readonly ratio: number }[] = [];
   for (const option of options) {
     const price = option.usdPerHour;
-    const each = Math.max(50, (4 * (budget - steps)) / options.length);
-    const filling = fillBound(items, values, limits, option, weights[option.id] as Float64Array, price * (1 + SLACK), each);
+    const each = Math.max(50, Math.min((4 * (budget - steps)) / options.length, LONGEST_SEARCH * budget));
+    const enough = price * (1 + SLACK);
+    const own = surrogateWeights(items, values, limits, option, weights[option.id] as Float64Array, WEIGHING, enough);
+    weights[option.id] = own;
+    const filling = fillBound(items, values, limits, option, own, enough, each);
     steps += filling.steps;
     excess = Math.max(excess, filling.most / price);
     if (filling.value > 0.98 * price)
