@@ -128,7 +128,10 @@ for (let run = 0; run < RUNS; run++) {
     put(stores.nodes, input.nodeByProviderId(id) as Node);
   for (const [at, list] of input.pods.entries())
     if (run === 0 || at === run % input.pods.length)
-      for (const pod of list) if (!seen.has(pod)) put(stores.pods, ownedBy(pod)), seen.add(pod);
+      for (const pod of list) {
+        if (!seen.has(pod)) put(stores.pods, ownedBy(pod));
+        seen.add(pod);
+      }
   const waiting = input.jobs.at(-1)?.job as ElasticJob;
   for (const { job } of input.jobs) {
     if (run === 0 && job !== waiting) for (const child of childrenOf(job)) put(stores.childJobs, child);

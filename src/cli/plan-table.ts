@@ -15,12 +15,25 @@ export function planTable(plan: PackingPlan): string {
   ]);
   const lines =
     rows.length > 0 ? columns([['TYPE', 'ZONE', 'CAPACITY', 'USD/H', 'PODS', 'CPU', 'MEMORY', 'WHY'], ...rows]) : ['No node needed.'];
-  for (const { pod, message } of plan.unschedulable) lines.push(`UNSCHEDULABLE ${pod}: ${message}`);
+  lines.push(...withoutPlace(plan));
   const percent = (plan.gap * 100).toFixed(2);
+  if (plan.assignments.length > 0) lines.push(`${plan.assignments.length} pods go onto nodes that are there.`);
   lines.push(
     `${plan.newNodes.length} nodes, ${plan.usdPerHour.toFixed(4)} USD/h; no plan for these pods costs less than ${plan.lowerBoundUsdPerHour.toFixed(4)} USD/h (at most ${percent} % above the optimum).`,
   );
   return lines.join('\n');
+}
+
+const MOST_NAMES = 3;
+
+/** Pods that are left for the same reason are one entry: a job of a hundred workers is not a hundred lines. */
+function withoutPlace({ unschedulable }: PackingPlan): readonly string[] {
+  const groups = Map.groupBy(unschedulable, ({ reason, message }) => `${reason}: ${message}`);
+  return [...groups].flatMap(([why, left]) => {
+    const names = left.slice(0, MOST_NAMES).map(({ pod }) => pod);
+    const more = left.length > MOST_NAMES ? ` and ${left.length - MOST_NAMES} more` : '';
+    return [`UNSCHEDULABLE ${names.join(', ')}${more}`, `  ${why}`];
+  });
 }
 
 function fill(node: NewNode, resource: string): string {

@@ -76,7 +76,10 @@ test('a pod that fits nowhere: exit 1, with the nearest offering and what exclud
   assert.equal(code, 1);
   const [left] = JSON.parse(out).unschedulable;
   assert.equal(left.pod, 'huge');
-  assert.match(left.reason, /^TooLarge: nearest is m\S+ in us-east-1a \(on-demand\): too little cpu \(64 asked for, \d+m? there\)$/);
+  assert.match(
+    left.reason,
+    /^TooLarge: nearest is m\S+ in us-east-1a \(on-demand\): too little cpu \(64 asked for, \d+m? there, the most of any offering\)$/,
+  );
 });
 
 test('a runtime: its requirements, its cap in dollars, its spot share, and what kubelets keep', async () => {
@@ -174,4 +177,21 @@ test('a runtime without a runtime in it, or with contradicting requirements, is 
   const { code, errors } = await plan({ ...files, 'r.yaml': torn }, { runtimeFile: 'r.yaml' });
   assert.equal(code, 2);
   assert.match(errors, /the requirements on a contradict each other/);
+});
+
+test('for people: pods that are left for one reason are one entry, with the pods that keep them away by name', async () => {
+  const apart =
+    ', affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: topology.kubernetes.io/zone, labelSelector: { matchLabels: { app: web } } }] } }';
+  const web = (index: number) =>
+    pod(`web-${index}`, '1', apart).replace(`name: web-${index} }`, `name: web-${index}, labels: { app: web } }`);
+  const files = [...[1, 2, 3, 4, 5].map(web), ...[1, 2, 3, 4].map((index) => pod(`big-${index}`, '64'))].join('---\n');
+  const { code, out } = await plan({ 'pods.yaml': files, 'catalog.json': CATALOG }, { output: 'table' });
+  assert.equal(code, 1);
+  const at = out.split('\n').filter((line) => line.startsWith('UNSCHEDULABLE') || line.startsWith('  '));
+  assert.deepEqual(at, [
+    'UNSCHEDULABLE default/web-4, default/web-5',
+    '  Affinity: nearest is m6g.large in us-east-1a (on-demand): pod anti-affinity over topology.kubernetes.io/zone to pods app=web: us-east-1a has default/web-1, us-east-1b has default/web-2, us-east-1c has default/web-3',
+    'UNSCHEDULABLE default/big-1, default/big-2, default/big-3 and 1 more',
+    '  TooLarge: nearest is m6g.large in us-east-1a (on-demand): too little cpu (64 asked for, 2 there, the most of any offering)',
+  ]);
 });

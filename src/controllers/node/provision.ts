@@ -250,7 +250,7 @@ function explain(
     const expected = reason === 'InsufficientCapacity' ? context.capacity.nextExpiryMs(capacityScope(runtime)) : undefined;
     byJob.set(jobUid, {
       reason,
-      message: `${name.join('/')} of attempt ${attempt}: ${message}`,
+      message: `${name.join('/')} of attempt ${attempt}: ${inWordsOf(jobUid, attempt, message)}`,
       ...(expected !== undefined && { expectedAt: context.clock.now() + expected }),
     });
   }
@@ -261,6 +261,11 @@ function explain(
       .filter((job) => changed.has(job.metadata.uid))
       .map((job) => `${job.metadata.namespace}/${job.metadata.name}`),
   );
+}
+
+/** The planner knows slots by the job's uid; who reads the job's status knows which job it is. */
+function inWordsOf(jobUid: string, attempt: string, message: string): string {
+  return message.replaceAll(`${jobUid}/${attempt}/`, '').replaceAll(`gang ${jobUid}/${attempt} `, 'the gang ');
 }
 
 function announce(context: OperatorContext, runtime: Stored<ElasticRuntime>, plan: PackingPlan): void {

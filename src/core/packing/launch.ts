@@ -65,6 +65,13 @@ export function launchSpace(problem: PackingProblem, filters: readonly NodeFilte
   return ours.space;
 }
 
+/** What the pools could launch, were it not remembered as unavailable; cheapest first, with numbers of its own. */
+export function soldOut(problem: PackingProblem, filters: readonly NodeFilter[]): readonly Candidate[] {
+  if ((problem.unavailable ?? []).length === 0) return [];
+  const { candidates } = readLaunchSpace({ ...problem, unavailable: [] }, filters);
+  return candidates.filter(({ offering }) => isUnavailable(problem, offering));
+}
+
 /** Every node that the pools may launch now: offerings that the requirements admit and that are not remembered as unavailable. */
 function readLaunchSpace(problem: PackingProblem, filters: readonly NodeFilter[]): LaunchSpace {
   const rejected: { subject: string; reason: string }[] = [];

@@ -99,7 +99,7 @@ export function openLedger(problem: PackingProblem, fleet: Fleet, classified: Cl
 /** Daemons are not among the pods of a node that is still launching, but they will be. */
 function takeDaemons(ledger: Ledger, { index, label, taints }: LedgerNode): void {
   const offset = index * ledger.dims.names.length;
-  const daemons = daemonOverhead(ledger.daemons, label, taints);
+  const daemons = daemonOverhead(ledger.daemons, ledger.dims.names, label, taints);
   for (const [dim, name] of ledger.dims.names.entries())
     ledger.free[offset + dim] = (ledger.free[offset + dim] as number) - (daemons.get(name) ?? 0);
 }
@@ -176,15 +176,20 @@ function candidateAnswers(space: LaunchSpace, filters: readonly NodeFilter[]): U
 export function roomOf(ledger: Ledger, candidate: Candidate): Float64Array {
   let room = ledger.room[candidate.id];
   if (room === undefined) {
-    const { capacity, pool } = candidate.shape;
-    const daemons = daemonOverhead(ledger.daemons, labelLookup(candidate), pool.taints ?? []);
-    room = Float64Array.from(
-      ledger.dims.names,
-      (name) => (isPort(name) ? 1 : (capacity.get(name) ?? (OPEN_ENDED.has(name) ? Infinity : 0))) - (daemons.get(name) ?? 0),
-    );
+    room = emptyRoom(ledger, candidate);
     ledger.room[candidate.id] = room;
   }
   return room;
+}
+
+/** The same of a candidate that need not be one of the launch space's. */
+export function emptyRoom({ dims: { names }, daemons: all }: Ledger, candidate: Candidate): Float64Array {
+  const { capacity, pool } = candidate.shape;
+  const daemons = daemonOverhead(all, names, labelLookup(candidate), pool.taints ?? []);
+  return Float64Array.from(
+    names,
+    (name) => (isPort(name) ? 1 : (capacity.get(name) ?? (OPEN_ENDED.has(name) ? Infinity : 0))) - (daemons.get(name) ?? 0),
+  );
 }
 
 /** A type that says nothing of its volumes gets as much as is asked: they are made with the node. */

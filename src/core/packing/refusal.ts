@@ -1,7 +1,10 @@
 import { formatBytes, formatCpuMilli } from '../quantity/amounts.ts';
 import type { LabelLookup, NodeFilter } from './filters.ts';
+import { portsHeld } from './host-ports.ts';
 import { type Candidate, labelLookup } from './launch.ts';
-import type { NodeRequirement } from './problem.ts';
+import type { LaunchLimits } from './limits.ts';
+import type { NodeRequirement, PackingPod, PackingPool } from './problem.ts';
+import { ATTACHMENTS, hostPorts } from './requests.ts';
 import { ANYTHING, allows, type Term, type ValueSet, valueSets } from './requirements.ts';
 
 /** How many labels keep a pod out (the fewer, the nearer), and which, as one phrase. */
@@ -76,9 +79,60 @@ function wanted({ complement, values, greaterThan, lessThan, absent }: ValueSet)
   return parts.length === 0 ? 'Exists' : parts.join(' and ');
 }
 
-/** `too little cpu (64 asked for, 95690m there)`. */
-export function tooLittle(resource: string, asked: number, there: number): string {
-  return `too little ${resource} (${amountText(resource, asked)} asked for, ${amountText(resource, Math.max(0, there))} there)`;
+/** `too little cpu (64 asked for, 95690m there)`. `most`: of any offering. */
+export function tooLittle(resource: string, asked: number, there: number, most: number): string {
+  if (most <= 0) return `no offering has ${resource} (${amountText(resource, asked)} asked for)`;
+  const what = resource === ATTACHMENTS ? 'room for volumes' : resource === 'pods' ? 'room for pods' : resource;
+  return `too little ${what} (${amountText(resource, asked)} asked for, ${amountText(resource, Math.max(0, there))} there${there >= most ? ', the most of any offering' : ''})`;
+}
+
+/** `minValues 5 of node.kubernetes.io/instance-type in pool workers: only 2 possible for this pod (t.large, t.small)`. */
+export function tooFewValues({ name, requirements = [] }: PackingPool, options: readonly Candidate[]): string {
+  for (const { key, minValues } of requirements) {
+    const values = [...new Set(options.map((option) => labelLookup(option)(key)).filter((value) => value !== undefined))].sort();
+    if (minValues === undefined || values.length >= minValues) continue;
+    const shown = `${values.slice(0, MOST_VALUES).join(', ')}${values.length > MOST_VALUES ? ', …' : ''}`;
+    return `minValues ${minValues} of ${key} in pool ${name}: only ${values.length} possible for this pod${values.length === 0 ? '' : ` (${shown})`}`;
+  }
+  return `minValues of pool ${name}`;
+}
+
+/** Of a host port that no empty node has: a daemon holds it there. */
+export function portTaken(name: string, daemons: readonly PackingPod[]): string {
+  const holder = daemons.find(({ spec }) => portsHeld(hostPorts(spec), [name]).length > 0);
+  const [protocol, port] = name.slice(name.indexOf(':') + 1).split('/');
+  return `host port ${port}/${protocol} is taken on every node${holder === undefined ? '' : ` by ${holder.key}`}`;
+}
+
+type Tally = { readonly nodes: number; readonly vcpus: number; readonly usdPerHour: number };
+
+/** The limit that a launch would break, what counts against it now, and what with the launch. */
+export function overrun({ all, byPool, caps }: LaunchLimits, { shape: { pool, vcpus }, usdPerHour }: Candidate): string {
+  const more = { nodes: 1, vcpus, usdPerHour };
+  const own = byPool.get(pool.name) as Tally;
+  const limits = [
+    { whose: caps?.whose ?? 'the limit', limit: caps, tally: all },
+    { whose: `the limit of pool ${pool.name}`, limit: pool.limits, tally: own },
+  ];
+  for (const { whose, limit, tally } of limits) {
+    for (const [of, one, unit] of UNITS) {
+      const most = limit?.[of] ?? Infinity;
+      const then = tally[of] + more[of];
+      if (then > most + 1e-9)
+        return `${whose} of ${most} ${most === 1 ? one : unit} would be exceeded: ${rounded(tally[of])} in use, ${rounded(then)} with this node`;
+    }
+  }
+  return 'a limit';
+}
+
+const UNITS = [
+  ['nodes', 'node', 'nodes'],
+  ['vcpus', 'vCPU', 'vCPUs'],
+  ['usdPerHour', 'USD per hour', 'USD per hour'],
+] as const;
+
+function rounded(amount: number): string {
+  return String(Math.round(amount * 10_000) / 10_000);
 }
 
 function amountText(resource: string, amount: number): string {

@@ -441,7 +441,7 @@ test('pools: a taint keeps pods out unless tolerated', () => {
   );
   assert.deepEqual(
     [plan.newNodes.flatMap((one) => one.pods), plan.unschedulable.map((one) => [one.pod, one.nearest?.excludedBy])],
-    [['q'], [['p', 'untolerated taint team=red:NoSchedule of pool red']]],
+    [['q'], [['p', 'untolerated taint team=red:NoSchedule of pool red: only pods that tolerate it go there']]],
   );
 });
 test('pools: a label that the pool leaves open takes the value that the pod asks for', () => {
@@ -499,7 +499,7 @@ test('GPUs: only where there are any, and enough', () => {
   const [misfit] = planPacking(problem({ ...part, pods: [asks(2)] })).unschedulable;
   assert.deepEqual(
     [misfit?.reason, misfit?.nearest?.offering.instanceType, misfit?.nearest?.excludedBy],
-    ['TooLarge', 'g.one', 'too little nvidia.com/gpu (2 asked for, 1 there)'],
+    ['TooLarge', 'g.one', 'too little nvidia.com/gpu (2 asked for, 1 there, the most of any offering)'],
   );
 });
 test('daemons take their room on new nodes', () => {
