@@ -8,9 +8,10 @@ export type Home = { readonly id: string; readonly region: string };
 type Body = { readonly [name: string]: string };
 
 /** What a request of a JSON protocol looks at, by its target. */
-const targets: Readonly<Record<string, (body: Body, home: Home) => readonly [DescribeRequest['action'], arn: string]>> = {
+const targets: Readonly<Record<string, (body: Body, home: Home) => readonly [DescribeRequest['action'], arn: string] | undefined>> = {
   'DynamoDB_20120810.DescribeTable': (body) => ['dynamodb:DescribeTable', body['TableName'] ?? ''],
-  'DynamoDB_20120810.Scan': (body) => ['dynamodb:Scan', body['TableName'] ?? ''],
+  // The product never asks for items.
+  'DynamoDB_20120810.Scan': (body) => (body['Select'] === 'COUNT' ? ['dynamodb:Scan', body['TableName'] ?? ''] : undefined),
   'Kinesis_20131202.DescribeStreamSummary': (body) => ['kinesis:DescribeStreamSummary', body['StreamARN'] ?? ''],
   'Firehose_20150804.DescribeDeliveryStream': (body, home) => [
     'firehose:DescribeDeliveryStream',

@@ -275,9 +275,14 @@ void test('an ARN of another service, region or form is refused with object, fie
   }
 });
 
-void test('equal jobs ask once', async () => {
-  const simulation = start([...base(orders), job('etl-2', {}, { connections: [orders] })]);
+const askedBy = async (second: object): Promise<number> => {
+  const simulation = start([...base(orders), job('etl-2', {}, { connections: [second] })]);
   const done = (name: string) => ['Failed', 'Succeeded'].includes(find(simulation, name).status?.phase ?? '');
   await until(simulation, 'both end', () => done('etl') && done('etl-2'));
-  assert.equal(simulation.account.calls.filter(({ method }) => method === 'resources.describe').length, 1);
+  return simulation.account.calls.filter(({ method }) => method === 'resources.describe').length;
+};
+
+void test('equal jobs ask once, others for themselves', async () => {
+  assert.equal(await askedBy(orders), 1);
+  assert.equal(await askedBy({ ...orders, usage: 'Target' }), 2);
 });

@@ -5,6 +5,8 @@ import {
   type LocationProbe,
   locationQuestions,
   locationSides,
+  lookAt,
+  notSeen,
   type Seen,
   type Side,
   type SideVerdict,
@@ -57,21 +59,14 @@ async function accountOfCaller(aws: AwsPort, caller: Caller): Promise<Result<str
 }
 
 async function look(aws: AwsPort, caller: Caller, { at }: LocationProbe, account: string): Promise<Result<Seen, AccessFailure>> {
-  const action = at.kind.describe?.action;
-  if (action === undefined) return ok({ kind: 'unseen', because: `AWS has no call that shows ${at.kind.what} by its ARN` });
-  if (at.kind.byName === true && account !== at.account)
-    return ok({ kind: 'unseen', because: `${action} goes by the name, which is one of the caller's own account, ${account}` });
+  const look = lookAt(at, account);
+  if ('because' in look) return ok({ kind: 'unseen', because: look.because });
+  const { action } = look;
   const answer = await aws.resources.describe(caller, { action, arn: at.arn });
   if (answer.ok) return ok({ kind: 'there' });
-  const { kind, code, message, requestId } = answer.error;
   const { identity, chain } = caller.grant;
   const failure = awsFailure({ identity, chain, action, resource: at.arn }, answer.error);
-  if (failure.transient) return err(failure);
-  // Of another account AWS says so to whoever may not see it.
-  if (kind === 'NotFound' && account === at.account)
-    return ok({ kind: 'missing', action, code, message, ...(requestId !== undefined && { requestId }) });
-  const request = requestId === undefined ? '' : ` [request ${requestId}]`;
-  return ok({ kind: 'unseen', because: `${action} as ${identity} was answered ${code}: ${message}${request}` });
+  return failure.transient ? err(failure) : ok(notSeen(at, account, failure, answer.error.kind === 'NotFound'));
 }
 
 async function askIam(

@@ -49,6 +49,37 @@ export type LocationVerdict = { readonly refused: LocationRefusal } | { readonly
 
 const sidesOf: Readonly<Record<Usage, readonly Side[]>> = { Source: ['read'], Target: ['write'], SourceAndTarget: ['read', 'write'] };
 
+/** The call that shows it to a caller of this account, or why there is none. */
+export function lookAt(
+  { kind, account: owner }: ArnLocation,
+  account: string,
+): { readonly action: DescribeAction } | { readonly because: string } {
+  const action = kind.describe?.action;
+  if (action === undefined) return { because: `AWS has no call that shows ${kind.what} by its ARN` };
+  if (kind.byName === true && account !== owner)
+    return { because: `${action} goes by the name, which is one of the caller's own account, ${account}` };
+  return { action };
+}
+
+/** What a call that failed says. Of another account AWS says that it is not there, too, to whoever may not see it. */
+export function notSeen(
+  at: ArnLocation,
+  account: string,
+  failure: {
+    readonly identity: string;
+    readonly action: string;
+    readonly code: string;
+    readonly message: string;
+    readonly requestId?: string;
+  },
+  notFound: boolean,
+): Seen {
+  const { identity, action, code, message, requestId } = failure;
+  if (notFound && account === at.account) return { kind: 'missing', action, code, message, ...(requestId !== undefined && { requestId }) };
+  const request = requestId === undefined ? '' : ` [request ${requestId}]`;
+  return { kind: 'unseen', because: `${action} as ${identity} was answered ${code}: ${message}${request}` };
+}
+
 /** Each side of the usage that the resource has actions for. */
 export function locationSides({ usage, at: { kind } }: Pick<LocationProbe, 'usage' | 'at'>): readonly Side[] {
   return sidesOf[usage].filter((side) => (side === 'read' ? kind.reads : kind.writes).some(({ besides }) => besides !== true));

@@ -25,9 +25,12 @@ const families: Readonly<Record<string, Omit<ApiFamily, 'name'>>> = {
 };
 
 const sts: ApiFamily = { name: 'sts', requests: { capacity: 600, perSecond: 600 } };
-/** A few a second: IoT's least limit of these calls (https://docs.aws.amazon.com/general/latest/gr/iot-core.html); IAM and CloudFormation do not say theirs. */
+/**
+ * A few a second: IoT's least limit of these calls (https://docs.aws.amazon.com/general/latest/gr/iot-core.html), and the least of those that show a resource,
+ * Firehose's (https://docs.aws.amazon.com/firehose/latest/dev/limits.html); IAM and CloudFormation do not say theirs.
+ */
 const few: BucketSize = { capacity: 5, perSecond: 5 };
-const slow: ReadonlySet<string> = new Set(['iot', 'iam', 'cloudFormation']);
+const slow: ReadonlySet<string> = new Set(['iot', 'iam', 'cloudFormation', 'resources']);
 const parameters: ApiFamily = { name: 'ssm.getParameter', requests: { capacity: 40, perSecond: 40 } };
 
 /** `method` as the port names it, e.g. `ec2.createFleet`; undefined for what needs no pace. */

@@ -8,7 +8,9 @@ import {
   type LocationProbe,
   locationQuestions,
   locationSides,
+  lookAt,
   notJudged,
+  notSeen,
   type Seen,
   type SideVerdict,
   wantsSample,
@@ -181,6 +183,23 @@ for (const [what, probe, seen, sides, sampled, outcome] of outcomes)
     if (typeof outcome === 'string') assert.equal(said, outcome);
     else assert.match(said, outcome);
   });
+
+void test('what is not there in the own account is missing; in another one it may only be hidden', () => {
+  const failed = { identity: 'worker', action: 'sqs:GetQueueAttributes', code: 'QueueDoesNotExist', message: 'gone', requestId: 'r' };
+  assert.equal(notSeen(table.at, home, failed, true).kind, 'missing');
+  assert.deepEqual(notSeen(foreign.at, home, failed, true), {
+    kind: 'unseen',
+    because: 'sqs:GetQueueAttributes as worker was answered QueueDoesNotExist: gone [request r]',
+  });
+  assert.equal(notSeen(table.at, home, failed, false).kind, 'unseen');
+});
+
+void test('a call that goes by a name is not made from another account, and where AWS has none that is said', () => {
+  assert.deepEqual(lookAt(stream.at, home), { action: 'firehose:DescribeDeliveryStream' });
+  assert.deepEqual(lookAt(foreign.at, home), { action: 'dynamodb:DescribeTable' });
+  assert.match(JSON.stringify(lookAt(stream.at, '444455556666')), /goes by the name/);
+  assert.match(JSON.stringify(lookAt(domain.at, home)), /has no call that shows a domain/);
+});
 
 void test('a sample is taken where it can tell something, and only of what is read', () => {
   const wanted = (probe: LocationProbe, seen: Seen, read: SideVerdict | undefined) => wantsSample(probe, seen, read);
