@@ -30,9 +30,13 @@ function trustOf(
 ): PolicyDocument {
   return {
     Version: '2012-10-17',
-    Statement: [
-      { Effect: 'Allow', ...(principal && { Principal: principal }), Action: actions, ...(condition && { Condition: condition }) },
-    ],
+    // Tags are asked for apart, where IAM knows no external ID.
+    Statement: actions.map((action) => ({
+      Effect: 'Allow',
+      ...(principal && { Principal: principal }),
+      Action: action,
+      ...(condition && action !== 'sts:TagSession' && { Condition: condition }),
+    })),
   };
 }
 

@@ -28,18 +28,19 @@ export type AssumeRoleRequest = {
  * that names the caller's role suffices within one account; one that names the account needs the caller's own policy as well.
  */
 export function evaluateAssumeRole(request: AssumeRoleRequest): TrustEvaluation {
-  const context: Record<string, string | readonly string[]> = { 'sts:RoleSessionName': request.sessionName };
-  if (request.externalId !== undefined) context['sts:ExternalId'] = request.externalId;
-  if (request.sourceIdentity !== undefined) context['sts:SourceIdentity'] = request.sourceIdentity;
-  Object.assign(context, tagContext(request.tags));
-  if (request.transitiveTagKeys !== undefined && request.transitiveTagKeys.length > 0) {
-    context['sts:TransitiveTagKeys'] = request.transitiveTagKeys;
-  }
-  const actions: TrustEvaluation['action'][] = ['sts:AssumeRole'];
-  if (Object.keys(request.tags ?? {}).length > 0) actions.push('sts:TagSession');
-  if (request.sourceIdentity !== undefined) actions.push('sts:SetSourceIdentity');
+  const { sessionName, externalId, sourceIdentity, transitiveTagKeys = [] } = request;
+  const identified: RequestContext = sourceIdentity === undefined ? {} : { 'sts:SourceIdentity': sourceIdentity };
+  const tagged: RequestContext = {
+    ...tagContext(request.tags),
+    ...(transitiveTagKeys.length > 0 && { 'sts:TransitiveTagKeys': transitiveTagKeys }),
+  };
+  const named = { 'sts:RoleSessionName': sessionName, ...(externalId !== undefined && { 'sts:ExternalId': externalId }) };
+  // Each action knows keys of its own: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
+  const actions: [TrustEvaluation['action'], RequestContext][] = [['sts:AssumeRole', { ...named, ...identified, ...tagged }]];
+  if (Object.keys(request.tags ?? {}).length > 0) actions.push(['sts:TagSession', tagged]);
+  if (sourceIdentity !== undefined) actions.push(['sts:SetSourceIdentity', identified]);
   const caller = request.caller.kind === 'user' ? request.caller.arn : request.caller.kind === 'role' ? request.caller.roleArn : '';
-  return judge(actions, context, {
+  return judge(actions, {
     principal: request.caller,
     resource: request.roleArn,
     ...request.callerPolicies,
@@ -61,16 +62,12 @@ export type WebIdentityRequest = {
 /** May the bearer of a (verified) token assume the role? Only the trust policy decides. */
 export function evaluateAssumeRoleWithWebIdentity(request: WebIdentityRequest): TrustEvaluation {
   const { providerArn, issuer, claims } = request;
-  return judge(
-    ['sts:AssumeRoleWithWebIdentity'],
-    { 'sts:RoleSessionName': request.sessionName },
-    {
-      principal: { kind: 'webIdentity', providerArn, issuer, claims },
-      resource: request.roleArn,
-      identityPolicies: [],
-      resourcePolicies: [request.trust],
-    },
-  );
+  return judge([['sts:AssumeRoleWithWebIdentity', { 'sts:RoleSessionName': request.sessionName }]], {
+    principal: { kind: 'webIdentity', providerArn, issuer, claims },
+    resource: request.roleArn,
+    identityPolicies: [],
+    resourcePolicies: [request.trust],
+  });
 }
 
 /** May a service of AWS assume the role on behalf of one of its resources? Only the trust policy decides. */
@@ -81,25 +78,20 @@ export function evaluateAssumeRoleByService(request: {
   readonly sourceArn: string;
   readonly sourceAccount: string;
 }): TrustEvaluation {
-  return judge(
-    ['sts:AssumeRole'],
-    { 'aws:SourceArn': request.sourceArn, 'aws:SourceAccount': request.sourceAccount },
-    {
-      principal: { kind: 'service', service: request.service },
-      resource: request.roleArn,
-      identityPolicies: [],
-      resourcePolicies: [request.trust],
-    },
-  );
+  return judge([['sts:AssumeRole', { 'aws:SourceArn': request.sourceArn, 'aws:SourceAccount': request.sourceAccount }]], {
+    principal: { kind: 'service', service: request.service },
+    resource: request.roleArn,
+    identityPolicies: [],
+    resourcePolicies: [request.trust],
+  });
 }
 
 function judge(
-  actions: readonly TrustEvaluation['action'][],
-  context: RequestContext,
+  actions: readonly (readonly [TrustEvaluation['action'], RequestContext])[],
   request: Omit<EvaluationRequest, 'action' | 'context' | 'resourcePolicyRequired'>,
 ): TrustEvaluation {
   let last: TrustEvaluation | undefined;
-  for (const action of actions) {
+  for (const [action, context] of actions) {
     const evaluation = evaluate({ ...request, action, context, resourcePolicyRequired: true });
     const before: TrustEvaluation['allowed'] = last?.allowed ?? [];
     if (evaluation.decision !== 'Allow') return { ...evaluation, action, allowed: before };

@@ -42,7 +42,7 @@ export function operatorTrust(context: DocumentContext): readonly PolicyStatemen
       Sid: 'AgentWithExternalIdAndOurTags',
       Effect: 'Allow',
       Principal: { AWS: context.roles.agent },
-      Action: ['sts:AssumeRole', 'sts:TagSession'],
+      Action: 'sts:AssumeRole',
       ...withCondition(
         merge(
           externalId(
@@ -50,10 +50,10 @@ export function operatorTrust(context: DocumentContext): readonly PolicyStatemen
             [spec.identities.operator.externalIdSecretRef].filter((secret) => secret !== undefined),
           ),
           ownTags('aws:RequestTag', context),
-          onlyOurKeys,
         ),
       ),
     },
+    onlyOurTags(context.roles.agent),
   ];
 }
 
@@ -65,9 +65,10 @@ export function ownRoleTrust(context: DocumentContext, role: 'master' | 'worker'
       Sid: 'OperatorForThisRuntimeOnly',
       Effect: 'Allow',
       Principal: { AWS: context.roles.operator },
-      Action: ['sts:AssumeRole', 'sts:TagSession'],
-      ...withCondition(merge(ownTags('aws:PrincipalTag', context), ownTags('aws:RequestTag', context), onlyOurKeys)),
+      Action: 'sts:AssumeRole',
+      ...withCondition(merge(ownTags('aws:PrincipalTag', context), ownTags('aws:RequestTag', context))),
     },
+    onlyOurTags(context.roles.operator),
     webIdentity(
       context,
       context.roles[role],
@@ -102,11 +103,19 @@ export function connectionTrust(context: DocumentContext, connections: readonly 
   ];
 }
 
-/** `Null`: ForAllValues alone would hold without any tag. */
-const onlyOurKeys: ConditionBlock = {
-  'ForAllValues:StringEquals': { 'aws:TagKeys': sessionTagKeys },
-  Null: { 'aws:TagKeys': 'false' },
-};
+/**
+ * Tags are asked for apart from the session, and there IAM knows no external ID: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html.
+ * Whose tags they must be, the session's own statement says. `Null`: ForAllValues alone would hold without any tag.
+ */
+function onlyOurTags(principal: string): PolicyStatement {
+  return {
+    Sid: 'OnlyOurTags',
+    Effect: 'Allow',
+    Principal: { AWS: principal },
+    Action: 'sts:TagSession',
+    Condition: { 'ForAllValues:StringEquals': { 'aws:TagKeys': sessionTagKeys }, Null: { 'aws:TagKeys': 'false' } },
+  };
+}
 
 function ownTags(key: string, { stableTags }: DocumentContext): ConditionBlock {
   const keys = [tagKeys.organization, tagKeys.namespace, tagKeys.runtime];

@@ -154,13 +154,14 @@ function hop({ refusal, at, said }: Known): Remedy | undefined {
     Principal: { AWS: before ?? '*' },
     Action: actions,
   };
-  const trust = trustOf(at.documents, target).find(({ Principal }) => JSON.stringify(Principal ?? '').includes(before ?? '\0')) ?? fallback;
+  const generated = trustOf(at.documents, target).filter(({ Principal }) => JSON.stringify(Principal ?? '').includes(before ?? '\0'));
+  const trusts = generated.length === 0 ? [fallback] : generated;
   const become: PolicyStatement = { Sid: 'BecomeNextRole', Effect: 'Allow', Action: actions, Resource: target };
   const text = `role ${nameOf(target)} does not trust ${nameOf(before)}, or ${nameOf(before)} may not assume it (or, where it asks for one, the external ID is another): STS does not say which`;
   return {
     text,
     add: [
-      { policy: `trust policy of role ${shown(target)}`, statement: trust },
+      ...trusts.map((statement) => ({ policy: `trust policy of role ${shown(target)}`, statement })),
       ...(before === undefined ? [] : [{ policy: `identity policy of role ${shown(before)}`, statement: become }]),
     ],
   };

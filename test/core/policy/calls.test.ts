@@ -131,7 +131,11 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
   'iam.listRolePolicies': [{ roleName: 'agent' }, 'iam:ListRolePolicies agent', [`iam:ListRolePolicies ${agent}`]],
   'iam.putRolePolicy': [{ roleName: 'agent', policyName: 'data' }, 'iam:PutRolePolicy agent/data', [`iam:PutRolePolicy ${agent}`]],
   'iam.getRolePolicy': [{ roleName: 'agent', policyName: 'data' }, 'iam:GetRolePolicy agent/data', [`iam:GetRolePolicy ${agent}`]],
-  'cloudFormation.createStack': [{ name: 'new', tags }, 'cloudformation:CreateStack new', [`cloudformation:CreateStack ${stack('new/*')}`]],
+  'cloudFormation.createStack': [
+    { name: 'new', tags },
+    'cloudformation:CreateStack new',
+    [`cloudformation:CreateStack ${stack('new/*')}`, `cloudformation:TagResource ${stack('new/*')}`],
+  ],
   'cloudFormation.describeStack': [
     { name: 'roles' },
     'cloudformation:DescribeStacks roles',
@@ -140,7 +144,7 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
   'cloudFormation.updateStack': [
     { name: 'roles', tags },
     'cloudformation:UpdateStack roles',
-    [`cloudformation:UpdateStack ${stack('roles/1')}`],
+    [`cloudformation:UpdateStack ${stack('roles/1')}`, `cloudformation:TagResource ${stack('roles/1')}`],
   ],
   'cloudFormation.deleteStack': [
     { name: stack('roles/1') },

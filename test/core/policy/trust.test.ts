@@ -56,6 +56,17 @@ const rows: readonly Row[] = [
     'ImplicitDeny of sts:AssumeRole',
   ],
   ['no external ID', { trust: when({ StringEquals: { 'sts:ExternalId': 'x1' } }) }, 'ImplicitDeny of sts:AssumeRole'],
+  // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html: of the three actions, AssumeRole alone knows it
+  [
+    'an external ID asked for with the tags',
+    { trust: when({ StringEquals: { 'sts:ExternalId': 'x1' } }), externalId: 'x1', tags: { team: 'blue' } },
+    'ImplicitDeny of sts:TagSession',
+  ],
+  [
+    'an external ID asked for with a source identity',
+    { trust: when({ StringEquals: { 'sts:ExternalId': 'x1' } }), externalId: 'x1', sourceIdentity: 'alice' },
+    'ImplicitDeny of sts:SetSourceIdentity',
+  ],
   ['an external ID that nobody asks for', { externalId: 'x2' }, 'Allow'],
   // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
   ['tags need sts:TagSession', { trust: trust({ Action: 'sts:AssumeRole' }), tags: { team: 'blue' } }, 'ImplicitDeny of sts:TagSession'],
