@@ -97,9 +97,11 @@ function wrongManifest({ place, object }: Manifest): readonly InputError[] {
   return [...unknown, ...validateObject(kind, object).map((violation) => ({ place, message: said(violation) }))];
 }
 
-/** What stands below an authentication is not shown: somebody may have written a secret where its name belongs. */
+/** What stands below an authentication is not shown, nor a location: somebody may have written a secret where its name belongs, or a login into a URL. */
 function said(violation: Violation): string {
-  return formatViolation(violation.field.includes('authentication') ? { ...violation, value: undefined } : violation);
+  const hidden =
+    violation.field.includes('authentication') || (violation.field.endsWith('location') && !String(violation.value).startsWith('s3:'));
+  return formatViolation(hidden ? { ...violation, value: undefined } : violation);
 }
 
 /** Of our own manifests, and the Namespaces whose labels choose classes. */

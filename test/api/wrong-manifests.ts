@@ -374,6 +374,20 @@ const jobs: readonly WrongManifest[] = [
     'use s3://<bucket>/<key> of one object',
   ),
   ejob('an encoded slash in a path', ['spec.dependencies.0.path', 'app%2F..%2Fx'], 'spec.dependencies[0].path', 'use a relative path'),
+  ...[
+    'jdbc:postgresql://reader:sesame@db.example.com:5432/crm',
+    'mongodb+srv://reader:sesame@db.example.com/crm',
+    'jdbc:sqlserver://db.example.com;user=reader;password=sesame',
+    'jdbc:oracle:thin:reader/sesame@//db.example.com:1521/crm',
+    'jdbc:mysql://db.example.com/crm?user=reader&PASSWORD=sesame',
+  ].map((location) =>
+    ejob(
+      `a login in the location ${location}`,
+      [['spec.connections.2.location', location]],
+      'spec.connections[2].location',
+      'put the login of a location into',
+    ),
+  ),
   ejob('a location of everything', ['spec.connections.0.location', 's3://acme-orders/*'], 'spec.connections[0].location', 'or wildcards'),
   ejob(
     'an account that is none',

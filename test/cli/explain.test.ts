@@ -8,6 +8,7 @@ import { keyOf } from '../core/access/sketch.ts';
 import { givenByClass } from './support/given-by-class.ts';
 
 const FINANCE = readFileSync(new URL('../../examples/finance.yaml', import.meta.url), 'utf8');
+const PLATFORM = readFileSync(new URL('../../examples/platform.yaml', import.meta.url), 'utf8');
 const DEFAULT_ROLES = readFileSync(new URL('../../examples/default-roles.yaml', import.meta.url), 'utf8');
 
 type Explained = {
@@ -138,6 +139,13 @@ test('examples/finance.yaml: every access of every job', async () => {
     assert.deepEqual(rows.toSorted(), [...CREATE_AND_SCALE, ...expected].toSorted());
     assert.ok(access.every((row) => Object.keys(row).join(' ') === 'phase resource action identity via chain rule'));
   }
+});
+
+test('the examples hold together: each says the same alone and with the others', async () => {
+  const files = { 'examples/default-roles.yaml': DEFAULT_ROLES, 'examples/finance.yaml': FINANCE, 'examples/platform.yaml': PLATFORM };
+  const together = await explained(files, ['examples']);
+  const alone = await Promise.all(Object.entries(files).map(([name, text]) => explained({ [name]: text })));
+  assert.deepEqual(together, alone.flat());
 });
 
 test('default roles: no verification as worker', async () => {
@@ -321,6 +329,7 @@ test('no message holds what a Secret holds, nor what stands where a Secret is na
     `kind: Secret\nstringData:\n  key: "\\${canary}"\n`,
     `kind: Secret\n%${canary}\n`,
     `kind: Secret\nstringData: !${canary} [${canary}\n`,
+    FINANCE.replace('connector: JDBC, ', `connector: JDBC, location: "jdbc:postgresql://reader:${canary}@db/crm", `),
     FINANCE.replace('credentials: { secretRef: { name: warehouse-keys } }', `credentials: ${canary}`),
     FINANCE.replace('credentials: { secretRef: { name: warehouse-keys } }', `credentials: { secretRef: { name: ${canary} } }`),
     FINANCE.replace('credentials: { secretRef: { name: warehouse-keys } }', `credentials: { aws_secret_access_key: ${canary} }`),

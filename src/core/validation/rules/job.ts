@@ -14,6 +14,8 @@ import { frozenFieldRule, immutableRule, type Rule, rule, textRule } from '../ru
 const KIND = 'ElasticJob';
 const OBJECT_NAME = new RegExp(patterns.OBJECT_NAME, 'u');
 const S3_DATA = new RegExp(patterns.S3_DATA, 'u');
+/** User and password of a URL, or a password among its parameters, as the drivers of JDBC take them. */
+const LOGIN = '://[^/?#]*:[^/?#]*@|^jdbc:oracle:[a-z0-9]+:[^@/]+/[^@]+@|[?&;]([pP]assword|PASSWORD|[pP]wd|PWD)=';
 const CONNECTION = 'spec.connections[]';
 const AUTHENTICATION = `${CONNECTION}.authentication`;
 const SOURCES = [`${AUTHENTICATION}.credentials`, `${AUTHENTICATION}.properties`];
@@ -91,6 +93,11 @@ const connections: readonly Rule[] = [
     cel: `!self.matches(r"^[sS]3[a-z]?:") || self.matches(r"${patterns.S3_DATA}")`,
     message: 'use s3://<bucket>/<folder>/ without empty, . or .. segments or wildcards',
     check: (self) => !/^[sS]3[a-z]?:/u.test(self) || S3_DATA.test(self),
+  }),
+  rule<string>(KIND, `${CONNECTION}.location`, {
+    cel: `!self.matches(r"${LOGIN}")`,
+    message: 'put the login of a location into the Secret of authentication.properties: whoever reads the job reads its location',
+    check: (self) => !new RegExp(LOGIN, 'u').test(self),
   }),
   textRule(
     KIND,
