@@ -4,7 +4,9 @@ import type { Namespace } from '../api/kubernetes.ts';
 import { under } from '../core/classes/merge.ts';
 import { chooseClass } from '../core/classes/select.ts';
 import type { CapacityType, PackingPod, PackingPool, PackingProblem, PodSpec, PoolRequirement, Taint } from '../core/packing/problem.ts';
+import { podRequests } from '../core/packing/requests.ts';
 import { objectOf, poolShape, type Shape, whole } from '../core/packing/shape.ts';
+import { validatePod } from '../core/packing/validate.ts';
 import { malformed, type Parsed, parsed } from '../core/quantity/outcome.ts';
 import { formatViolation, validateObject } from '../core/validation/validate.ts';
 
@@ -43,36 +45,71 @@ function withoutNull(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).flatMap(([key, one]) => (one === null ? [] : [[key, withoutNull(one)]])));
 }
 
-/** Pod manifests: YAML documents, a JSON List, or both. Finished pods are left out, as the scheduler leaves them out. */
-export function readPods(text: string): Parsed<readonly PackingPod[]> {
+/** Pods to be placed, and of each DaemonSet the pod that a node of its own would get. */
+export type ReadPods = { readonly pods: readonly PackingPod[]; readonly daemons: readonly PackingPod[] };
+
+/**
+ * Pod manifests: YAML documents, a JSON List, or both. Pods that run are placed anew. Left out are those that the scheduler leaves out:
+ * finished ones, those that are being deleted, and static pods, which belong to their node.
+ */
+export function readPods(text: string): Parsed<ReadPods> {
   const read = documents(text);
   if (!read.ok) return read;
   const pods: PackingPod[] = [];
+  const daemons = new Map<string, PackingPod>();
   for (const [index, object] of read.value.entries()) {
-    // Items of a PodList carry no kind.
-    if (object['kind'] !== undefined && object['kind'] !== 'Pod')
-      return malformed(`object ${index + 1}: expected a Pod, not ${String(object['kind'])}`);
-    const metadata = isObject(object['metadata']) ? object['metadata'] : {};
-    const name = metadata['name'] ?? metadata['generateName'];
-    if (typeof name !== 'string' || name === '') return malformed(`object ${index + 1}: metadata.name is missing`);
-    const namespace = typeof metadata['namespace'] === 'string' ? metadata['namespace'] : 'default';
-    const spec = object['spec'];
-    if (!isObject(spec) || !Array.isArray(spec['containers'])) return malformed(`pod ${namespace}/${name}: spec.containers must be a list`);
-    const phase = isObject(object['status']) ? object['status']['phase'] : undefined;
-    if (phase === 'Succeeded' || phase === 'Failed') continue;
-    const labels = metadata['labels'] ?? {};
-    if (!isObject(labels) || Object.values(labels).some((value) => typeof value !== 'string'))
-      return malformed(`pod ${namespace}/${name}: metadata.labels must map names to text`);
-    const priority = spec['priority'];
-    pods.push({
-      key: `${namespace}/${name}`,
-      namespace,
-      labels: labels as Readonly<Record<string, string>>,
-      spec: spec as unknown as PodSpec,
-      ...(typeof priority === 'number' ? { priority } : {}),
-    });
+    const one = readPod(object, index);
+    if (!one.ok) return one;
+    const owner = ownerOf(object);
+    if (owner?.kind === 'DaemonSet') daemons.set(`${one.value.namespace}/${owner.name}`, daemonPod(one.value));
+    else if (owner?.kind !== 'Node' && !isGone(object)) pods.push(one.value);
   }
-  return parsed(pods);
+  for (const daemon of daemons.values()) {
+    const requests = podRequests(daemon);
+    const fault = validatePod(daemon) ?? (requests.ok ? undefined : requests.reason);
+    if (fault !== undefined) return malformed(`pod ${daemon.key}: ${fault}`);
+  }
+  return parsed({ pods, daemons: [...daemons.values()] });
+}
+
+function readPod(object: Json, index: number): Parsed<PackingPod> {
+  // Items of a PodList carry no kind.
+  if (object['kind'] !== undefined && object['kind'] !== 'Pod')
+    return malformed(`object ${index + 1}: expected a Pod, not ${String(object['kind'])}`);
+  const metadata = isObject(object['metadata']) ? object['metadata'] : {};
+  const name = metadata['name'] ?? metadata['generateName'];
+  if (typeof name !== 'string' || name === '') return malformed(`object ${index + 1}: metadata.name is missing`);
+  const namespace = typeof metadata['namespace'] === 'string' ? metadata['namespace'] : 'default';
+  const spec = object['spec'];
+  if (!isObject(spec) || !Array.isArray(spec['containers'])) return malformed(`pod ${namespace}/${name}: spec.containers must be a list`);
+  const labels = metadata['labels'] ?? {};
+  if (!isObject(labels) || Object.values(labels).some((value) => typeof value !== 'string'))
+    return malformed(`pod ${namespace}/${name}: metadata.labels must map names to text`);
+  const priority = spec['priority'];
+  return parsed({
+    key: `${namespace}/${name}`,
+    namespace,
+    labels: labels as Readonly<Record<string, string>>,
+    spec: spec as unknown as PodSpec,
+    ...(typeof priority === 'number' ? { priority } : {}),
+  });
+}
+
+function isGone({ metadata, status }: Json): boolean {
+  const phase = isObject(status) ? status['phase'] : undefined;
+  return phase === 'Succeeded' || phase === 'Failed' || (isObject(metadata) && metadata['deletionTimestamp'] !== undefined);
+}
+
+function ownerOf({ metadata }: Json): { readonly kind: unknown; readonly name: string } | undefined {
+  const owners = isObject(metadata) ? metadata['ownerReferences'] : undefined;
+  const owner = Array.isArray(owners) ? owners.find((one) => isObject(one) && one['controller'] === true) : undefined;
+  return owner === undefined ? undefined : { kind: owner['kind'], name: String(owner['name']) };
+}
+
+/** The controller puts the node's name in place of the required node affinity of its template; other nodes get theirs. */
+function daemonPod(pod: PackingPod): PackingPod {
+  const { affinity: _affinity, ...spec } = pod.spec;
+  return { ...pod, spec };
 }
 
 /** The worker pools and limits of the one ElasticRuntime in the text. */

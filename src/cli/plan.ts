@@ -1,6 +1,6 @@
 import { parseCatalog } from '../core/packing/catalog.ts';
 import { planPacking } from '../core/packing/plan.ts';
-import type { PackingPlan, PackingProblem } from '../core/packing/problem.ts';
+import type { PackingPlan, PackingPod, PackingProblem } from '../core/packing/problem.ts';
 import { kubeletReserve } from '../core/packing/reserve.ts';
 import { type RuntimePools, readPods, readRuntime } from './plan-input.ts';
 import { planTable } from './plan-table.ts';
@@ -52,11 +52,13 @@ async function readProblem(args: PlanArguments, io: PlanIo): Promise<PackingProb
       return `${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
-  const pods = [];
+  const pods: PackingPod[] = [];
+  const daemons: PackingPod[] = [];
   for (const path of args.podFiles) {
     const read = readPods(texts.get(path) as string);
     if (!read.ok) return `${path}: ${read.reason}`;
-    pods.push(...read.value);
+    pods.push(...read.value.pods);
+    daemons.push(...read.value.daemons);
   }
   const names = new Set<string>();
   for (const { key } of pods) {
@@ -74,7 +76,7 @@ async function readProblem(args: PlanArguments, io: PlanIo): Promise<PackingProb
   const { types, offerings } = catalog.value;
   // Without a runtime nobody has agreed to spot.
   const sold = args.runtimeFile === undefined ? offerings.filter((offering) => offering.capacityType === 'on-demand') : offerings;
-  return { pods, nodes: [], types, offerings: sold, pools: runtime.pools, limits: runtime.limits };
+  return { pods, daemons, nodes: [], types, offerings: sold, pools: runtime.pools, limits: runtime.limits };
 }
 
 function planJson(plan: PackingPlan) {

@@ -71,6 +71,44 @@ test('a List as kubectl prints it, finished pods left out', async () => {
   assert.deepEqual(JSON.parse(out).nodes[0].pods, ['finance/waits']);
 });
 
+test('what kubectl prints of a cluster: who runs is placed anew, who goes is left out, daemons take their room on every node', async () => {
+  const item = (name: string, cpu: string, metadata: object = {}, spec: object = {}) => ({
+    metadata: { name, ...metadata },
+    spec: { nodeName: 'ip-1', containers: [{ resources: { requests: { cpu } } }], ...spec },
+    status: { phase: 'Running' },
+  });
+  const ownedBy = (kind: string) => ({ ownerReferences: [{ apiVersion: 'v1', kind, name: 'owner', uid: kind, controller: true }] });
+  const onItsNode = (name: string) => ({
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [name] }] }],
+        },
+      },
+    },
+  });
+  const items = [
+    item('runs', '1500m', ownedBy('ReplicaSet')),
+    item('goes', '1', { deletionTimestamp: '2026-11-01T00:00:00Z' }),
+    item('static', '1', ownedBy('Node')),
+    item('daemon-1', '400m', ownedBy('DaemonSet'), onItsNode('ip-1')),
+    item('daemon-2', '400m', ownedBy('DaemonSet'), onItsNode('ip-2')),
+    item('small', '200m'),
+  ];
+  const catalog = { 'catalog.json': CATALOG };
+  const { code, out } = await plan({ 'pods.yaml': JSON.stringify({ kind: 'List', items }), ...catalog });
+  assert.equal(code, 0);
+  assert.deepEqual(
+    JSON.parse(out).nodes.map((node: { pods: readonly string[] }) => node.pods),
+    [['runs'], ['small']],
+  );
+  const faulty = JSON.stringify({ kind: 'List', items: [item('daemon', '-1', ownedBy('DaemonSet'))] });
+  assert.match(
+    (await plan({ 'pods.yaml': faulty, ...catalog })).errors,
+    /^plan: pods\.yaml: pod default\/daemon: .*requests\.cpu: "-1" is negative$/,
+  );
+});
+
 test('a pod that fits nowhere: exit 1, with the nearest offering and what excluded it', async () => {
   const { code, out } = await plan({ 'pods.yaml': pod('huge', '64'), 'catalog.json': CATALOG });
   assert.equal(code, 1);
@@ -134,6 +172,11 @@ const BAD: readonly (readonly [string, Readonly<Record<string, string>>, RegExp]
     'a type without price',
     { 'pods.yaml': pod('a', '1'), 'catalog.json': WITHOUT_PRICE },
     /^plan: catalog\.json: types\[0\] \(m5\.large\): has no price: onDemandUsdPerHour is missing$/,
+  ],
+  [
+    'a zone twice',
+    { 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG.replace('"types"', '"zones":["a","b","a"],"types"') },
+    /^plan: catalog\.json: "zones" of the catalog: a occurs twice$/,
   ],
   ['another kind', { 'pods.yaml': 'kind: Service', 'catalog.json': CATALOG }, /^plan: pods\.yaml: object 1: expected a Pod, not Service$/],
   [

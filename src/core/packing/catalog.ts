@@ -57,6 +57,8 @@ export function readCatalog(source: unknown, options: CatalogOptions = {}): Pars
   if (!Array.isArray(named) || named.length === 0 || !named.every((zone) => typeof zone === 'string' && zone !== '')) {
     return malformed('"zones" of the catalog must be a list of zone names');
   }
+  const twice = named.find((zone, at) => named.indexOf(zone) < at);
+  if (twice !== undefined) return malformed(`"zones" of the catalog: ${twice} occurs twice`);
   if (!Array.isArray(types) || types.length === 0) return malformed('"types" of the catalog must be a list of instance types');
   const read: CatalogType[] = [];
   const names = new Set<string>();
