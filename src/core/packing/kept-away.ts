@@ -108,7 +108,8 @@ function wants(asked: Asked, matcher: Matcher, counters: readonly Counter[]): st
     return `${what}: no such pod runs or is planned, and this pod is none of them; start one of them first`;
   const unlabelled = counters.find((counter) => !isLabelled(counter, candidate));
   if (unlabelled !== undefined) return `${what}: nodes of it have no label ${unlabelled.table.key}`;
-  const counter = counters.find((one) => countAt(one, candidate) === 0) ?? (counters[0] as Counter);
+  const counter = counters.find((one) => countAt(one, candidate) === 0) ?? counters[0];
+  if (counter === undefined) return what;
   const { table, byDomain } = counter;
   const there = table.values.filter((_, domain) => (byDomain[domain] ?? 0) > 0).sort();
   const isHost = table.key === HOSTNAME;
