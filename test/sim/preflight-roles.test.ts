@@ -4,7 +4,7 @@ import type { PolicyStatement } from '../../src/core/policy/document.ts';
 import type { MissingStatement } from '../../src/core/preflight/missing.ts';
 import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
-import { find, hour, job, runtime, start, until } from './support/stage.ts';
+import { find, hour, job, minute, runtime, start, until } from './support/stage.ts';
 
 /* What is verified of roles whose calls cannot be tried: that pods are let in by their own way, and that a role may do what it will do. */
 
@@ -323,3 +323,41 @@ void test('a process that dies before the probe of a master is taken away leaves
     assert.deepEqual(left(), [], deleted ? 'deleted' : 'verified');
   }
 });
+
+/* What is changed in AWS after the runtime was verified, and what the next job is told; a job of the ten minutes before goes by what was found then. */
+const changedLater = [
+  [
+    'worker',
+    'its trust',
+    (role: Role) => ({ ...role, ...untrusting(does('sts:AssumeRoleWithWebIdentity'))(role) }),
+    /NotTrusted: .*does not let in system:serviceaccount:finance:analytics-worker/,
+  ],
+  [
+    'master',
+    'storing its logs',
+    withoutPolicies,
+    /s3:PutObject on arn:aws:s3:::acme-logs\/\S+\/master\/\.elastic-probe-\S+ failed as master/,
+  ],
+] as const;
+
+/** Sessions go on, and may do nothing. */
+function withoutPolicies(role: Role): Role {
+  return { ...role, policies: [] };
+}
+
+for (const [name, what, change, said] of changedLater) {
+  void test(`${name} loses ${what} after the runtime was verified: the next job fails before a node starts`, async () => {
+    const { simulation } = await verified(runtime({}));
+    const verifiedAt = simulation.world.now();
+    await until(simulation, 'answers are not kept any more', () => simulation.world.now() > verifiedAt + 10 * minute);
+    const role = simulation.account.spec.roles.find(({ arn }) => arn === arnOf(name));
+    assert.ok(role);
+    simulation.account.putRole(change(role));
+    const made = simulation.kubernetes.server.create(kindNamed('ElasticJob'), job('late', {}), 'somebody');
+    assert.ok(made.ok, made.ok ? '' : made.error.message);
+    await until(simulation, 'it ends', () => ended(simulation, 'late'));
+    const { status } = find(simulation, 'late');
+    assert.deepEqual([status?.phase, status?.failure?.identity, simulation.account.instances().length], ['Failed', name, 0]);
+    assert.match(status?.failure?.message ?? '', said);
+  });
+}

@@ -60,7 +60,7 @@ export async function clearJobProbes(tools: JobTools, view: JobView): Promise<Jo
 }
 
 function leavesObjects({ probe }: KeyedProbe): boolean {
-  return probe.kind === 'objects' && probe.actions.includes('delete');
+  return probe.kind === 'objects' && (probe.actions.includes('delete') || probe.deletedBy !== undefined);
 }
 
 function probesOf(tools: JobTools, view: JobView): Promise<readonly KeyedProbe[]> {

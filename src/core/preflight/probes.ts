@@ -3,6 +3,7 @@ import { arnLocation, askedOf } from '../access/arn-locations.ts';
 import type { Connection } from '../access/connections.ts';
 import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimeFolder, type S3Folder, uid8 } from '../access/locations.ts';
 import type { AccessPlan } from '../access/plan.ts';
+import { hasDefaultRoles } from '../access/roles.ts';
 import type { Identity, Resource, RuntimeIdentity } from '../access/vocabulary.ts';
 import { type SessionAccess, type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
 import type { Parsed } from '../quantity/outcome.ts';
@@ -81,7 +82,12 @@ const everything: readonly ProbeAction[] = ['write', 'read', 'list', 'delete'];
 
 /** What the runtime itself needs: the worker at staging and logs, the master at its logs. Default roles are made with these rights, so they are not probed. */
 export function runtimeProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
-  return [staging(runtime, 'worker'), { ...logs(runtime, 'worker', 'log'), actions: everything }, masterLog(runtime)];
+  return [staging(runtime, 'worker'), ...logProbes(runtime)];
+}
+
+/** Where logs are stored from nodes. The runtime proved it when it was made; policies may have been changed since. */
+function logProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
+  return [{ ...logs(runtime, 'worker', 'log'), actions: everything }, masterLog(runtime)];
 }
 
 /** Where the logs of a job's master would lie; no job is named `-`. The master may write there and delete nothing: the worker may delete probes below the logs. */
@@ -93,8 +99,8 @@ function masterLog(runtime: ProbedRuntime): ObjectProbe {
 }
 
 /**
- * What a job needs before a node starts: one probe per (identity, location) of its plan. Dependencies are no probes: they are read and stored for real
- * in the next step, before any node.
+ * What a job needs before a node starts: one probe per (identity, location) of its plan, and the pods' own way to their roles. Dependencies are no probes:
+ * they are read and stored for real in the next step, before any node.
  */
 export function jobProbes(
   runtime: ProbedRuntime,
@@ -118,6 +124,7 @@ export function jobProbes(
     agentLog,
     ...(polling === undefined ? [] : [{ ...logs(runtime, polling.identity, 'log'), actions: ['list'] as const }]),
     ...plan.connections.flatMap((connection) => connectionProbe(connection, plan, runtime.spec.region)),
+    ...(hasDefaultRoles(runtime) ? [] : [...logProbes(runtime), ...runtimePaths(runtime)]),
   ];
 }
 
