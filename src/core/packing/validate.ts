@@ -96,7 +96,15 @@ function podAffinityFault(spec: PodSpec): string | undefined {
 function affinityTermFault(term: PodAffinityTerm | undefined): string | undefined {
   if (typeof term !== 'object' || term === null) return 'expected a term';
   if (!term.topologyKey) return 'a term has no topologyKey';
-  return labelSelectorFault(term.labelSelector) ?? labelSelectorFault(term.namespaceSelector);
+  return labelKeysFault(term) ?? labelSelectorFault(term.labelSelector) ?? labelSelectorFault(term.namespaceSelector);
+}
+
+type WithLabelKeys = Pick<PodAffinityTerm, 'labelSelector' | 'matchLabelKeys' | 'mismatchLabelKeys'>;
+
+/** They narrow a selector: the API server refuses them where there is none. */
+function labelKeysFault({ labelSelector, matchLabelKeys = [], mismatchLabelKeys = [] }: WithLabelKeys): string | undefined {
+  if (labelSelector !== undefined || matchLabelKeys.length + mismatchLabelKeys.length === 0) return undefined;
+  return `${matchLabelKeys.length > 0 ? 'matchLabelKeys' : 'mismatchLabelKeys'} needs a labelSelector`;
 }
 
 function labelSelectorFault(selector: LabelSelector | undefined): string | undefined {
@@ -125,7 +133,7 @@ function constraintFault(constraint: TopologySpreadConstraint): string | undefin
   if (minDomains !== undefined && (!Number.isInteger(minDomains) || minDomains < 1))
     return `minDomains must be a whole number above 0, not ${minDomains}`;
   if (minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule') return 'minDomains needs DoNotSchedule';
-  return labelSelectorFault(constraint.labelSelector);
+  return labelKeysFault(constraint) ?? labelSelectorFault(constraint.labelSelector);
 }
 
 function tolerationsFault(spec: PodSpec): string | undefined {
