@@ -1,7 +1,7 @@
 import type { DescribeRequest } from '../ports/aws/index.ts';
 import type { ClientConfig, Clients } from './clients.ts';
 
-export type ServiceName = 'athena' | 'dynamodb' | 'firehose' | 'glue' | 'kinesis' | 's3tables' | 'sns' | 'sqs';
+export type ServiceName = 'athena' | 'dynamodb' | 'es' | 'firehose' | 'glue' | 'kinesis' | 'redshift' | 's3tables' | 'sns' | 'sqs';
 
 /** With a handler that is made: one for all of them. */
 export type ResourceConfig = Omit<ClientConfig, 'requestHandler'> & Pick<Clients['sts']['config'], 'requestHandler'>;
@@ -46,6 +46,14 @@ export const openService: Readonly<Record<ServiceName, (config: ResourceConfig) 
       },
     };
   },
+  async es(config) {
+    const { DescribeDomainCommand, OpenSearchClient } = await import('@aws-sdk/client-opensearch');
+    const client = new OpenSearchClient(config);
+    return {
+      client,
+      calls: { 'es:DescribeDomain': (at, options) => client.send(new DescribeDomainCommand({ DomainName: nameOf(at) }), options) },
+    };
+  },
   async firehose(config) {
     const { DescribeDeliveryStreamCommand, FirehoseClient } = await import('@aws-sdk/client-firehose');
     const client = new FirehoseClient(config);
@@ -79,6 +87,17 @@ export const openService: Readonly<Record<ServiceName, (config: ResourceConfig) 
       client,
       calls: {
         'kinesis:DescribeStreamSummary': ({ arn }, options) => client.send(new DescribeStreamSummaryCommand({ StreamARN: arn }), options),
+      },
+    };
+  },
+  async redshift(config) {
+    const { DescribeClustersCommand, RedshiftClient } = await import('@aws-sdk/client-redshift');
+    const client = new RedshiftClient(config);
+    return {
+      client,
+      calls: {
+        'redshift:DescribeClusters': ({ resource }, options) =>
+          client.send(new DescribeClustersCommand({ ClusterIdentifier: resource.slice('cluster:'.length) }), options),
       },
     };
   },

@@ -53,9 +53,9 @@ async function prove(probe: LocationProbe, statements: readonly PolicyStatement[
   const context = { aws: () => stand.aws, grants } as unknown as Parameters<typeof proveLocation>[0];
   const made = { aws: stand.aws, caller: caller ?? as(chain.worker) };
   const proof = await proveLocation(context, of, probe, {} as GrantRequest, made);
-  return proof.ok
-    ? (proof.value.notVerified?.join() ?? 'verified')
-    : `${proof.error.code}: ${proof.error.message}: ${proof.error.remedy?.text}`;
+  if (proof.ok) return proof.value.notVerified?.join() ?? 'verified';
+  const { code, message, remedy, transient } = proof.error;
+  return `${transient ? 'transient ' : ''}${code}: ${message}: ${remedy?.text}`;
 }
 
 const connections = (): readonly (readonly [connector: string, location: string])[] => [
@@ -69,6 +69,8 @@ const connections = (): readonly (readonly [connector: string, location: string]
   ['LakeFormation', arn('glue', 'table/sales/orders')],
   ['Athena', arn('athena', 'workgroup/reports')],
   ['Athena', arn('athena', 'datacatalog/lake')],
+  ['AmazonRedshift', arn('redshift', 'cluster:warehouse')],
+  ['AmazonOpenSearch', arn('es', 'domain/search')],
   ['AmazonS3Tables', found.tables],
   ['AmazonS3Tables', `${found.tables}/table/orders`],
 ];
@@ -126,6 +128,21 @@ void test('keys that may not look are told, and refuse nothing', async () => {
   const grant = stand.aws.sts.staticGrant('connectionCredentials:x', keys);
   const said = await prove({ ...probe, identity: 'connectionCredentials:x' }, nothing, { grant, subject });
   assert.match(said, /DescribeTable as connectionCredentials:x was answered AccessDenied.*may read: IAM is not asked of keys/);
+});
+
+void test('a call that is throttled is tried again, the sample too; of IAM, on which no job depends, it is said', async () => {
+  const source = probeOf('DynamoDB', arn('dynamodb', 'table/orders'), 'Source');
+  const may = resourceStatements('Data', source.at, 'Source');
+  stand.gate.faults.add({ kind: 'throttle', action: 'dynamodb:DescribeTable' });
+  assert.match(await prove(source, may), /^transient ThrottlingException/);
+  stand.gate.faults.add({ kind: 'throttle', action: 'iam:SimulatePrincipalPolicy' });
+  stand.gate.faults.add({ kind: 'throttle', action: 'dynamodb:Scan' });
+  assert.match(await prove(source, may), /^transient ThrottlingException/);
+  stand.gate.faults.add({ kind: 'throttle', action: 'iam:SimulatePrincipalPolicy' });
+  assert.equal(await prove(source, may), 'verified', 'by the sample');
+  const target = { ...source, usage: 'Target' } as const;
+  stand.gate.faults.add({ kind: 'throttle', action: 'iam:SimulatePrincipalPolicy' });
+  assert.match(await prove(target, may), /whether worker may write: the operator's iam:SimulatePrincipalPolicy was answered Throttling/);
 });
 
 void test('the audit and what the account saw agree', () => {

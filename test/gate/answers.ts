@@ -45,6 +45,7 @@ export function refuse(service: string, refusal: Refusal, requestId: string): Wi
     case 'sts':
     case 'iam':
     case 'sns':
+    case 'redshift':
     case 'cloudformation':
       return xml(
         `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>${requestId}</RequestId></ErrorResponse>`,
@@ -79,6 +80,7 @@ const names: Readonly<Record<Parameters<typeof named>[1], { readonly [service: s
     s3: [403, 'AccessDenied'],
     sts: [403, 'AccessDenied'],
     sns: [403, 'AuthorizationError'],
+    redshift: [403, 'AccessDenied'],
     json: [400, 'AccessDeniedException'],
   },
   expired: { ec2: [400, 'RequestExpired'], s3: [400, 'ExpiredToken'], sts: [403, 'ExpiredToken'], json: [400, 'ExpiredTokenException'] },

@@ -32,13 +32,18 @@ export function describedByTarget(target: string, body: Body, home: Home): GateC
   return action === undefined || arn === undefined ? undefined : { method: 'resources.describe', request: { action, arn } };
 }
 
-/** S3 Tables: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_S3_Tables.html */
-export function describedByPath({ method, path, query }: WireRequest): GateCall | undefined {
-  const [, first = '', bucket = ''] = path.split('/').map(decodeURIComponent);
+/**
+ * S3 Tables and OpenSearch: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_S3_Tables.html,
+ * https://docs.aws.amazon.com/opensearch-service/latest/APIReference/API_DescribeDomain.html
+ */
+export function describedByPath({ method, path, query }: WireRequest, home: Home): GateCall | undefined {
+  const [, first = '', bucket = '', third = '', name = ''] = path.split('/').map(decodeURIComponent);
   const table = query.get('tableArn');
   if (method !== 'GET') return undefined;
   if (first === 'get-table' && table !== null)
     return { method: 'resources.describe', request: { action: 's3tables:GetTable', arn: table } };
+  if (third === 'domain' && bucket === 'opensearch')
+    return { method: 'resources.describe', request: { action: 'es:DescribeDomain', arn: arnOf(home, 'es', `domain/${name}`) } };
   if (first !== 'buckets' || bucket === '') return undefined;
   return { method: 'resources.describe', request: { action: 's3tables:GetTableBucket', arn: bucket } };
 }

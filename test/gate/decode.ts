@@ -20,12 +20,12 @@ export type Wire = {
 export function decode(request: WireRequest, service: string, home: Home): Wire {
   const target = request.headers['x-amz-target'];
   if (service === 's3') return decodeS3(request);
-  if (service === 's3tables')
-    return { service, operation: `${request.method} ${request.path}`, parameters: {}, call: describedByPath(request) };
+  if (restServices.has(service))
+    return { service, operation: `${request.method} ${request.path}`, parameters: {}, call: describedByPath(request, home) };
   if (target !== undefined) return decodeJson(request, service, target, home);
   const { action, parameters } = parseQuery(request.body.toString());
   const asked = textAt(parameters, 'DryRun') === 'true' ? `${service}:DryRun${action}` : `${service}:${action}`;
-  return { service, operation: action, parameters, call: queryCalls[asked]?.(parameters) };
+  return { service, operation: action, parameters, call: queryCalls[asked]?.(parameters, home) };
 }
 
 function decodeS3(request: WireRequest): Wire {
@@ -71,7 +71,10 @@ function decodeJson(request: WireRequest, service: string, target: string, home:
   return { service, operation, parameters: body, call };
 }
 
-const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
+/** Those whose operation is told by the path. */
+const restServices: ReadonlySet<string> = new Set(['s3tables', 'es']);
+
+const queryCalls: Readonly<Record<string, (parameters: Tree, home: Home) => GateCall>> = {
   'sts:AssumeRoleWithWebIdentity': (p) => ({ method: 'sts.assumeRoleWithWebIdentity', request: assumed(p) }),
   'sts:AssumeRole': (p) => ({ method: 'sts.assumeRole', request: { ...assumed(p), tags: tagsAt(p, 'Tags') } }),
   'sts:GetCallerIdentity': () => ({ method: 'sts.getCallerIdentity', request: {} }),
@@ -91,6 +94,13 @@ const queryCalls: Readonly<Record<string, (parameters: Tree) => GateCall>> = {
   'cloudformation:UpdateStack': (p) => ({ method: 'cloudFormation.updateStack', request: { ...stack(p), tags: tagsAt(p, 'Tags') } }),
   'cloudformation:DeleteStack': (p) => ({ method: 'cloudFormation.deleteStack', request: stack(p) }),
   'cloudformation:DescribeStackEvents': (p) => ({ method: 'cloudFormation.describeStackEvents', request: stack(p) }),
+  'redshift:DescribeClusters': (p, { id, region }) => ({
+    method: 'resources.describe',
+    request: {
+      action: 'redshift:DescribeClusters',
+      arn: `arn:aws:redshift:${region}:${id}:cluster:${textAt(p, 'ClusterIdentifier') ?? ''}`,
+    },
+  }),
   'sns:GetTopicAttributes': (p) => ({
     method: 'resources.describe',
     request: { action: 'sns:GetTopicAttributes', arn: textAt(p, 'TopicArn') ?? '' },

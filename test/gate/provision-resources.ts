@@ -3,6 +3,8 @@ import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateDeliveryStreamCommand, FirehoseClient } from '@aws-sdk/client-firehose';
 import { CreateDatabaseCommand, CreateTableCommand as CreateGlueTableCommand, GlueClient } from '@aws-sdk/client-glue';
 import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis';
+import { CreateDomainCommand, OpenSearchClient } from '@aws-sdk/client-opensearch';
+import { CreateClusterCommand, RedshiftClient } from '@aws-sdk/client-redshift';
 import {
   CreateTableCommand as CreateBucketTableCommand,
   CreateNamespaceCommand,
@@ -48,16 +50,23 @@ export async function provisionResources({ backend, account }: Gate) {
   const table = await tables.send(
     new CreateBucketTableCommand({ tableBucketARN: bucket.arn, namespace: 'sales', name: 'orders', format: 'ICEBERG' }),
   );
-  for (const client of [dynamo, kinesis, firehose, sns, sqs, glue, athena, tables]) client.destroy();
+  const redshift = new RedshiftClient(config);
+  const login = { MasterUsername: 'owner', MasterUserPassword: 'Example-1-password' };
+  await redshift.send(new CreateClusterCommand({ ClusterIdentifier: 'warehouse', NodeType: 'ra3.large', ...login }));
+  const search = new OpenSearchClient(config);
+  await search.send(new CreateDomainCommand({ DomainName: 'search' }));
+  for (const client of [redshift, search, dynamo, kinesis, firehose, sns, sqs, glue, athena, tables]) client.destroy();
   return {
     'athena:GetDataCatalog': arn('athena', 'datacatalog/lake'),
     'athena:GetWorkGroup': arn('athena', 'workgroup/reports'),
     'dynamodb:DescribeTable': arn('dynamodb', 'table/orders'),
     'dynamodb:Scan': arn('dynamodb', 'table/orders'),
+    'es:DescribeDomain': arn('es', 'domain/search'),
     'firehose:DescribeDeliveryStream': arn('firehose', 'deliverystream/audit'),
     'glue:GetDatabase': arn('glue', 'database/sales'),
     'glue:GetTable': arn('glue', 'table/sales/orders'),
     'kinesis:DescribeStreamSummary': arn('kinesis', 'stream/clicks'),
+    'redshift:DescribeClusters': arn('redshift', 'cluster:warehouse'),
     's3tables:GetTable': table.tableARN ?? '',
     's3tables:GetTableBucket': bucket.arn ?? '',
     'sns:GetTopicAttributes': arn('sns', 'done'),

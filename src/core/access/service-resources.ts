@@ -55,10 +55,12 @@ export type DescribeAction =
   | 'athena:GetWorkGroup'
   | 'dynamodb:DescribeTable'
   | 'dynamodb:Scan'
+  | 'es:DescribeDomain'
   | 'firehose:DescribeDeliveryStream'
   | 'glue:GetDatabase'
   | 'glue:GetTable'
   | 'kinesis:DescribeStreamSummary'
+  | 'redshift:DescribeClusters'
   | 's3tables:GetTable'
   | 's3tables:GetTableBucket'
   | 'sns:GetTopicAttributes'
@@ -335,6 +337,8 @@ const redshiftCluster: ServiceResource = {
   pattern: /^cluster:[a-z][a-z0-9-]{0,62}$/,
   form: 'cluster:<name>',
   ...inAndOut([redshiftLogin, statements]),
+  describe: { action: 'redshift:DescribeClusters' },
+  byName: true,
   otherWaysIn: true,
 };
 
@@ -366,23 +370,23 @@ function topicsOf(at: ArnParts): readonly [string, ...string[]] {
 }
 
 const connect: Need = { actions: of('kafka-cluster', 'Connect'), on: clusterOf };
-const kafkaNeeds: Pick<ServiceResource, 'reads' | 'writes'> = {
+const kafka = {
+  service: 'kafka',
   reads: [{ actions: of('kafka-cluster', 'DescribeTopic ReadData'), on: topicsOf }, connect],
   writes: [{ actions: of('kafka-cluster', 'DescribeTopic WriteData'), on: topicsOf }, connect],
-};
-
-const kafkaCluster: ServiceResource = {
-  what: 'an MSK cluster',
-  service: 'kafka',
-  pattern: /^cluster\/[\w-]{1,64}\/[\w-]{1,64}$/,
-  form: 'cluster/<name>/<uuid>',
-  ...kafkaNeeds,
   resourcePolicy: true,
   otherWaysIn: true,
+} as const satisfies Partial<ServiceResource>;
+
+const kafkaCluster: ServiceResource = {
+  ...kafka,
+  what: 'an MSK cluster',
+  pattern: /^cluster\/[\w-]{1,64}\/[\w-]{1,64}$/,
+  form: 'cluster/<name>/<uuid>',
 };
 
 const kafkaTopic: ServiceResource = {
-  ...kafkaCluster,
+  ...kafka,
   what: 'a topic of an MSK cluster',
   pattern: /^topic\/[\w-]{1,64}\/[\w-]{1,64}\/[\w.-]{1,249}$/,
   form: 'topic/<cluster>/<uuid>/<name>',
@@ -426,6 +430,8 @@ const searchDomain: ServiceResource = {
   // A search is a POST; what is asked of is what lies below the domain.
   reads: [{ actions: of('es', 'ESHttpGet ESHttpHead ESHttpPost'), on: beneath('/*') }],
   writes: [{ actions: of('es', 'ESHttpDelete ESHttpPatch ESHttpPost ESHttpPut'), on: beneath('/*') }],
+  describe: { action: 'es:DescribeDomain' },
+  byName: true,
   resourcePolicy: true,
   otherWaysIn: true,
 };

@@ -191,7 +191,7 @@ export function notJudged(
 
 /** `DynamoDB table orders in region us-east-1 of account 111122223333` */
 function placeOf({ kind, resource, region, account }: ArnLocation): string {
-  return `${kind.what.replace(/^an? /, '')} ${resource.slice(resource.indexOf('/') + 1)} in region ${region} of account ${account}`;
+  return `${kind.what.replace(/^an? /, '')} ${resource.replace(/^\w+[:/]/, '')} in region ${region} of account ${account}`;
 }
 
 function nameOfConnection(resource: Resource): string {

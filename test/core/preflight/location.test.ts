@@ -29,6 +29,7 @@ function probeOf(connector: string, location: string, usage: Usage = 'Source'): 
 const table = probeOf('DynamoDB', arn('dynamodb', 'table/orders'));
 const foreign = probeOf('DynamoDB', arn('dynamodb', 'table/orders', '444455556666'));
 const stream = probeOf('KinesisFirehose', arn('firehose', 'deliverystream/audit'), 'Target');
+const cluster = probeOf('AmazonRedshift', arn('redshift', 'cluster:warehouse'));
 const keyspace = probeOf('AmazonKeyspaces', arn('cassandra', '/keyspace/sales/'));
 const domain = probeOf('AmazonOpenSearch', arn('es', 'domain/search'));
 
@@ -154,6 +155,7 @@ const outcomes: readonly Row[] = [
     false,
     /^connection x at \S+domain\/search: whether it is there: denied; whether worker may read: not authorized$/,
   ],
+  ['missing cluster', cluster, missing, { read: may }, false, 'refused ResourceNotFoundException'],
   ['missing source', table, missing, { read: may }, false, 'refused ResourceNotFoundException'],
   [
     'missing target',
@@ -198,7 +200,16 @@ void test('a call that goes by a name is not made from another account, and wher
   assert.deepEqual(lookAt(stream.at, home), { action: 'firehose:DescribeDeliveryStream' });
   assert.deepEqual(lookAt(foreign.at, home), { action: 'dynamodb:DescribeTable' });
   assert.match(JSON.stringify(lookAt(stream.at, '444455556666')), /goes by the name/);
-  assert.match(JSON.stringify(lookAt(domain.at, home)), /has no call that shows a domain/);
+  assert.match(JSON.stringify(lookAt(keyspace.at, home)), /has no call that shows a keyspace/);
+});
+
+void test('what is missing is named as its owner would', () => {
+  const verdict = judgeLocation(cluster, missing, { read: may }, false);
+  const text = 'refused' in verdict ? verdict.refused.remedy?.text : '';
+  assert.equal(
+    text,
+    'there is no Redshift cluster warehouse in region us-east-1 of account 111122223333: create it, or correct the location',
+  );
 });
 
 void test('a sample is taken where it can tell something, and only of what is read', () => {
@@ -226,7 +237,7 @@ void test('the session may make these calls there, and nothing else', () => {
       },
     ],
   });
-  const nothing = probePolicy(domain, 'us-east-1', 'aws');
+  const nothing = probePolicy(keyspace, 'us-east-1', 'aws');
   assert.match(nothing.ok ? nothing.value.policy : '', /sts:GetCallerIdentity/);
 });
 
