@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { readTrail, type TrailEvent } from '../core/audit/cloudtrail.ts';
-import { isRecord, mergeRecords, type Recorded, readRecords } from '../core/audit/records.ts';
+import { isRecord, isRecordKey, mergeRecords, type Recorded, readRecords } from '../core/audit/records.ts';
 import { auditReport, type JobPlan, type ReportRow } from '../core/audit/report.ts';
 import { table } from './table.ts';
 
@@ -71,11 +71,9 @@ async function gather({ files, resource }: AuditArguments, io: AuditIo): Promise
   const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(resource) ?? [];
   if (bucket === undefined) throw new WrongInput(`--resource ${JSON.stringify(resource)} is no s3://BUCKET/PREFIX`);
   // A job that runs has its parts only.
-  const objects = await io
-    .readBucket({ bucket, prefix }, (key) => /\/access(\/\d+)?\.json$/.test(key))
-    .catch((error: unknown) => {
-      throw new WrongInput(`${resource}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
-    });
+  const objects = await io.readBucket({ bucket, prefix }, isRecordKey).catch((error: unknown) => {
+    throw new WrongInput(`${resource}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+  });
   for (const { name, bytes } of objects) take(gathered, name, bytes);
   return gathered;
 }

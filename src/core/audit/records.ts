@@ -48,3 +48,15 @@ export function isRecord(value: unknown): value is Recorded {
   const fields = value as Readonly<Record<string, unknown>>;
   return texts.every((name) => typeof fields[name] === 'string') && Array.isArray(fields['chain']);
 }
+
+const RECORD = /(?:^|\/)jobs\/[^/]+-[0-9a-f]{8}\/access(?:\/\d+)?\.json$/u;
+/** Logs, and the objects with which the worker role proves that it reaches a location. */
+const OF_PODS = /(?:^|\/)jobs\/.*\/(?:worker|master)\/|(?:^|\/)\.elastic-/u;
+
+/**
+ * Whether a key of a log location is a job's record of accesses, or a part of one, which nobody but the agent role writes. What has such a name where the worker
+ * and master roles write may be the work of a job's own pods, which have these roles, too.
+ */
+export function isRecordKey(key: string): boolean {
+  return RECORD.test(key) && !OF_PODS.test(key);
+}
