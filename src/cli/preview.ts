@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { type ClusterFlags, withCluster } from './cluster.ts';
 import { askFor, type ObjectsIo, type OpenedObject, userName } from './objects.ts';
-import { table } from './table.ts';
+import { printable, table } from './table.ts';
 
 export type PreviewArguments = ClusterFlags & {
   readonly job: string;
@@ -43,7 +43,7 @@ export function runPreview(given: PreviewArguments, io: ObjectsIo): Promise<numb
         objects.map(({ name, size }) => [String(size), name]),
       ),
     );
-    if (first !== undefined) io.stdout(`\n${first.object}\n${first.rows.join('\n')}`);
+    if (first !== undefined) io.stdout(['', first.object, ...first.rows].map(shownLine).join('\n'));
     else if (objects.length > 0) io.stdout('\nnone of them holds lines of text: rows of binary formats are not shown');
     return 0;
   });
@@ -74,10 +74,15 @@ function textOf(head: Uint8Array): string | undefined {
   return text.slice(0, -4).includes('\uFFFD') ? undefined : text;
 }
 
-/** The head of a gzip file has no end: what there is of it is enough. */
+/** Columns may be parted by tabs. */
+function shownLine(line: string): string {
+  return line.split('\t').map(printable).join('\t');
+}
+
+/** The head of a gzip file has no end: what there is of it is enough. One that grows beyond measure is none to look at. */
 function inflated(head: Uint8Array): Uint8Array | undefined {
   try {
-    return gunzipSync(head, { finishFlush: 2 });
+    return gunzipSync(head, { finishFlush: 2, maxOutputLength: 64 * headBytes });
   } catch {
     return undefined;
   }
