@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { readTrail, type TrailEvent } from '../core/audit/cloudtrail.ts';
-import { isRecord, isRecordKey, mergeRecords, type Recorded, readRecords } from '../core/audit/records.ts';
+import { isPlanRow, isRecord, isRecordKey, mergeRecords, type Recorded, readRecords } from '../core/audit/records.ts';
 import { auditReport, type JobPlan, type ReportRow } from '../core/audit/report.ts';
 import { table } from './table.ts';
 
@@ -87,7 +87,7 @@ async function read(io: AuditIo, file: string): Promise<Uint8Array> {
 }
 
 function take(gathered: Gathered, name: string, bytes: Uint8Array): void {
-  const text = new TextDecoder().decode(isGzip(bytes) ? gunzipSync(bytes) : bytes);
+  const text = new TextDecoder().decode(isGzip(bytes) ? unzipped(name, bytes) : bytes);
   const document = parsed(text);
   const trail = readTrail(document);
   if (trail !== undefined) {
@@ -100,9 +100,20 @@ function take(gathered: Gathered, name: string, bytes: Uint8Array): void {
   }
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const found = lines.map(parsed).filter(isRecord);
-  if (found.length === 0 && lines.length > 0)
-    throw new WrongInput(`${name}: holds no audit records: give an audit stream, an access.json or a file of CloudTrail`);
+  if (found.length === 0 && lines.length > 0) throw noRecords(name);
   gathered.records.push(...found);
+}
+
+function noRecords(name: string): WrongInput {
+  return new WrongInput(`${name}: holds no audit records: give an audit stream, an access.json or a file of CloudTrail`);
+}
+
+function unzipped(name: string, bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes);
+  } catch (error) {
+    throw new WrongInput(`${name}: is no gzip file that can be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
 }
 
 function isGzip(bytes: Uint8Array): boolean {
@@ -125,7 +136,9 @@ function takeDocument(gathered: Gathered, name: string, document: unknown, text:
   }
   const fields = (Array.isArray(document) ? { audit: document } : document) as Readonly<Record<string, unknown>> | null;
   if (Array.isArray(fields?.['audit'])) {
-    gathered.records.push(...fields['audit'].filter(isRecord));
+    const found = fields['audit'].filter(isRecord);
+    if (found.length === 0 && fields['audit'].length > 0) throw noRecords(name);
+    gathered.records.push(...found);
     return;
   }
   if (!Array.isArray(fields?.['accesses'])) throw new WrongInput(`${name}: is neither an access.json nor a file of CloudTrail`);
@@ -136,7 +149,7 @@ function takeDocument(gathered: Gathered, name: string, document: unknown, text:
       runtime: `${String(namespace)}/${String(runtime)}`,
       job: `${String(namespace)}/${job}`,
       uid,
-      rows: plan as JobPlan['rows'],
+      rows: plan.filter(isPlanRow),
     });
 }
 

@@ -93,10 +93,33 @@ void test('what is not planned is flagged, in the table too, and the exit code i
   assert.match(text, /access\(es\), 1 not planned$/);
 });
 
+const odd = {
+  time: '2026-01-01T00:00:00Z',
+  runtime: 'a/b',
+  identity: 'x',
+  sessionName: 's',
+  action: 'a',
+  resource: 'r',
+  outcome: 'ok',
+  chain: [],
+};
 const wrong: readonly (readonly [what: string, files: Files, args: Partial<AuditArguments>, says: RegExp])[] = [
   ['nothing to read', {}, {}, /give files/],
   ['a file that is not there', {}, { files: ['x'] }, /^audit: x: cannot be read \(ENOENT\)/],
   ['no records in it', { x: 'hello\n' }, {}, /x: holds no audit records/],
+  ['a torn gzip file', { x: new Uint8Array([0x1f, 0x8b, 8, 255, 1]) }, {}, /x: is no gzip file that can be read \(Z_/],
+  ['a list of something else', { x: '[1, 2, null]' }, {}, /x: holds no audit records/],
+  [
+    'records whose fields are no texts',
+    {
+      x: JSON.stringify([
+        { ...odd, job: 7 },
+        { ...odd, chain: [5] },
+      ]),
+    },
+    {},
+    /x: holds no audit records/,
+  ],
   ['another document', { x: '{"kind":"Pod"}' }, {}, /neither an access\.json nor/],
   ['a wrong time', { x: '' }, { since: 'yesterday' }, /--since "yesterday" is no time/],
   ['no bucket', {}, { files: [], resource: 'acme-logs' }, /is no s3:\/\/BUCKET/],
@@ -108,6 +131,12 @@ for (const [what, files, args, says] of wrong)
     assert.deepEqual([code, errors.length], [2, 1]);
     assert.match(errors[0] ?? '', says);
   });
+
+void test('a document whose plan is none: its accesses are held to no plan', async () => {
+  const document = { job: 'j', uid: 'u', namespace: 'a', runtime: 'b', plan: [null, 3, { phase: 5 }], accesses: [odd] };
+  const { code, rows } = await run({ x: JSON.stringify(document) });
+  assert.deepEqual([code, rows.length], [1, 1]);
+});
 
 void test('the command reads stdin', async () => {
   const { stream } = await simulated;

@@ -1,3 +1,5 @@
+import type { JobPlan } from './report.ts';
+
 /** Audit records as they are kept: lines of the stream, documents of a job. Structural, as the ports' AuditRecord. */
 export type Recorded = {
   readonly time: string;
@@ -42,11 +44,24 @@ export function readRecords(text: string): readonly Recorded[] {
 }
 
 const texts = ['time', 'runtime', 'identity', 'sessionName', 'action', 'resource', 'outcome'] as const;
+const optionalTexts = ['job', 'node', 'phase', 'planResource', 'rule', 'errorCode', 'requestId'] as const;
 
 export function isRecord(value: unknown): value is Recorded {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
-  return texts.every((name) => typeof fields[name] === 'string') && Array.isArray(fields['chain']);
+  const isText = (name: string): boolean => typeof fields[name] === 'string';
+  return texts.every(isText) && optionalTexts.every((name) => fields[name] === undefined || isText(name)) && areTexts(fields['chain']);
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+/** A row of the plan that a job's document holds. */
+export function isPlanRow(value: unknown): value is JobPlan['rows'][number] {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = value as Readonly<Record<string, unknown>>;
+  return ['phase', 'resource', 'action', 'identity'].every((name) => typeof fields[name] === 'string') && areTexts(fields['chain']);
 }
 
 const RECORD = /(?:^|\/)jobs\/[^/]+-[0-9a-f]{8}\/access(?:\/\d+)?\.json$/u;
