@@ -8,12 +8,48 @@ import {
   PutRolePolicyCommand,
   SimulatePrincipalPolicyCommand,
 } from '@aws-sdk/client-iam';
-import type { AwsResult, IamPort, SimulatedDecision } from '../ports/aws/index.ts';
+import type { AwsError, AwsResult, Caller, IamPort, PolicyQuestion, SimulatedDecision } from '../ports/aws/index.ts';
 import { ok } from '../ports/result.ts';
 import { actorOf, type Send } from './send.ts';
 
 export function createIam(parts: { readonly client: IAMClient; readonly send: Send }): IamPort {
   const { client, send } = parts;
+
+  /** IAM answers of actions together only where it needs to know the same of their calls; else it says which belong together, and each group is asked alone. */
+  async function simulate(caller: Caller, request: PolicyQuestion): Promise<AwsResult<readonly SimulatedDecision[]>> {
+    const answer = await simulateTogether(caller, request);
+    const groups = answer.ok ? undefined : groupsOf(answer.error, request.actions);
+    if (groups === undefined) return answer;
+    const decisions: SimulatedDecision[] = [];
+    for (const actions of groups) {
+      const part = await simulate(caller, { ...request, actions });
+      if (!part.ok) return part;
+      decisions.push(...part.value);
+    }
+    return ok(decisions);
+  }
+
+  function simulateTogether(caller: Caller, request: PolicyQuestion): Promise<AwsResult<readonly SimulatedDecision[]>> {
+    const ContextEntries = Object.entries(request.context).map(([key, value]) => ({
+      ContextKeyName: key,
+      ContextKeyType: typeof value === 'string' ? ('string' as const) : ('stringList' as const),
+      ContextKeyValues: [value].flat(),
+    }));
+    const input = {
+      PolicySourceArn: request.roleArn,
+      ActionNames: [...request.actions],
+      ResourceArns: [request.resource],
+      ContextEntries,
+    };
+    return allPages(
+      (marker) =>
+        send({ method: 'iam.simulatePrincipalPolicy', request, actor: actorOf(caller) }, (abortSignal) =>
+          client.send(new SimulatePrincipalPolicyCommand({ ...input, ...marker }), { abortSignal }),
+        ),
+      (page) => (page.EvaluationResults ?? []).map(decisionOf),
+    );
+  }
+
   return {
     async getRole(caller, request) {
       const answer = await send({ method: 'iam.getRole', request, actor: actorOf(caller) }, (abortSignal) =>
@@ -24,26 +60,7 @@ export function createIam(parts: { readonly client: IAMClient; readonly send: Se
       return answer.ok ? ok({ arn: Arn, trust: decodeURIComponent(AssumeRolePolicyDocument) }) : answer;
     },
 
-    simulatePrincipalPolicy(caller, request) {
-      const ContextEntries = Object.entries(request.context).map(([key, value]) => ({
-        ContextKeyName: key,
-        ContextKeyType: typeof value === 'string' ? ('string' as const) : ('stringList' as const),
-        ContextKeyValues: [value].flat(),
-      }));
-      const input = {
-        PolicySourceArn: request.roleArn,
-        ActionNames: [...request.actions],
-        ResourceArns: [request.resource],
-        ContextEntries,
-      };
-      return allPages(
-        (marker) =>
-          send({ method: 'iam.simulatePrincipalPolicy', request, actor: actorOf(caller) }, (abortSignal) =>
-            client.send(new SimulatePrincipalPolicyCommand({ ...input, ...marker }), { abortSignal }),
-          ),
-        (page) => (page.EvaluationResults ?? []).map(decisionOf),
-      );
-    },
+    simulatePrincipalPolicy: simulate,
 
     listAttachedRolePolicies: (caller, request) =>
       allPages(
@@ -80,6 +97,14 @@ export function createIam(parts: { readonly client: IAMClient; readonly send: Se
       return answer.ok ? ok(undefined) : answer;
     },
   };
+}
+
+/** `Invalid Input Actions: [a,b] and [c] require different authorization information.` Each for itself where it does not name all of them. */
+function groupsOf({ code, message }: AwsError, actions: readonly string[]): readonly (readonly string[])[] | undefined {
+  if (code !== 'InvalidInput' || actions.length < 2 || !/Input Actions|authorization information/.test(message)) return undefined;
+  const named = [...message.matchAll(/\[([^\]]*)\]/g)].map(([, group = '']) => group.split(',').map((action) => action.trim()));
+  const complete = named.length > 1 && named.flat().toSorted().join() === actions.toSorted().join();
+  return complete ? named : actions.map((action) => [action]);
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html: with a list of resources the missing keys stand in its own results. */

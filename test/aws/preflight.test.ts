@@ -91,6 +91,22 @@ void test('IAM is asked with the keys of the call, one value or many, and says w
   assert.equal(failure(await iam.simulatePrincipalPolicy(operator, ask({ roleArn: arnOf('worker') }))).kind, 'AccessDenied');
 });
 
+void test('actions that IAM does not answer together are asked apart, and all answered', async () => {
+  const actions = ['dynamodb:GetItem', 'dynamodb:Query', 'ec2:TerminateInstances', 'dynamodb:Scan'];
+  const calls = stand.audit.length;
+  const decisions = must(await stand.aws.iam.simulatePrincipalPolicy(operator, ask({ actions })));
+  assert.deepEqual(Object.fromEntries(decisions.map(({ action, decision }) => [action, decision])), {
+    'dynamodb:GetItem': 'implicitDeny',
+    'dynamodb:Query': 'implicitDeny',
+    'dynamodb:Scan': 'implicitDeny',
+    'ec2:TerminateInstances': 'allowed',
+  });
+  assert.deepEqual(
+    stand.audit.slice(calls).map(({ outcome }) => outcome),
+    ['InvalidInput', 'ok', 'ok', 'ok'],
+  );
+});
+
 void test('the audit and what the account saw agree', () => {
   assert.deepEqual(differences(stand.gate.record(), stand.audit), []);
 });

@@ -14,6 +14,17 @@ export function simulatePrincipalPolicy(account: Account, parameters: Tree): Wir
   const role = account.roles.get(question.roleArn);
   if (role === undefined)
     return { ...named('iam', 'denied', `Entity ${question.roleArn} cannot be found.`), status: 404, code: 'NoSuchEntity' };
+  const groups = groupsOf(question.actions);
+  if (groups.length > 1)
+    return {
+      ...named(
+        'iam',
+        'denied',
+        `Invalid Input Actions: ${groups.map((group) => `[${group.join(',')}]`).join(' and ')} require different authorization information.`,
+      ),
+      status: 400,
+      code: 'InvalidInput',
+    };
   const results = simulated({ policies: role.policies }, question).map(
     ({ action, decision, missingContext }) =>
       `<member><EvalActionName>${action}</EvalActionName><EvalResourceName>${question.resource}</EvalResourceName><EvalDecision>${decision}</EvalDecision><MatchedStatements/>` +
@@ -22,6 +33,17 @@ export function simulatePrincipalPolicy(account: Account, parameters: Tree): Wir
   return xml(
     `<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated><EvaluationResults>${results.join('')}</EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>`,
   );
+}
+
+/** Of one service, and of the same resource types: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html has some of tables alone, some of indexes too. */
+function groupsOf(actions: readonly string[]): readonly (readonly string[])[] {
+  const groups = new Map<string, string[]>();
+  for (const action of actions) {
+    const [service = '', name = ''] = action.split(':');
+    const kind = `${service} ${service === 'dynamodb' && /^(Query|Scan|PartiQLSelect)$/.test(name)}`;
+    groups.set(kind, [...(groups.get(kind) ?? []), action]);
+  }
+  return [...groups.values()];
 }
 
 function questionOf(parameters: Tree): PolicyQuestion {

@@ -1,5 +1,6 @@
 /** Locations that are ARNs: what they name, and what is wrong with them. A location that does not begin with `arn:` is a text of the connector's own. */
-import { type ArnParts, type DescribeAction, type Need, type ServiceResource, serviceResources } from './service-resources.ts';
+import type { ArnParts, DescribeAction, Need, ServiceResource } from './resources/kind.ts';
+import { serviceResources } from './service-resources.ts';
 
 export type ArnLocation = ArnParts & { readonly kind: ServiceResource };
 

@@ -1,4 +1,4 @@
-import type { DescribeAction } from '../access/service-resources.ts';
+import type { DescribeAction } from '../access/resources/kind.ts';
 
 /**
  * The AWS calls that this product makes, as the methods of the AWS port name them and with what a policy can see of their requests. Structural: the port's

@@ -5,7 +5,7 @@
 import { type ArnLocation, arnForm, onOf } from '../access/arn-locations.ts';
 import type { Connection, Usage } from '../access/connections.ts';
 import { findConnector } from '../access/connectors.ts';
-import type { DescribeAction } from '../access/service-resources.ts';
+import type { DescribeAction } from '../access/resources/kind.ts';
 import type { Identity, Resource } from '../access/vocabulary.ts';
 import { accountOf } from '../policy/principal.ts';
 import type { Remedy } from './missing.ts';

@@ -1,4 +1,4 @@
-import type { DescribeAction } from '../../core/access/service-resources.ts';
+import type { DescribeAction } from '../../core/access/resources/kind.ts';
 import type { AwsResult } from './errors.ts';
 import type { Caller } from './grant.ts';
 

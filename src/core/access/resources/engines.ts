@@ -1,0 +1,107 @@
+import { type ArnParts, beneath, inAndOut, type Need, of, type ServiceResource, sibling } from './kind.ts';
+
+const queries = {
+  actions: of('athena', 'GetQueryExecution GetQueryResults StartQueryExecution StopQueryExecution'),
+  also: of(
+    'athena',
+    'BatchGetNamedQuery BatchGetPreparedStatement BatchGetQueryExecution GetCalculationExecution GetNamedQuery GetPreparedStatement GetQueryResultsStream ' +
+      'GetQueryRuntimeStatistics ListNamedQueries ListPreparedStatements ListQueryExecutions StartCalculationExecution StartSession',
+  ),
+} as const;
+
+export const workgroup: ServiceResource = {
+  what: 'an Athena workgroup',
+  service: 'athena',
+  pattern: /^workgroup\/[\w.-]{1,128}$/,
+  form: 'workgroup/<name>',
+  reads: [queries],
+  writes: [queries],
+  describe: { action: 'athena:GetWorkGroup' },
+  byName: true,
+};
+
+const catalogNeeds: readonly Need[] = [
+  { actions: of('athena', 'GetDataCatalog GetDatabase GetTableMetadata ListDatabases ListTableMetadata') },
+];
+
+export const dataCatalog: ServiceResource = {
+  what: 'a data catalog of Athena',
+  service: 'athena',
+  pattern: /^datacatalog\/[\w@-]{1,256}$/,
+  form: 'datacatalog/<name>',
+  reads: catalogNeeds,
+  // Which workgroup writes, it does not say.
+  writes: [],
+  describe: { action: 'athena:GetDataCatalog' },
+  byName: true,
+};
+
+/** `cluster:<name>` and `dbname:<cluster>/<name>` to the users of that cluster. */
+function usersOfCluster(at: ArnParts): readonly [string, ...string[]] {
+  const cluster = /^[a-z]+:([^/]+)/.exec(at.resource)?.[1] ?? '';
+  return [sibling(at, `dbuser:${cluster}/*`), sibling(at, `dbname:${cluster}/*`)];
+}
+
+const redshiftLogin: Need = { actions: of('redshift', 'GetClusterCredentials GetClusterCredentialsWithIAM'), on: usersOfCluster };
+const statements: Need = { actions: of('redshift-data', 'ExecuteStatement'), also: of('redshift-data', 'BatchExecuteStatement') };
+
+export const redshiftCluster: ServiceResource = {
+  what: 'a Redshift cluster',
+  service: 'redshift',
+  pattern: /^cluster:[a-z][a-z0-9-]{0,62}$/,
+  form: 'cluster:<name>',
+  ...inAndOut([redshiftLogin, statements]),
+  describe: { action: 'redshift:DescribeClusters' },
+  byName: true,
+  otherWaysIn: true,
+};
+
+export const redshiftDatabase: ServiceResource = {
+  what: 'a database of a Redshift cluster',
+  service: 'redshift',
+  pattern: /^dbname:[a-z][a-z0-9-]{0,62}\/[^/*?\s]{1,128}$/,
+  form: 'dbname:<cluster>/<name>',
+  ...inAndOut([redshiftLogin]),
+  otherWaysIn: true,
+};
+
+export const redshiftWorkgroup: ServiceResource = {
+  what: 'a workgroup of Redshift Serverless',
+  service: 'redshift-serverless',
+  pattern: /^workgroup\/[\w-]{1,64}$/,
+  form: 'workgroup/<id>',
+  ...inAndOut([{ actions: of('redshift-serverless', 'GetCredentials') }, statements]),
+  otherWaysIn: true,
+};
+
+export const graph: ServiceResource = {
+  what: 'a Neptune database',
+  service: 'neptune-db',
+  pattern: /^[\w-]{1,64}\/(\*|database)$/,
+  form: '<cluster resource id>/*',
+  reads: [{ actions: of('neptune-db', 'ReadDataViaQuery'), also: of('neptune-db', 'GetStreamRecords connect') }],
+  writes: [{ actions: of('neptune-db', 'DeleteDataViaQuery WriteDataViaQuery'), also: of('neptune-db', 'StartLoaderJob connect') }],
+  otherWaysIn: true,
+};
+
+export const searchDomain: ServiceResource = {
+  what: 'a domain of OpenSearch Service',
+  service: 'es',
+  pattern: /^domain\/[a-z][a-z0-9-]{0,27}$/,
+  form: 'domain/<name>',
+  // A search is a POST; what is asked of is what lies below the domain.
+  reads: [{ actions: of('es', 'ESHttpGet ESHttpHead ESHttpPost'), on: beneath('/*') }],
+  writes: [{ actions: of('es', 'ESHttpDelete ESHttpPatch ESHttpPost ESHttpPut'), on: beneath('/*') }],
+  describe: { action: 'es:DescribeDomain' },
+  byName: true,
+  resourcePolicy: true,
+  otherWaysIn: true,
+};
+
+export const collection: ServiceResource = {
+  what: 'a collection of OpenSearch Serverless',
+  service: 'aoss',
+  pattern: /^collection\/[a-z0-9]{3,40}$/,
+  form: 'collection/<id>',
+  ...inAndOut([{ actions: of('aoss', 'APIAccessAll') }]),
+};

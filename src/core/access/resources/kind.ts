@@ -1,0 +1,86 @@
+/** What is known of a kind of resource that a location may name (service-resources.ts), and the bricks to say it with. */
+
+/** The parts of an ARN: `arn:<partition>:<service>:<region>:<account>:<resource>`. */
+export type ArnParts = {
+  readonly arn: string;
+  readonly partition: string;
+  readonly service: string;
+  readonly region: string;
+  readonly account: string;
+  readonly resource: string;
+};
+
+/** Actions of which a job may need any; which ones, only its code knows. */
+export type Need = {
+  /** What whoever uses the location usually does there: the generator allows these. */
+  readonly actions: readonly string[];
+  /** What would do as well, and is not allowed unasked: only when all of it is refused can nothing be done. */
+  readonly also?: readonly string[];
+  /** What the actions are asked of: ARNs, the one that counts first; left out = the location alone. */
+  readonly on?: ((at: ArnParts) => readonly [string, ...string[]]) | undefined;
+  /** Needed with the others, and nothing without them. */
+  readonly besides?: true;
+};
+
+/** A kind of resource that a location may name. */
+export type ServiceResource = {
+  /** For people: `a DynamoDB table`. */
+  readonly what: string;
+  readonly service: string;
+  /** Of the ARN's last part. */
+  readonly pattern: RegExp;
+  /** The same for people. */
+  readonly form: string;
+  readonly reads: readonly Need[];
+  readonly writes: readonly Need[];
+  /** The harmless call that shows it, and what AWS asks it of; none where AWS has none that goes by the ARN. */
+  readonly describe?: { readonly action: DescribeAction } & Pick<Need, 'on'>;
+  /** A call that reads next to nothing of the data, which proves reading. */
+  readonly sample?: DescribeAction;
+  /** Its own policy may allow what the identity's do not. */
+  readonly resourcePolicy?: true;
+  /** Names of its kind mean one of the caller's own account: the call cannot name another's. */
+  readonly byName?: true;
+  /** It may let somebody in by a way that IAM does not judge (a certificate, a database user, no login at all): what IAM refuses is told, and refuses nothing. */
+  readonly otherWaysIn?: true;
+};
+
+/** Calls that show a resource, by IAM action. */
+export type DescribeAction =
+  | 'athena:GetDataCatalog'
+  | 'athena:GetWorkGroup'
+  | 'dynamodb:DescribeTable'
+  | 'dynamodb:Scan'
+  | 'es:DescribeDomain'
+  | 'firehose:DescribeDeliveryStream'
+  | 'glue:GetDatabase'
+  | 'glue:GetTable'
+  | 'kinesis:DescribeStreamSummary'
+  | 'redshift:DescribeClusters'
+  | 's3tables:GetTable'
+  | 's3tables:GetTableBucket'
+  | 'sns:GetTopicAttributes'
+  | 'sqs:GetQueueAttributes';
+
+/** What lies in it. */
+export function beneath(suffix: string): NonNullable<Need['on']> {
+  return ({ arn }) => [`${arn}${suffix}`];
+}
+
+/** Of the same service, region and account. */
+export function sibling({ partition, service, region, account }: ArnParts, resource: string): string {
+  return `arn:${partition}:${service}:${region}:${account}:${resource}`;
+}
+
+/** Actions that know no resources. */
+export const everywhere: NonNullable<Need['on']> = () => ['*'];
+
+/** Actions of one service. */
+export function of(service: string, names: string): readonly string[] {
+  return names.split(' ').map((name) => `${service}:${name}`);
+}
+
+/** The same to read and to write. */
+export function inAndOut(needs: readonly Need[]): Pick<ServiceResource, 'reads' | 'writes'> {
+  return { reads: needs, writes: needs };
+}

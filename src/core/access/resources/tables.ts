@@ -1,0 +1,105 @@
+import { beneath, everywhere, type Need, of, type ServiceResource } from './kind.ts';
+
+export const dynamoTable: ServiceResource = {
+  what: 'a DynamoDB table',
+  service: 'dynamodb',
+  pattern: /^table\/[\w.-]{1,255}$/,
+  form: 'table/<name>',
+  reads: [
+    {
+      actions: of('dynamodb', 'BatchGetItem GetItem Query Scan'),
+      also: of('dynamodb', 'ConditionCheckItem ExportTableToPointInTime PartiQLSelect'),
+    },
+    { actions: of('dynamodb', 'Query Scan'), also: of('dynamodb', 'PartiQLSelect'), on: beneath('/index/*') },
+    { actions: [], also: of('dynamodb', 'GetRecords GetShardIterator'), on: beneath('/stream/*') },
+  ],
+  writes: [
+    {
+      actions: of('dynamodb', 'BatchWriteItem DeleteItem PutItem UpdateItem'),
+      also: of('dynamodb', 'CreateTable DeleteTable ImportTable PartiQLDelete PartiQLInsert PartiQLUpdate RestoreTableToPointInTime'),
+    },
+  ],
+  describe: { action: 'dynamodb:DescribeTable' },
+  sample: 'dynamodb:Scan',
+  resourcePolicy: true,
+};
+
+const readTableData = { actions: of('s3tables', 'GetTable GetTableData GetTableMetadataLocation') } as const;
+const writeTableData = {
+  actions: of('s3tables', 'GetTable GetTableMetadataLocation PutTableData UpdateTableMetadataLocation'),
+  also: of('s3tables', 'RenameTable'),
+} as const;
+
+export const tableBucket: ServiceResource = {
+  what: 'a table bucket of S3',
+  service: 's3tables',
+  pattern: /^bucket\/[a-z0-9-]{3,63}$/,
+  form: 'bucket/<name>',
+  reads: [{ ...readTableData, on: beneath('/table/*') }, { actions: of('s3tables', 'GetNamespace ListNamespaces ListTables') }],
+  writes: [
+    { ...writeTableData, on: beneath('/table/*') },
+    { actions: of('s3tables', 'CreateTable GetNamespace'), also: of('s3tables', 'CreateNamespace') },
+  ],
+  describe: { action: 's3tables:GetTableBucket' },
+  resourcePolicy: true,
+};
+
+export const bucketTable: ServiceResource = {
+  what: 'a table of a table bucket of S3',
+  service: 's3tables',
+  pattern: /^bucket\/[a-z0-9-]{3,63}\/table\/[\w-]{1,255}$/,
+  form: 'bucket/<name>/table/<id>',
+  reads: [readTableData],
+  writes: [writeTableData],
+  describe: { action: 's3tables:GetTable' },
+  resourcePolicy: true,
+};
+
+/** Every client of Timestream asks for its endpoint first, so there is no one cheap call: https://docs.aws.amazon.com/timestream/latest/developerguide/Using-API.endpoint-discovery.how-it-works.html */
+const timestreamEndpoint: Need = { actions: of('timestream', 'DescribeEndpoints'), on: everywhere, besides: true };
+
+function timestream(what: string, pattern: RegExp, form: string, on: Need['on']): ServiceResource {
+  const place = on === undefined ? {} : { on };
+  return {
+    what,
+    service: 'timestream',
+    pattern,
+    form,
+    reads: [
+      { actions: of('timestream', 'Select'), also: of('timestream', 'ListMeasures PrepareQuery Unload'), ...place },
+      timestreamEndpoint,
+    ],
+    writes: [
+      { actions: of('timestream', 'WriteRecords'), also: of('timestream', 'CreateBatchLoadTask CreateTable'), ...place },
+      timestreamEndpoint,
+    ],
+  };
+}
+
+export const timestreamTable = timestream(
+  'a Timestream table',
+  /^database\/[\w.-]{3,256}\/table\/[\w.-]{3,256}$/,
+  'database/<name>/table/<name>',
+  undefined,
+);
+export const timestreamDatabase = timestream('a Timestream database', /^database\/[\w.-]{3,256}$/, 'database/<name>', beneath('/table/*'));
+
+function keyspaces(what: string, pattern: RegExp, form: string, on: Need['on']): ServiceResource {
+  const place = on === undefined ? {} : { on };
+  return {
+    what,
+    service: 'cassandra',
+    pattern,
+    form,
+    reads: [{ actions: of('cassandra', 'Select'), also: of('cassandra', 'SelectMultiRegionResource'), ...place }],
+    writes: [{ actions: of('cassandra', 'Modify'), also: of('cassandra', 'Alter Create Drop ModifyMultiRegionResource'), ...place }],
+  };
+}
+
+export const keyspacesTable = keyspaces(
+  'a table of Amazon Keyspaces',
+  /^\/keyspace\/\w{1,48}\/table\/\w{1,48}$/,
+  '/keyspace/<name>/table/<name>',
+  undefined,
+);
+export const keyspace = keyspaces('a keyspace of Amazon Keyspaces', /^\/keyspace\/\w{1,48}\/$/, '/keyspace/<name>/', beneath('table/*'));
