@@ -548,6 +548,18 @@ const rows: readonly Row[] = [
   ],
   [
     'ron',
+    'reads a table that the class does not allow',
+    /arn:aws:dynamodb:us-east-1:111122223333:table\/others not among.*allowed\.uris/,
+    'POST',
+    jobs,
+    () =>
+      job({
+        runtime: 'strict',
+        connections: [place({ connector: 'DynamoDB', location: 'arn:aws:dynamodb:us-east-1:111122223333:table/others' })],
+      }),
+  ],
+  [
+    'ron',
     'stages from where the class does not allow it',
     /s3:\/\/evil\/lib\.jar not among.*allowed\.uris/,
     'POST',

@@ -242,11 +242,24 @@ void test('the class judges locations and keys too, of connections and dependenc
     allowed: { uris: ['s3://acme-staging/*', 's3://acme-logs/*', 's3://acme-orders/*'], defaultRoles: 'Allowed' },
   });
   const stages = job('stages', {}, { dependencies: [{ path: 'lib.jar', uri: 's3://evil/lib.jar' }] });
-  const simulation = start([strict, ...runtime({}), connection('orders', { ...orders, location: 's3://else/raw/' }), reads('one'), stages]);
+  const table = { name: 'orders', usage: 'Source', connector: 'DynamoDB', location: 'arn:aws:dynamodb:us-east-1:111122223333:table/else' };
+  const queries = job('queries', {}, { connections: [table] });
+  const simulation = start([
+    strict,
+    ...runtime({}),
+    connection('orders', { ...orders, location: 's3://else/raw/' }),
+    reads('one'),
+    stages,
+    queries,
+  ]);
   const message = (name: string) => find(simulation, name).status?.waiting?.message ?? '';
-  for (const name of ['one', 'stages'])
+  for (const name of ['one', 'stages', 'queries'])
     await until(simulation, 'refused', () => find(simulation, name).status?.waiting?.reason === 'NotAllowedByClass');
   assert.match(message('one'), /ElasticRuntimeClass default: connection orders: location "s3:\/\/else\/raw\/": .*allowed\.uris/);
+  assert.match(
+    message('queries'),
+    /ElasticRuntimeClass default: connection orders: location "arn:aws:dynamodb:\S+:table\/else": .*allowed\.uris/,
+  );
   assert.match(message('stages'), /ElasticRuntimeClass default: dependency lib\.jar: uri "s3:\/\/evil\/lib\.jar"/);
   assert.ok(!simulation.audit().some(({ resource }) => /evil|else/.test(resource)));
   patch(simulation, 'ElasticConnection', 'finance/orders', { location: 's3://acme-orders/raw/' });

@@ -536,7 +536,7 @@ export type Allowed = {
    */
   readonly connectionRoleArns?: readonly string[];
   /**
-   * Locations of staging, logs and init script; of jobs, of their connections and dependencies. Such as s3://acme-staging/*. Bucket names are global: name the bucket in full.
+   * Locations of staging, logs and init script; of jobs, of their connections and dependencies. Such as s3://acme-staging/* or, of what connections name by ARN, arn:aws:dynamodb:us-east-1:111122223333:table/acme-*. Bucket names are global: name the bucket in full.
    *
    * @maxItems 64
    */

@@ -8,7 +8,7 @@ export type Named = {
   readonly dependencies?: readonly { readonly path: string; readonly uri?: string }[] | undefined;
 };
 
-/** Roles, locations and keys of a job that the class of its runtime does not allow. The admission policy elastic-job-class says the same of what is inline. */
+/** Roles, locations (folders of S3, and what an ARN names) and keys of a job that the class of its runtime does not allow. The admission policy elastic-job-class says the same of what is inline. */
 export function refusedAccesses(ofClass: ElasticRuntimeClass | undefined, named: Named): readonly ClassViolation[] {
   if (ofClass === undefined) return [];
   const { allowed } = ofClass.spec;
@@ -19,7 +19,7 @@ export function refusedAccesses(ofClass: ElasticRuntimeClass | undefined, named:
       'connectionRoleArns',
     ),
     ...folders(
-      sites(named, ({ spec }) => (spec.location?.startsWith('s3:') === true ? spec.location : undefined), 'location'),
+      sites(named, ({ spec }) => (/^(s3|arn):/.test(spec.location ?? '') ? spec.location : undefined), 'location'),
       allowed.uris,
     ),
     ...folders(

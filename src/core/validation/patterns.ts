@@ -48,4 +48,4 @@ export const TAG_TEXT = '^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$';
 
 /** What an ElasticRuntimeClass allows: letters of ARNs and URIs that mean nothing in a regular expression once dots, pluses and brackets are enclosed. */
 export const ARN_GLOB = '^([*]|arn:[A-Za-z0-9:/_+=,.@*-]+)$';
-export const URI_GLOB = `^([*]|s3://[a-z0-9*][a-z0-9.*-]*(/${segment('[A-Za-z0-9!_()=+@:,~*-]', '[.A-Za-z0-9!_()=+@:,~*-]')})*)$`;
+export const URI_GLOB = `^([*]|arn:[A-Za-z0-9:/_+=,.@*-]+|s3://[a-z0-9*][a-z0-9.*-]*(/${segment('[A-Za-z0-9!_()=+@:,~*-]', '[.A-Za-z0-9!_()=+@:,~*-]')})*)$`;

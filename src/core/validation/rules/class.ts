@@ -29,7 +29,7 @@ const own: readonly Rule[] = [
     KIND,
     'spec.allowed.uris[]',
     patterns.URI_GLOB,
-    'use s3://<bucket>/<folder>, or with /* at the end for all that lies below: s3://acme-staging/*',
+    'use s3://<bucket>/<folder>, or with /* at the end for all that lies below: s3://acme-staging/*; or the ARN of a table, stream or the like: arn:aws:dynamodb:us-east-1:111122223333:table/acme-*',
   ),
   textRule(
     KIND,
