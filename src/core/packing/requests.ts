@@ -49,7 +49,7 @@ export function podRequests(pod: PackingPod): Parsed<Amounts> {
   const steady = sumOfContainers(pod.spec);
   if (!steady.ok) return steady;
   const total = new Map(steady.value);
-  const podLevel = requestsOf(pod.spec.resources);
+  const podLevel = podLevelRequests(pod.spec.resources, steady.value);
   if (!podLevel.ok) return malformed(`spec.resources: ${podLevel.reason}`);
   for (const [name, amount] of podLevel.value) total.set(name, amount);
   const overhead = parseResources(pod.spec.overhead);
@@ -101,6 +101,26 @@ function requestsOf(resources: ResourceRequirements | undefined): Parsed<Amounts
     if (amount > (limits.value.get(name) ?? Number.POSITIVE_INFINITY)) return malformed(`requests.${name}: exceeds its limit`);
   }
   return parsed(new Map([...limits.value, ...requests.value]));
+}
+
+/** https://kubernetes.io/docs/tasks/configure-pod-container/assign-pod-level-resources/, Limitations. */
+function isPodLevel(name: string): boolean {
+  return name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
+}
+
+/**
+ * As the API server completes them (pkg/apis/core/v1/defaults.go, defaultPodRequests): a limit of the pod is its request only where no container requests the
+ * resource; huge pages, which cannot be overcommitted, are taken from the limit all the same.
+ */
+function podLevelRequests(resources: ResourceRequirements | undefined, ofContainers: Amounts): Parsed<Amounts> {
+  if (resources === undefined) return parsed(new Map());
+  const other = [...Object.keys(resources.requests ?? {}), ...Object.keys(resources.limits ?? {})].find((name) => !isPodLevel(name));
+  if (other !== undefined)
+    return malformed(`${other}: only cpu, memory and hugepages- can be asked for by the pod; name it in a container`);
+  const both = requestsOf(resources);
+  if (!both.ok) return both;
+  const named = new Set(Object.keys(resources.requests ?? {}));
+  return parsed(new Map([...both.value].filter(([name]) => named.has(name) || !ofContainers.has(name) || name.startsWith('hugepages-'))));
 }
 
 export function add(total: Map<string, number>, amounts: Amounts): void {

@@ -916,6 +916,21 @@ const ROWS: readonly Row[] = [
   ],
   [
     'podLevel',
+    'Create a pod with resource requests and limits at both pod-level and container-level',
+    'a limit of the pod alone is no request where containers request the resource (pkg/apis/core/v1/defaults.go, defaultPodRequests)',
+    takes({ containers: [cpu('500m'), {}], resources: { limits: { cpu: '2', memory: '1Gi' } } }, { cpu: 500, memory: 1024 ** 3 }),
+  ],
+  [
+    'podLevel',
+    'Limitations',
+    'cpu, memory and huge pages only',
+    refused(
+      pod('p', { containers: [{}], resources: { requests: { 'nvidia.com/gpu': '1' } } }),
+      /spec.resources: nvidia.com\/gpu: only cpu, memory and hugepages- can be asked for by the pod/,
+    ),
+  ],
+  [
+    'podLevel',
     'Create a pod with CPU requests and limits at pod-level',
     'a limit of the pod without a request is the request',
     takes({ containers: [{}], resources: { limits: { cpu: '1' } } }, { cpu: 1000 }),
