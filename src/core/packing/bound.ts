@@ -4,7 +4,7 @@ import { boundEffort } from './effort.ts';
 import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
 import type { Candidate, LaunchSpace } from './launch.ts';
-import { type Ledger, openedNodes, roomOf } from './ledger.ts';
+import { type Ledger, openedNodes, roomOf, roomyNodes } from './ledger.ts';
 import { solveFluid } from './patterns/fluid.ts';
 import { askedInAll, bytesText, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
 import { patternBound } from './patterns/pattern-bound.ts';
@@ -196,13 +196,14 @@ function roomOnNodes({ free, dims, problem }: Ledger, used: ReadonlyMap<number, 
   return room;
 }
 
-/** Would a node that is there take a pod, were it not for this plan's? By index: thousands of nodes, and most plans touch none of them. */
+/** Would a node that is there take a pod, were it not for this plan's? */
 function fitsSomeNode(ledger: Ledger, variant: Variant, used: ReadonlyMap<number, Float64Array>): boolean {
-  const { free, dims, problem } = ledger;
+  const { free, dims } = ledger;
   const width = dims.names.length;
   const { requests } = variant;
-  for (let node = 0, first = 0; node < problem.nodes.length; node++, first += width) {
-    const own = used.size > 0 ? used.get(node) : undefined;
+  for (const node of roomyNodes(ledger, variant)) {
+    const own = used.get(node);
+    const first = node * width;
     let dim = 0;
     for (; dim < width; dim++) {
       const asked = requests[dim] as number;

@@ -39,6 +39,10 @@ export type Ledger = {
   readonly limits: LaunchLimits;
   /** Room left: dims.names.length numbers a node. */
   free: Float64Array;
+  /** Of the nodes that were there, before this plan and before daemons that are still to come: never less than is free. */
+  readonly atFirst: Float64Array;
+  /** By class: those of them that had room for one of its pods, found when first asked. */
+  readonly roomy: (Int32Array | undefined)[];
   /** The most that any machine offers, found when first asked. */
   largest: Float64Array | undefined;
   /** By candidate: those that differ from it in size only, grouped when first asked. */
@@ -77,6 +81,8 @@ export function openLedger(problem: PackingProblem, fleet: Fleet, classified: Cl
     nodes,
     limits: launchLimits(problem, fleet),
     free: new Float64Array(dims.names.length * (problem.nodes.length + 64)),
+    atFirst: roomColumn(fleet, dims.names),
+    roomy: [],
     largest: undefined,
     reachable: undefined,
     exchange: undefined,
@@ -88,7 +94,7 @@ export function openLedger(problem: PackingProblem, fleet: Fleet, classified: Cl
     admitsCandidate: candidateAnswers(space, filters),
     room: roomsOf(space, dims, problem),
   };
-  ledger.free.set(roomColumn(fleet, dims.names));
+  ledger.free.set(ledger.atFirst);
   for (const node of launching) takeDaemons(ledger, nodes[node] as LedgerNode);
   countRunning(ledger, classified, fleet, repelling);
   for (const { counter, domains } of reachableDomains(ledger))
@@ -214,6 +220,28 @@ export function openNode(ledger: Ledger, candidate: Candidate): LedgerNode {
   ledger.free.set(roomOf(ledger, candidate), index * ledger.dims.names.length);
   countLaunch(ledger.limits, candidate, 1);
   return node;
+}
+
+/** The nodes that were there and could have taken a pod of the variant, as far as room goes: a full cluster of thousands is looked through once a plan. */
+export function roomyNodes(ledger: Ledger, { class: { id }, requests }: Variant): Int32Array {
+  let nodes = ledger.roomy[id];
+  if (nodes === undefined) {
+    const found: number[] = [];
+    const { atFirst } = ledger;
+    for (let node = 0, at = 0; node < ledger.problem.nodes.length; node++, at += requests.length)
+      if (holds(atFirst, at, requests)) found.push(node);
+    nodes = Int32Array.from(found);
+    ledger.roomy[id] = nodes;
+  }
+  return nodes;
+}
+
+function holds(room: Float64Array, first: number, requests: Float64Array): boolean {
+  for (let dim = 0; dim < requests.length; dim++) {
+    const asked = requests[dim] as number;
+    if (asked > 0 && asked > (room[first + dim] as number)) return false;
+  }
+  return true;
 }
 
 export function place(ledger: Ledger, variant: Variant, node: number): void {

@@ -1,7 +1,7 @@
 import { canPlace } from './admit.ts';
 import type { Variant } from './compile.ts';
 import { HOSTNAME } from './filters.ts';
-import { type Ledger, mark, openNode, place, rollBack } from './ledger.ts';
+import { type Ledger, mark, openNode, place, rollBack, roomyNodes } from './ledger.ts';
 import { candidateFor } from './open.ts';
 
 /** Where pods may go: only where nodes are, or on new ones too. */
@@ -48,7 +48,13 @@ function openFor(ledger: Ledger, variant: Variant, remaining: number): number {
 }
 
 function firstNode(ledger: Ledger, variant: Variant, from: number): number {
-  for (let node = from; node < ledger.nodes.length; node++) if (canPlace(ledger, variant, node)) return node;
+  const there = roomyNodes(ledger, variant);
+  for (let at = 0; at < there.length; at++) {
+    const node = there[at] as number;
+    if (node >= from && canPlace(ledger, variant, node)) return node;
+  }
+  for (let node = Math.max(from, ledger.problem.nodes.length); node < ledger.nodes.length; node++)
+    if (canPlace(ledger, variant, node)) return node;
   return -1;
 }
 

@@ -39,9 +39,12 @@ type Strategy = () => ReadonlyMap<number, number> | undefined;
 function placeAll(ledger: Ledger, classified: Classified, units: readonly Unit[]): ReadonlyMap<number, number> {
   const left = placeOnNodes(ledger, units);
   if (!isWaiting(left)) return left;
-  const strategies: Strategy[] = [() => launchFor(ledger, classified, units, placeOnNodes(ledger, units))];
+  const isUntouched = ledger.log.length === 0;
+  // Where nothing went onto nodes, looking again would find nothing again.
+  const onNodes = () => (isUntouched ? new Map(left) : placeOnNodes(ledger, units));
+  const strategies: Strategy[] = [() => launchFor(ledger, classified, units, onNodes())];
   // What full nodes leave over may be the awkward part: the same pods without those nodes must not be cheaper.
-  if (ledger.log.length > 0) strategies.push(() => launchFor(ledger, classified, units, allOf(units)));
+  if (!isUntouched) strategies.push(() => launchFor(ledger, classified, units, allOf(units)));
   if (ledger.problem.pods.length <= FEW_PODS) strategies.push(() => placeSimply(ledger, units));
   let best: { readonly saved: Snapshot; readonly rest: ReadonlyMap<number, number>; readonly usdPerHour: number } | undefined;
   for (const strategy of strategies) {

@@ -38,6 +38,8 @@ export type Counter = {
   /** Domains of nodes that take part, in order of appearance, with the lowest count and how many have it (-1: to be found again). */
   readonly domains: number[];
   readonly isDomain: boolean[];
+  /** Those of the nodes that were there before the plan, once they were looked through. */
+  atFirst: readonly number[] | undefined;
   minimum: number;
   atMinimum: number;
 };
@@ -45,7 +47,20 @@ export type Counter = {
 export function counter(id: number, table: KeyTable, nodeFilter?: (node: number) => boolean, known: Uint8Array = NOBODY): Counter {
   const byDomain = table.values.map(() => 0);
   const isDomain = table.values.map(() => false);
-  return { id, table, byDomain, total: 0, nodeFilter, known, asked: [], domains: [], isDomain, minimum: 0, atMinimum: -1 };
+  return {
+    id,
+    table,
+    byDomain,
+    total: 0,
+    nodeFilter,
+    known,
+    asked: [],
+    domains: [],
+    isDomain,
+    atFirst: undefined,
+    minimum: 0,
+    atMinimum: -1,
+  };
 }
 
 const NOBODY = new Uint8Array();
@@ -86,7 +101,10 @@ export function countAll(group: Counter, pods: Int32Array, stride: number, which
 export function setDomains(group: Counter, nodes: number): void {
   group.domains.length = 0;
   group.isDomain.fill(false);
-  for (let node = 0; node < nodes; node++) if (takesPart(group, node)) addDomain(group, group.table.ofNode[node] as number);
+  const areThoseAtFirst = nodes === group.known.length;
+  if (areThoseAtFirst && group.atFirst !== undefined) for (const domain of group.atFirst) addDomain(group, domain);
+  else for (let node = 0; node < nodes; node++) if (takesPart(group, node)) addDomain(group, group.table.ofNode[node] as number);
+  if (areThoseAtFirst) group.atFirst ??= [...group.domains];
   group.atMinimum = -1;
 }
 
