@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { readTrail, type TrailEvent } from '../core/audit/cloudtrail.ts';
-import { isPlanRow, isRecord, isRecordKey, mergeRecords, type Recorded, readRecords } from '../core/audit/records.ts';
+import { isPlanRow, isRecord, isRecordKey, type Recorded, readRecords } from '../core/audit/records.ts';
 import { auditReport, type JobPlan, type ReportRow } from '../core/audit/report.ts';
 import { table } from './table.ts';
 
@@ -28,11 +28,17 @@ export type AuditIo = {
   readonly stderr: (line: string) => void;
 };
 
-type Gathered = { readonly records: Recorded[]; readonly plans: JobPlan[]; trail: TrailEvent[] | undefined };
+type Gathered = {
+  readonly records: Recorded[];
+  readonly plans: JobPlan[];
+  trail: TrailEvent[] | undefined;
+  /** What looks like a record of ours and cannot be read as one. */
+  readonly broken: string[];
+};
 
 class WrongInput extends Error {}
 
-/** Exit 0: all as planned; 1: something was not; 2: wrong input. */
+/** Exit 0: all as planned; 1: something was not, or could not be judged; 2: wrong input. */
 export async function runAudit(args: AuditArguments, io: AuditIo): Promise<number> {
   try {
     const [since, until] = [timeOf('--since', args.since), timeOf('--until', args.until)];
@@ -41,14 +47,16 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
       const at = Date.parse(time);
       return (since === undefined || at >= since) && (until === undefined || at < until);
     };
-    const rows = auditReport({ ...gathered, records: mergeRecords([gathered.records]) })
+    const rows = auditReport(gathered)
       .filter(within)
       .filter(({ job }) => args.job === undefined || job === args.job || job?.split('/')[1] === args.job);
     if (args.output === 'json') io.stdout(JSON.stringify(rows, undefined, 2));
     else io.stdout(reportTable(rows));
     const unplanned = rows.filter((row) => row.unplanned !== undefined);
     if (args.output === 'table') io.stdout(`${rows.length} access(es), ${unplanned.length} not planned`);
-    return unplanned.length === 0 ? 0 : 1;
+    for (const place of gathered.broken)
+      io.stderr(`audit: ${place} looks like an audit record and cannot be read as one: it is not judged`);
+    return unplanned.length + gathered.broken.length === 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof WrongInput)) throw error;
     io.stderr(`audit: ${error.message}`);
@@ -58,13 +66,14 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
 
 function timeOf(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const time = Date.parse(text);
+  // Anything looser would be a time of this machine's zone, or of year 1.
+  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d.*(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) throw new WrongInput(`${flag} ${JSON.stringify(text)} is no time: give one like 2026-12-01T10:00:00Z`);
   return time;
 }
 
 async function gather({ files, resource }: AuditArguments, io: AuditIo): Promise<Gathered> {
-  const gathered: Gathered = { records: [], plans: [], trail: undefined };
+  const gathered: Gathered = { records: [], plans: [], trail: undefined, broken: [] };
   if (files.length === 0 && resource === undefined) throw new WrongInput('give files, - for stdin, or --resource s3://BUCKET/PREFIX');
   for (const file of files) take(gathered, file, await read(io, file));
   if (resource === undefined) return gathered;
@@ -98,9 +107,11 @@ function take(gathered: Gathered, name: string, bytes: Uint8Array): void {
     takeDocument(gathered, name, document, text);
     return;
   }
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = text.split('\n');
   const found = lines.map(parsed).filter(isRecord);
-  if (found.length === 0 && lines.length > 0) throw noRecords(name);
+  for (const [index, line] of lines.entries())
+    if (looksLikeRecord(line) && !isRecord(parsed(line))) gathered.broken.push(`${name}, line ${index + 1},`);
+  if (found.length === 0 && text.trim() !== '') throw noRecords(name);
   gathered.records.push(...found);
 }
 
@@ -108,11 +119,16 @@ function noRecords(name: string): WrongInput {
   return new WrongInput(`${name}: holds no audit records: give an audit stream, an access.json or a file of CloudTrail`);
 }
 
+/** A line of the stream says of itself that it is one; a log that was cut has part of one. */
+function looksLikeRecord(line: string): boolean {
+  return /"audit":\s*true\b/.test(line) || (/"sessionName":/.test(line) && /"action":/.test(line));
+}
+
 function unzipped(name: string, bytes: Uint8Array): Uint8Array {
   try {
     return gunzipSync(bytes);
   } catch (error) {
-    throw new WrongInput(`${name}: is no gzip file that can be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    throw new WrongInput(`${name}: cannot be unpacked (${(error as NodeJS.ErrnoException).code ?? 'unknown'}): is it whole?`);
   }
 }
 

@@ -64,6 +64,24 @@ void test('the stream and the record of a whole job: every access is planned', a
   assert.equal(rows.length, records.length);
 });
 
+void test('what a job without dependencies left in staging is cleared as planned, too', async () => {
+  const simulation = start([...runtime({}), job('plain', {}, { cleanupAfterSeconds: 60 })]);
+  const clears = () =>
+    simulation.audit().filter(({ action, identity, job }) => job !== undefined && action === 's3:ListBucket' && identity === 'operator');
+  await until(simulation, 'its staging is cleared', () => clears().length > 0);
+  const record = simulation.account.objects('acme-logs').find(({ key }) => key.endsWith('/access.json'));
+  const stream = simulation
+    .audit()
+    .map((one) => JSON.stringify(one))
+    .join('\n');
+  const { code, rows } = await run({ stream, 'access.json': record?.body ?? '' });
+  assert.deepEqual(
+    rows.filter(({ unplanned }) => unplanned !== undefined),
+    [],
+  );
+  assert.equal(code, 0);
+});
+
 void test('from the bucket, between two times, of one job', async () => {
   const { objects } = await simulated;
   const all = await run(objects, { files: [], resource: 's3://acme-logs/elastic/acme/' });
@@ -93,6 +111,21 @@ void test('what is not planned is flagged, in the table too, and the exit code i
   assert.match(text, /access\(es\), 1 not planned$/);
 });
 
+void test('what looks like a record and is none is said, and is no clean result', async () => {
+  const { stream } = await simulated;
+  const [first = '', second = ''] = stream.split('\n');
+  const broken = [
+    `${first}\n${second.slice(0, -40)}`,
+    `${first}\n${second.replace('"chain":', '"chains":')}`,
+    `${first}\n${second.replace(/"time":"[^"]*"/, '"time":"soon"')}`,
+  ];
+  for (const log of broken) {
+    const { code, errors, rows } = await run({ log });
+    assert.deepEqual([code, rows.length], [1, 1], log);
+    assert.deepEqual(errors, ['audit: log, line 2, looks like an audit record and cannot be read as one: it is not judged']);
+  }
+});
+
 const odd = {
   time: '2026-01-01T00:00:00Z',
   runtime: 'a/b',
@@ -107,7 +140,7 @@ const wrong: readonly (readonly [what: string, files: Files, args: Partial<Audit
   ['nothing to read', {}, {}, /give files/],
   ['a file that is not there', {}, { files: ['x'] }, /^audit: x: cannot be read \(ENOENT\)/],
   ['no records in it', { x: 'hello\n' }, {}, /x: holds no audit records/],
-  ['a torn gzip file', { x: new Uint8Array([0x1f, 0x8b, 8, 255, 1]) }, {}, /x: is no gzip file that can be read \(Z_/],
+  ['a torn gzip file', { x: new Uint8Array([0x1f, 0x8b, 8, 255, 1]) }, {}, /x: cannot be unpacked \(Z_/],
   ['a list of something else', { x: '[1, 2, null]' }, {}, /x: holds no audit records/],
   [
     'records whose fields are no texts',
@@ -121,6 +154,9 @@ const wrong: readonly (readonly [what: string, files: Files, args: Partial<Audit
     /x: holds no audit records/,
   ],
   ['another document', { x: '{"kind":"Pod"}' }, {}, /neither an access\.json nor/],
+  ['a file that is cut', { 'x.gz': gzipSync('{}').slice(0, 15) }, {}, /^audit: x\.gz: cannot be unpacked \(Z_BUF_ERROR\): is it whole\?/],
+  ['a time that is a number', { x: '' }, { since: '1' }, /--since "1" is no time/],
+  ['a time of no zone', { x: '' }, { until: '2026-12-01T10:00' }, /--until "2026-12-01T10:00" is no time/],
   ['a wrong time', { x: '' }, { since: 'yesterday' }, /--since "yesterday" is no time/],
   ['no bucket', {}, { files: [], resource: 'acme-logs' }, /is no s3:\/\/BUCKET/],
 ];

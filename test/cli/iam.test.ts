@@ -215,6 +215,12 @@ const wrong: readonly (readonly [why: string, files: Readonly<Record<string, str
     ['a provider with a wildcard', finance, { oidcProviderArn: 'arn:aws:iam::111122223333:oidc-provider/*' }, /--oidc-provider-arn/],
     ['a cluster name with a wildcard', finance, { clusterName: 'prod*' }, /--cluster-name "prod\*"/],
     ['an environment that is no name', finance, { environment: 'a b' }, /--environment "a b"/],
+    [
+      'a namespace with a wildcard',
+      Object.fromEntries(Object.entries(finance).map(([file, text]) => [file, text.replaceAll('namespace: finance', 'namespace: "fin*"')])),
+      {},
+      /metadata\.namespace: "fin\*": a lowercase RFC 1123 label/,
+    ],
     ['a user of another organization', finance, { users: ['other=alice'] }, /no runtime is of organization other; there are acme/],
     ['a user that is none', finance, { users: ['alice/bob'] }, /is no IAM user name/],
     [

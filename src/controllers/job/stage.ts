@@ -122,7 +122,7 @@ async function readConfigMap(
 /** Takes the job's folder out of staging, as operator; what is kept of a job are its logs and its record of accesses. */
 export async function clearStaged(tools: JobTools, view: JobView): Promise<Result<void, AccessFailure>> {
   const folder = jobPrefix(runtimeFolder(view.runtime, 'staging'), { name: view.job.metadata.name, uid: view.job.metadata.uid });
-  const request = onBehalf(view, 'operator', 'dependencies');
+  const request = onBehalf(view, 'operator', 'staging');
   for (;;) {
     const page = await actAs(
       tools.context,

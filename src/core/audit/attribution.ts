@@ -25,11 +25,21 @@ const order: readonly Phase[] = ['Run', 'Complete', 'Poll', 'Create', 'Design'];
 export function accessNote(call: Attributed): AccessNote | undefined {
   const resource = call.resource ?? byNature(call);
   if (resource === undefined) return undefined;
-  const rows = [...(call.plan?.rows ?? []), ...ofRuntime].filter((row) => row.resource === resource);
+  const rows = [...(call.plan?.rows ?? []), ...(call.plan === undefined ? [] : [clearing]), ...ofRuntime].filter(
+    (row) => row.resource === resource,
+  );
   const own = rows.filter((row) => row.identity === call.identity);
   const [row] = own.toSorted((one, other) => order.indexOf(one.phase) - order.indexOf(other.phase));
   return row === undefined ? undefined : { phase: row.phase, resource, rule: row.rule };
 }
+
+/** Whatever its pods left in staging goes with a job: the plan says who put it there. */
+const clearing: Row = {
+  phase: 'Complete',
+  resource: 'staging',
+  identity: 'operator',
+  rule: 'complete-clear-staging: the operator takes the folder of a job that is over out of staging',
+};
 
 /** What the operator's identities do for a runtime, whatever its jobs are. */
 const ofRuntime: readonly Row[] = accessesOf({

@@ -50,6 +50,7 @@ export function isRecord(value: unknown): value is Recorded {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
   const isText = (name: string): boolean => typeof fields[name] === 'string';
+  if (!isText('time') || Number.isNaN(Date.parse(String(fields['time'])))) return false;
   return texts.every(isText) && optionalTexts.every((name) => fields[name] === undefined || isText(name)) && areTexts(fields['chain']);
 }
 

@@ -2,7 +2,7 @@
 import { locationActions } from '../access/arn-locations.ts';
 import type { AccessRow, Action } from '../access/vocabulary.ts';
 import type { TrailEvent } from './cloudtrail.ts';
-import type { Recorded } from './records.ts';
+import { mergeRecords, type Recorded } from './records.ts';
 
 /** A job's plan, as its record of accesses has it or `explain` makes it. */
 export type JobPlan = {
@@ -36,17 +36,24 @@ export type ReportRow = {
 };
 
 export type ReportInput = {
+  /** From wherever they were kept, the same one any number of times. */
   readonly records: readonly Recorded[];
   readonly plans: readonly JobPlan[];
   readonly trail: readonly TrailEvent[] | undefined;
 };
 
-export function auditReport({ records, plans, trail }: ReportInput): readonly ReportRow[] {
-  const ids = new Set(trail?.flatMap(({ requestId }) => requestId ?? []));
+export function auditReport({ records: kept, plans, trail }: ReportInput): readonly ReportRow[] {
+  const records = mergeRecords([kept]);
+  const contradicted = contradictions(kept);
+  const events = new Map(trail?.flatMap((event) => (event.requestId === undefined ? [] : [[event.requestId, event] as const])));
   const own = records.map((record): ReportRow => {
     const { time, runtime, job, phase, planResource, rule, identity, chain, sessionName, action, resource, outcome, requestId } = record;
-    const plan = plans.find((candidate) => candidate.runtime === runtime && candidate.job === job);
-    const unplanned = differenceOf(record, plan?.rows);
+    const plan = plans.find((candidate) => isOf(candidate, record));
+    const event = events.get(requestId ?? '');
+    const unplanned =
+      differenceOf(record, plan?.rows) ??
+      (event === undefined ? undefined : trailDifference(record, event)) ??
+      (requestId !== undefined && contradicted.has(requestId) ? 'records of this request do not say the same' : undefined);
     const roleArn = chain.at(-1);
     return {
       time,
@@ -63,13 +70,44 @@ export function auditReport({ records, plans, trail }: ReportInput): readonly Re
       resource,
       outcome,
       ...(requestId !== undefined && { requestId }),
-      ...(trail !== undefined && requestId !== undefined && { inCloudTrail: ids.has(requestId) }),
+      ...(trail !== undefined && requestId !== undefined && { inCloudTrail: event !== undefined }),
       ...(unplanned !== undefined && { unplanned }),
     };
   });
   return [...own, ...fromTrail(records, plans, trail ?? [])].sort((one, other) =>
     one.time < other.time ? -1 : one.time > other.time ? 1 : 0,
   );
+}
+
+/** Jobs of one name, one after the other, are told apart by the uid in their sessions' names. */
+function isOf({ runtime, job, uid }: JobPlan, record: Recorded): boolean {
+  const jobUid8 = ourSession.exec(record.sessionName)?.[2];
+  const sameUid = uid === undefined || jobUid8 === undefined || jobUid8 === '-' || uid.slice(0, 8) === jobUid8;
+  return runtime === record.runtime && job === record.job && sameUid;
+}
+
+/** Request ids of which two records tell different things: one of them was not written by whoever made the call. */
+function contradictions(records: readonly Recorded[]): ReadonlySet<string> {
+  const said = new Map<string, string>();
+  const contradicted = new Set<string>();
+  for (const { requestId, runtime, job, phase, planResource, rule, identity, chain, sessionName, action, resource, outcome } of records) {
+    if (requestId === undefined) continue;
+    const text = JSON.stringify([runtime, job, phase, planResource, rule, identity, chain, sessionName, action, resource, outcome]);
+    if ((said.get(requestId) ?? text) !== text) contradicted.add(requestId);
+    said.set(requestId, text);
+  }
+  return contradicted;
+}
+
+/** What AWS itself says of the request, where it is not what the record says. */
+function trailDifference({ action, sessionName, chain, outcome }: Recorded, event: TrailEvent): string | undefined {
+  if (event.action !== action) return `CloudTrail has ${event.action} under this request id`;
+  if (event.sessionName !== undefined && event.sessionName !== sessionName)
+    return `CloudTrail has session ${event.sessionName} for this call`;
+  // Of the exchange of a token it is the role that is asked for.
+  const actor = action.startsWith('sts:AssumeRoleWith') ? undefined : event.roleArn;
+  if (actor !== undefined && actor !== chain.at(-1)) return `CloudTrail has role ${actor} for this call`;
+  return (event.outcome === 'ok') === (outcome === 'ok') ? undefined : `CloudTrail says that this call ended in ${event.outcome}`;
 }
 
 /** S3 asks for a list where an object may be missing, and what was written is listed and deleted when it is cleaned up. */
@@ -98,6 +136,15 @@ function allowedBy(action: string): readonly Action[] {
   );
 }
 
+/** What is left in staging is taken away when a job is over, whoever put it there. */
+const clearing: readonly PlanRow[] = (['list', 'delete'] as const).map((action) => ({
+  phase: 'Complete',
+  resource: 'staging',
+  action,
+  identity: 'operator',
+  chain: [],
+}));
+
 function isHop(action: string): boolean {
   return action.startsWith('sts:');
 }
@@ -107,7 +154,7 @@ function differenceOf(record: Recorded, rows: readonly PlanRow[] | undefined): s
   const { phase, planResource, identity, action, resource, rule, chain } = record;
   if (phase === undefined || planResource === undefined || rule === undefined) return 'the record names no rule of a plan';
   if (rows === undefined) return undefined;
-  const meant = rows.filter((row) => row.resource === planResource);
+  const meant = [...rows, ...clearing].filter((row) => row.resource === planResource);
   if (meant.length === 0) return `the plan has no ${planResource}`;
   if (isHop(action)) {
     const hops = action === 'sts:GetCallerIdentity' ? chain : [...chain, resource];

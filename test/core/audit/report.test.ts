@@ -45,6 +45,14 @@ const planned: readonly (readonly [what: string, record: Recorded])[] = [
   ['a call that shows a table, before it is read', record({ action: 'dynamodb:DescribeTable' })],
   ['a read of a table', record({ action: 'dynamodb:Query' })],
   ['a hop on the way', record({ identity: 'operator', chain: ours.slice(0, 2), action: 'sts:AssumeRole', resource: role('worker') })],
+  [
+    'what is taken out of staging at the end',
+    record({ phase: 'Complete', planResource: 'staging', identity: 'operator', chain: ours.slice(0, 2), action: 's3:ListBucket' }),
+  ],
+  [
+    'what is deleted there',
+    record({ phase: 'Complete', planResource: 'staging', identity: 'operator', chain: ours.slice(0, 2), action: 's3:DeleteObject' }),
+  ],
   ['the first hop', record({ identity: 'agent', chain: [], action: 'sts:AssumeRoleWithWebIdentity', resource: role('agent') })],
 ];
 
@@ -55,6 +63,11 @@ const unplanned: readonly (readonly [what: string, record: Recorded, why: RegExp
   ['another action', record({ action: 's3:PutObject' }), /to read, which takes no s3:PutObject/],
   ['a write to a table that is read', record({ action: 'dynamodb:PutItem' }), /to read, which takes no dynamodb:PutItem/],
   ['an action of a service that no connection has', record({ action: 'dynamodb:DeleteBackup' }), /which takes no dynamodb:DeleteBackup/],
+  [
+    'what is taken out of staging, read',
+    record({ phase: 'Complete', planResource: 'staging', identity: 'operator', chain: ours.slice(0, 2) }),
+    /to list, delete, which takes no s3:GetObject/,
+  ],
   ['a hop aside', record({ identity: 'worker', chain: ours, action: 'sts:AssumeRole', resource: role('payroll') }), /through .*payroll/],
   [
     'a hop from nowhere',
@@ -102,10 +115,7 @@ function joined(records: readonly Recorded[], ...events: readonly Event[]) {
 const podSession = '01234567.89abcdef.worker';
 
 void test('a record and its event are one row; a record that the trail lacks says so', () => {
-  const rows = joined(
-    [record({ requestId: 'R9' }), record({ requestId: 'R2', time: '2026-12-01T10:00:02.000Z' })],
-    event('01234567.89abcdef.connectionRole=orders'),
-  );
+  const rows = joined([record({ requestId: 'R9' }), record({ requestId: 'R2', time: '2026-12-01T10:00:02.000Z' })], podless);
   assert.deepEqual(
     rows.map(({ by, requestId, inCloudTrail }) => [by, requestId, inCloudTrail]),
     [
@@ -113,6 +123,33 @@ void test('a record and its event are one row; a record that the trail lacks say
       ['operator', 'R2', false],
     ],
   );
+});
+
+const issuer = { sessionContext: { sessionIssuer: { type: 'Role', arn: role('orders') } } };
+const asConnection = 'arn:aws:sts::111122223333:assumed-role/orders/01234567.89abcdef.connectionRole=orders';
+const podless = event('', { userIdentity: { type: 'AssumedRole', arn: asConnection, ...issuer } });
+const contradicted: readonly (readonly [what: string, records: readonly Recorded[], event: Event, why: RegExp | undefined])[] = [
+  ['the same', [record({ requestId: 'R9' }), record({ requestId: 'R9' })], podless, undefined],
+  ['another action', [record({ requestId: 'R9' })], { ...podless, eventName: 'DeleteObject' }, /CloudTrail has s3:DeleteObject under/],
+  ['another session', [record({ requestId: 'R9' })], event('01234567.89abcdef.worker'), /has session 01234567\.89abcdef\.worker for/],
+  ['another role', [record({ requestId: 'R9', chain: [...ours, role('worker')] })], podless, /has role .*role\/orders for/],
+  ['a refusal', [record({ requestId: 'R9' })], { ...podless, errorCode: 'AccessDenied' }, /ended in AccessDenied/],
+  ['a success', [record({ requestId: 'R9', outcome: 'AccessDenied' })], podless, /ended in ok/],
+  ['another record', [record({ requestId: 'R9', outcome: 'NoSuchKey' }), record({ requestId: 'R9' })], podless, /do not say the same/],
+];
+
+for (const [what, records, one, why] of contradicted)
+  void test(`a record that is contradicted: ${what}`, () => {
+    const [row] = joined(records, one);
+    if (why === undefined) assert.equal(row?.unplanned, undefined);
+    else assert.match(row?.unplanned ?? '', why);
+  });
+
+void test('a job made again under its name has a plan of its own', () => {
+  const again: JobPlan = { ...plan, uid: 'fedcba98-0000-4000-8000-000000000000', rows: [] };
+  const row = (sessionName: string) => auditReport({ records: [record({ sessionName })], plans: [again, plan], trail: undefined })[0];
+  assert.equal(row('01234567.89abcdef.connectionRole=orders')?.unplanned, undefined);
+  assert.match(row('01234567.fedcba98.connectionRole=orders')?.unplanned ?? '', /has no connection:orders/);
 });
 
 void test('the calls of pods come from the trail, told by their session names, and are held to the plan', () => {
