@@ -53,6 +53,17 @@ const planned: readonly (readonly [what: string, record: Recorded])[] = [
     'what is deleted there',
     record({ phase: 'Complete', planResource: 'staging', identity: 'operator', chain: ours.slice(0, 2), action: 's3:DeleteObject' }),
   ],
+  [
+    'the way to clearing, which no row of the plan leads to',
+    record({
+      phase: 'Complete',
+      planResource: 'staging',
+      identity: 'agent',
+      chain: [role('agent')],
+      action: 'sts:AssumeRole',
+      resource: role('other'),
+    }),
+  ],
   ['the first hop', record({ identity: 'agent', chain: [], action: 'sts:AssumeRoleWithWebIdentity', resource: role('agent') })],
 ];
 
@@ -67,6 +78,30 @@ const unplanned: readonly (readonly [what: string, record: Recorded, why: RegExp
     'what is taken out of staging, read',
     record({ phase: 'Complete', planResource: 'staging', identity: 'operator', chain: ours.slice(0, 2) }),
     /to list, delete, which takes no s3:GetObject/,
+  ],
+  [
+    'a way to clearing that is too long',
+    record({
+      phase: 'Complete',
+      planResource: 'staging',
+      identity: 'operator',
+      chain: ours.slice(0, 2),
+      action: 'sts:AssumeRole',
+      resource: role('payroll'),
+    }),
+    /through .*payroll/,
+  ],
+  [
+    'a way to clearing that begins elsewhere',
+    record({
+      phase: 'Complete',
+      planResource: 'staging',
+      identity: 'agent',
+      chain: [role('worker')],
+      action: 'sts:AssumeRole',
+      resource: role('operator'),
+    }),
+    /through .*operator/,
   ],
   ['a hop aside', record({ identity: 'worker', chain: ours, action: 'sts:AssumeRole', resource: role('payroll') }), /through .*payroll/],
   [
@@ -167,6 +202,11 @@ void test('the calls of pods come from the trail, told by their session names, a
 });
 
 void test('a session of ours that no record tells of is flagged; sessions of others are not ours to judge', () => {
+  const [token] = joined(
+    [],
+    event('01234567.89abcdef.agent', { eventSource: 'sts.amazonaws.com', eventName: 'AssumeRoleWithWebIdentity' }, true),
+  );
+  assert.deepEqual([token?.by, /no record tells of it/.test(token?.unplanned ?? '')], ['unknown', true]);
   const [row, ...more] = joined([], event('01234567.89abcdef.operator'), event('somebody@example.com'));
   assert.deepEqual([row?.by, more.length], ['unknown', 0]);
   assert.match(row?.unplanned ?? '', /no record tells of it/);
