@@ -97,6 +97,11 @@ function oneOf<T extends string>(...choices: readonly T[]): (value: string) => T
 }
 
 let exitCode = 0;
+// Whoever read the output has enough of it (`| head`).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCode);
+});
 const output = oneOf('table', 'json');
 
 program

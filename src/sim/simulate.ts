@@ -105,7 +105,7 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
       (instance, endsAt) => agents?.notice(instance, endsAt),
     ),
   });
-  for (const name of ['elastic-system', 'elastic-agents'])
+  for (const name of ['elastic-system', 'elastic-agents', ...namespacesOf(manifests)])
     kubernetes.server.create(kindNamed('Namespace'), { metadata: { name } }, 'setup');
   const operator = runOperator(world, kubernetes, account, {
     nodeAgents: options.nodeAgents ?? false,
@@ -182,6 +182,16 @@ function storedOf(kubernetes: SimulatedKubernetes, ...names: readonly string[]):
 
 function minimumNodes(simulation: Simulation): number {
   return simulation.runtimes().reduce((sum, { spec }) => sum + spec.masters.min + spec.workers.min, 0);
+}
+
+/** Those that the manifests name and do not bring: a cluster has them, as it has `default`. */
+function namespacesOf(manifests: readonly SimulationManifest[]): ReadonlySet<string> {
+  const brought = new Set(manifests.flatMap(({ kind, metadata }) => (kind === 'Namespace' ? [metadata.name] : [])));
+  const named = manifests.flatMap(({ kind, metadata }) => {
+    const namespaced = kinds.find((candidate) => candidate.kind === kind)?.namespaced === true;
+    return namespaced ? [metadata.namespace ?? 'default'] : [];
+  });
+  return new Set(named.filter((name) => !brought.has(name)));
 }
 
 function applied(kubernetes: SimulatedKubernetes, manifest: SimulationManifest): readonly string[] {

@@ -39,10 +39,7 @@ async function preview(objects: Readonly<Record<string, Uint8Array>>): Promise<s
 
 test('names and rows of somebody else’s write nothing to the terminal but themselves', async () => {
   const shown = await preview({ 'a\u001b]0;gotcha\u0007.csv': Buffer.from('one\ttwo\n\u001b[2Jthree\r\n\u202efour\n') });
-  assert.ok(
-    Array.from(shown).every((character) => character === '\n' || character === '\t' || !/[\p{Cc}\u202e]/u.test(character)),
-    JSON.stringify(shown),
-  );
+  assert.ok(!/[\p{Cc}\u202e]/u.test(shown.replaceAll(/[\n\t]/g, '')), JSON.stringify(shown));
   assert.match(shown, /^\d+ +a\\u001b\]0;gotcha\\u0007\.csv$/m);
   assert.match(shown, /^one\ttwo\n\\u001b\[2Jthree\n\\u202efour$/m);
 });

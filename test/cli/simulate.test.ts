@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { runSimulate } from '../../src/cli/simulate.ts';
 import type { SimulationResult } from '../../src/sim/simulate.ts';
 
@@ -33,6 +35,8 @@ const annotated = (name: string, value: string) =>
 
 const ANSWERS: readonly (readonly [name: string, text: string, code: number, phase: string, reason: string | undefined])[] = [
   ['all is well', SHORT, 0, 'Succeeded', undefined],
+  ['the namespace is there already', SHORT.slice(SHORT.indexOf('\n---\n')), 0, 'Succeeded', undefined],
+  ['no namespace is named', SHORT.slice(SHORT.indexOf('\n---\n')).replaceAll(', namespace: finance', ''), 0, 'Succeeded', undefined],
   ['the template says that it fails', annotated('exit-code', '3'), 0, 'Failed', 'PodFailed'],
   [
     'its deadline says that it ends',
@@ -89,3 +93,10 @@ for (const [name, text, message] of WRONG) {
     assert.match(err, message);
   });
 }
+
+test('who reads nothing more is told nothing more', () => {
+  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  // The reader has gone long before there is anything to read.
+  const { stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${main}" simulate -f - | true`], { input: SHORT, encoding: 'utf8' });
+  assert.equal(stderr, '');
+});
