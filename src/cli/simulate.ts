@@ -47,7 +47,7 @@ export async function runSimulate(args: SimulateArguments, io: ExplainIo): Promi
 /** What a template or a deadline of the manifests asks for is no failure of the simulation: only what was refused, or could not be done. */
 function isWell({ phase, reason }: SimulatedJob): boolean {
   if (phase === 'Failed') return ['PodFailed', 'DeadlineExceeded', 'StartDeadlineExceeded'].includes(reason ?? '');
-  return ['Succeeded', 'Terminated', 'Suspended'].includes(phase);
+  return ['Succeeded', 'Terminated', 'Suspended'].includes(phase) || reason === 'RuntimeSuspended';
 }
 
 /** Manifests as the API server would take them, or the reasons why not on stderr. */

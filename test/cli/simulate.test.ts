@@ -52,6 +52,7 @@ const ANSWERS: readonly (readonly [name: string, text: string, code: number, pha
     'Suspended',
     undefined,
   ],
+  ['its runtime starts none', SHORT.replace('organization: acme', 'organization: acme\n  suspend: true'), 0, 'Pending', 'RuntimeSuspended'],
   ['a bucket is missing', `${SHORT}${ACCOUNT}{ buckets: [{ name: acme-staging, absent: true }] }`, 1, 'Pending', 'RuntimeNotReady'],
   ['no machine is large enough', SHORT.replace('cpu: "1"', 'cpu: "4000"'), 1, 'Waiting', 'GangIncomplete'],
   ['the account has no instances', `${SHORT}${ACCOUNT}{ capacity: [{ instances: 0 }] }`, 1, 'Waiting', 'InsufficientCapacity'],
