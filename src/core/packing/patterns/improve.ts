@@ -23,6 +23,8 @@ import { hasZoneRules } from './zones.ts';
 // So many pods that a round costs little, and so few that single nodes still matter.
 const MOST_PODS = 400;
 const MOST_TOGETHER = 40;
+// Of so few kinds a node has few fillings, however many pods it holds.
+const FEW_KINDS = 4;
 const EFFORT = { steps: 50, fillings: 40 };
 const CLOSE_ENOUGH = 1.003;
 
@@ -82,7 +84,7 @@ function tryRound(ledger: Ledger, problem: PatternProblem, fluid: Fluid, itemOf:
     .flatMap((node) => (node.candidate === undefined ? [] : [loadOf(ledger, problem, fluid, itemOf, node, node.candidate)]))
     .filter((load) => load.pods > 0 && load.node.candidate?.shape.pool.spotPercent === undefined)
     .sort((left, right) => right.waste - left.waste || left.node.index - right.node.index);
-  const chosen = chooseNodes(loads, round);
+  const chosen = chooseNodes(loads, round, problem.items.length <= FEW_KINDS ? MOST_PODS : MOST_TOGETHER);
   if (chosen.length < 2) return false;
   const counts = new Int32Array(problem.items.length);
   for (const load of chosen) for (const [item, count] of load.counts.entries()) counts[item] = (counts[item] as number) + count;
@@ -113,7 +115,7 @@ function loadOf(
 }
 
 /** One of the most wasteful nodes and some others, more often wasteful ones; another choice each round, the same for the same round. */
-function chooseNodes(loads: readonly Load[], round: number): readonly Load[] {
+function chooseNodes(loads: readonly Load[], round: number, mostTogether: number): readonly Load[] {
   const chosen = new Set<Load>();
   let pods = 0;
   const size = 2 + (round % 4);
@@ -122,7 +124,7 @@ function chooseNodes(loads: readonly Load[], round: number): readonly Load[] {
     const share = (mixed % 1000) / 1000;
     const at = chosen.size === 0 ? Math.floor(round / 4) % Math.max(1, loads.length) : Math.floor(share * share * loads.length);
     const load = loads[at];
-    if (load === undefined || chosen.has(load) || pods + load.pods > MOST_TOGETHER) continue;
+    if (load === undefined || chosen.has(load) || pods + load.pods > mostTogether) continue;
     chosen.add(load);
     pods += load.pods;
   }

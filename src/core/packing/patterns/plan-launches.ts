@@ -26,6 +26,10 @@ type Best = {
 const MOST_KINDS = 200;
 // Above so many pods the search seldom ends in its steps.
 const MOST_COMPLETED = 60;
+// What small machines leave over may be little on larger ones; with more pods than these the first attempt is near enough.
+const LARGER = 64;
+const MOST_ON_LARGE = 3000;
+const FAR = 1.005;
 // A plan so near its bound is not worth another attempt.
 const CLOSE_ENOUGH = 1.002;
 
@@ -62,6 +66,7 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
     consider(attempt);
     if (isClose()) break;
   }
+  if (pods <= MOST_ON_LARGE && best !== undefined && best.usdPerHour > free.fluid.usdPerHour * FAR) consider({ ...FIRST, podsPerNode: LARGER });
   if (!isClose() && pods <= MOST_COMPLETED && best !== undefined) {
     const { missed, usdPerHour } = best;
     const nodes = completeNodes(free.problem, free.fluid, missed === 0 ? usdPerHour : Number.POSITIVE_INFINITY, {
