@@ -66,7 +66,8 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
     consider(attempt);
     if (isClose()) break;
   }
-  if (pods <= MOST_ON_LARGE && best !== undefined && best.usdPerHour > free.fluid.usdPerHour * FAR) consider({ ...FIRST, podsPerNode: LARGER });
+  if (pods <= MOST_ON_LARGE && best !== undefined && best.usdPerHour > free.fluid.usdPerHour * FAR)
+    consider({ ...FIRST, podsPerNode: LARGER });
   if (!isClose() && pods <= MOST_COMPLETED && best !== undefined) {
     const { missed, usdPerHour } = best;
     const nodes = completeNodes(free.problem, free.fluid, missed === 0 ? usdPerHour : Number.POSITIVE_INFINITY, {
