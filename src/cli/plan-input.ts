@@ -129,9 +129,9 @@ export function readRuntime(text: string): Parsed<RuntimePools> {
   const usd = amount(workers['maxUsdPerHour']);
   if (workers['maxUsdPerHour'] !== undefined && usd === undefined)
     return malformed(`spec.workers.maxUsdPerHour: ${JSON.stringify(workers['maxUsdPerHour'])} is not an amount`);
-  const max = workers['max'];
-  if (max !== undefined && !(Number.isInteger(max) && (max as number) >= 0))
-    return malformed(`spec.workers.max: ${JSON.stringify(max)} is not a count`);
+  const [min, max] = ['min', 'max'].map((field) => workers[field]);
+  if (typeof min === 'number' && typeof max === 'number' && min > max)
+    return malformed(`spec.workers.min: ${min} must not be above max, ${max}`);
   const limits = { ...(typeof max === 'number' ? { nodes: max } : {}), ...(usd === undefined ? {} : { usdPerHour: usd }) };
   const given = workers['pools'] ?? [];
   if (!Array.isArray(given)) return malformed('spec.workers.pools must be a list');
@@ -143,7 +143,9 @@ export function readRuntime(text: string): Parsed<RuntimePools> {
     if (pools.some((pool) => pool.name === source['name'])) return malformed(`${path}.name: ${source['name']} occurs twice`);
     const fault = poolShape(source, path) ?? poolNumbers(source, path);
     if (fault !== undefined) return malformed(fault);
-    pools.push(poolOf(source, workers));
+    // The operator keeps the least of nodes in the first pool.
+    const least = index === 0 && typeof min === 'number' ? { minNodes: min } : {};
+    pools.push({ ...poolOf(source, workers), ...least });
   }
   return parsed({ pools, limits });
 }
@@ -175,7 +177,7 @@ const poolNumbers = objectOf({
   spotPercent: percent,
   limits: objectOf({ nodes: count, vcpus: count, maxUsdPerHour: usdPerHour }),
 });
-const workersNumbers = objectOf({ spotPercent: percent });
+const workersNumbers = objectOf({ min: count, max: count, spotPercent: percent });
 
 function amount(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;

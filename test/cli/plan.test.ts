@@ -209,6 +209,25 @@ for (const [name, files, message] of BAD) {
   });
 }
 
+test('the least of workers that a runtime keeps is bought, in its first pool, pods or none', async () => {
+  const runtime = (workers: string) => `kind: ElasticRuntime\nspec: { workers: { ${workers} } }`;
+  const files = { 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG };
+  const planFor = (workers: string) => plan({ ...files, 'r.yaml': runtime(workers) }, { runtimeFile: 'r.yaml' });
+  const { nodes } = JSON.parse((await planFor('min: 2, max: 4, pools: [{ name: one }, { name: two }]')).out);
+  assert.deepEqual(
+    nodes.map((node: { pool: string; pods: readonly string[] }) => [node.pool, node.pods]),
+    [
+      ['one', ['a']],
+      ['one', []],
+    ],
+  );
+  assert.match((await planFor('min: 3, max: 2')).errors, /^plan: r\.yaml: spec\.workers\.min: 3 must not be above max, 2$/);
+  assert.match(
+    (await planFor('min: many')).errors,
+    /^plan: r\.yaml: spec\.workers\.min: expected a whole number of at least 0, not "many"$/,
+  );
+});
+
 test('a runtime without a runtime in it, or with contradicting requirements, is exit 2', async () => {
   const files = { 'pods.yaml': pod('a', '1'), 'catalog.json': CATALOG };
   assert.match(
