@@ -6,7 +6,8 @@ import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
 import { keepSlots, type Reservation } from '../../core/jobs/slots.ts';
-import { buildProblem, type DemandInput, type DemandMemory, demandMemory } from '../../core/nodes/demand.ts';
+import { crowdedLedgers } from '../../core/nodes/crowded.ts';
+import { buildProblem, type DemandInput, type DemandMemory, demandMemory, seenNodes } from '../../core/nodes/demand.ts';
 import { type HoldingJob, type LedgerCheck, ledgerCheck, outdatedLedgers } from '../../core/nodes/ledger-check.ts';
 import { rememberedPools } from '../../core/nodes/pools.ts';
 import { type DemandJob, slotsOf } from '../../core/nodes/slot-pods.ts';
@@ -92,6 +93,8 @@ async function provision(
   if (pause !== undefined) return waitForLaunches(context, hooks, runtime, input, pause);
   const problem = buildProblem(input, known.demand);
   known.movedMachines = new Set();
+  const crowded = await releaseCrowded(context, hooks, runtime, known.demand);
+  if (crowded !== undefined) return crowded;
   const plan = planPacking(problem);
   const given = await giveBackHalves(context, hooks, runtime, input, plan);
   if (given !== undefined) return given;
@@ -182,6 +185,23 @@ async function releaseEnded(
     if (failed !== undefined) return failed;
   }
   return undefined;
+}
+
+/** Where a pod has taken the room of another slot, that slot is planned anew. */
+async function releaseCrowded(
+  context: OperatorContext,
+  hooks: ProvisionHooks,
+  runtime: Stored<ElasticRuntime>,
+  demand: DemandMemory,
+): Promise<ReconcileResult | undefined> {
+  const crowded = new Map(crowdedLedgers(seenNodes(demand)).map(({ node, ledger }) => [node, ledger]));
+  if (crowded.size === 0) return undefined;
+  for (const node of nodesOf(context, runtime)) {
+    const ledger = crowded.get(node);
+    const failed = ledger === undefined ? undefined : await patchLedger(context, hooks, runtime, node, ledger);
+    if (failed !== undefined) return { retry: failed };
+  }
+  return { requeueAfterMs: 1000 };
 }
 
 /** EC2 refuses to launch: nothing is planned for a while, and every job that waits says why. */

@@ -5,6 +5,7 @@ import { labels } from '../../api/labels.ts';
 import type { Allowance, Usage } from '../classes/limits.ts';
 import { gangId } from '../jobs/slots.ts';
 import type { Catalog } from '../packing/catalog.ts';
+import { type Daemon, readDaemons } from '../packing/daemons.ts';
 import { planPacking } from '../packing/plan.ts';
 import type { PackingNode, PackingPod, PackingPool, PackingProblem, PodSpec, UnavailableOffering } from '../packing/problem.ts';
 import { type BoundPods, noBoundPods, sameItems, updateBoundPods } from './bound-pods.ts';
@@ -95,6 +96,7 @@ export type DemandMemory = {
   types: ReadonlyMap<string, Catalog['types'][number]>;
   daemonSets: readonly DaemonSet[];
   daemons: readonly PackingPod[];
+  daemonsRead: readonly Daemon[];
   bound: BoundPods;
   /** In the order of the jobs, and by attempt. */
   order: readonly AttemptDemand[];
@@ -123,6 +125,7 @@ export function demandMemory(): DemandMemory {
     types: new Map(),
     daemonSets: [],
     daemons: [],
+    daemonsRead: [],
     bound: noBoundPods(),
     order: [],
     demands: new Map(),
@@ -232,12 +235,18 @@ function placesOf({ bound, ledgers }: DemandMemory, { id, slots }: SlotPods): Pi
   return { open, counted };
 }
 
+/** What is seen of each node now. */
+export function seenNodes({ seen }: DemandMemory): Iterable<SeenNode> {
+  return seen.values();
+}
+
 /** The nodes that count: made anew where a source may have changed, else those of the look before. */
 function packingNodes(input: DemandInput, memory: DemandMemory): readonly PackingNode[] {
   const { nodeByProviderId, movedMachines } = input;
-  const { ledgers, seen, stale, left } = memory;
+  daemonsOf(input, memory);
+  const { ledgers, seen, stale, left, daemonsRead: daemons } = memory;
   const heldHere = (node: ElasticNode) => heldFor(memory, node);
-  const sources: NodeSources = { ...input, types: memory.types, podsAt: memory.bound.podsAt, heldFor: heldHere };
+  const sources: NodeSources = { ...input, types: memory.types, podsAt: memory.bound.podsAt, daemons, heldFor: heldHere };
   if (movedMachines === undefined)
     for (const [node, { machine }] of seen) if (machineOf(node, nodeByProviderId) !== machine) stale.add(node);
   const nodes = memory.nodes?.slice();
@@ -286,7 +295,15 @@ function inOrder({ order }: DemandMemory, of: (attempt: AttemptDemand) => readon
 }
 
 function daemonsOf({ daemonSets }: DemandInput, memory: DemandMemory): readonly PackingPod[] {
-  if (!sameItems(memory.daemonSets, daemonSets)) Object.assign(memory, { daemonSets, daemons: daemonSets.map(daemonPod) });
+  if (!sameItems(memory.daemonSets, daemonSets)) {
+    const daemons = daemonSets.map(daemonPod);
+    // A DaemonSet's status moves with each node that joins.
+    if (JSON.stringify(daemons) !== JSON.stringify(memory.daemons)) {
+      Object.assign(memory, { daemons, daemonsRead: readDaemons(daemons) });
+      for (const node of memory.seen.keys()) memory.stale.add(node);
+    }
+    memory.daemonSets = daemonSets;
+  }
   return memory.daemons;
 }
 

@@ -3,7 +3,9 @@ import type { ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Node, Pod } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
 import type { Catalog } from '../packing/catalog.ts';
+import { type Daemon, daemonsOn } from '../packing/daemons.ts';
 import type { PackingNode, PackingPod, PodSpec } from '../packing/problem.ts';
+import { own } from '../packing/requirements.ts';
 import { filledSlot, sameItems } from './bound-pods.ts';
 import { nodeLabels, nodeTaints, type ResolvedPool } from './pools.ts';
 
@@ -13,6 +15,7 @@ export type SeenNode = {
   readonly machine: Node | undefined;
   readonly pods: readonly Pod[];
   readonly held: readonly PackingPod[];
+  readonly daemons: readonly Daemon[];
   /** What is read of the ElasticNode and of its machine: a heartbeat makes another object that says the same. */
   readonly text: string;
   readonly machineText: string;
@@ -25,6 +28,8 @@ export type NodeSources = {
   readonly types: ReadonlyMap<string, Catalog['types'][number]>;
   readonly nodeByProviderId: (providerID: string) => Node | undefined;
   readonly podsAt: ReadonlyMap<string, readonly Pod[]>;
+  /** The same list while no DaemonSet says anything else. */
+  readonly daemons: readonly Daemon[];
   readonly heldFor: (node: ElasticNode) => readonly PackingPod[];
 };
 
@@ -47,10 +52,11 @@ export function seeNode(sources: NodeSources, node: ElasticNode, before: SeenNod
     before !== undefined &&
     text === before.text &&
     machineText === before.machineText &&
+    sources.daemons === before.daemons &&
     sameItems(pods, before.pods) &&
     sameItems(held, before.held);
   const value = isSame ? before.value : readNode(sources, node, machine, [...pods.map(boundPod), ...held]);
-  return { node, machine, pods, held, text, machineText, value };
+  return { node, machine, pods, held, daemons: sources.daemons, text, machineText, value };
 }
 
 export function machineOf({ status }: ElasticNode, nodeByProviderId: NodeSources['nodeByProviderId']): Node | undefined {
@@ -70,7 +76,7 @@ function textOfMachine(machine: Node | undefined): string {
 }
 
 function readNode(
-  { runtime, pools, types }: NodeSources,
+  { runtime, pools, types, daemons }: NodeSources,
   node: ElasticNode,
   machine: Node | undefined,
   pods: readonly PackingPod[],
@@ -88,13 +94,18 @@ function readNode(
     [labels.instanceType]: offering?.instanceType ?? '',
     [labels.hostname]: node.metadata.name,
   };
+  const nodeLabelled = { ...expected, ...machine?.metadata.labels };
+  const taints = pool === undefined ? [] : nodeTaints(uid, pool);
+  const launching = machine?.status?.allocatable === undefined;
+  // The planner adds them to a node that is launching.
+  const running = launching ? [] : daemonsOn(daemons, (key) => own(nodeLabelled, key), taints);
   return {
     name: node.metadata.name,
-    labels: { ...expected, ...machine?.metadata.labels },
-    taints: pool === undefined ? [] : nodeTaints(uid, pool),
+    labels: nodeLabelled,
+    taints,
     allocatable: machine?.status?.allocatable ?? allocatableOf(type),
-    pods,
-    launching: machine?.status?.allocatable === undefined,
+    pods: running.length === 0 ? pods : [...pods, ...running.map(({ pod }) => pod)],
+    launching,
     pool: node.spec.pool,
     ...(offering?.usdPerHour !== undefined && { usdPerHour: offering.usdPerHour }),
     ...(!isUsable(node) && { unschedulable: true }),

@@ -4,7 +4,12 @@ import type { PackingPod, Taint } from './problem.ts';
 import { type Amounts, add, type HostPort, hostPorts, podRequests } from './requests.ts';
 import { untolerated } from './taints.ts';
 
-export type Daemon = { readonly filter: NodeFilter; readonly requests: Amounts; readonly ports: readonly HostPort[] };
+export type Daemon = {
+  readonly pod: PackingPod;
+  readonly filter: NodeFilter;
+  readonly requests: Amounts;
+  readonly ports: readonly HostPort[];
+};
 
 /** DaemonSet pods with well-formed requests; each takes its room on every node that it tolerates and selects. */
 export function readDaemons(pods: readonly PackingPod[] = []): readonly Daemon[] {
@@ -14,6 +19,7 @@ export function readDaemons(pods: readonly PackingPod[] = []): readonly Daemon[]
     return requests.ok
       ? [
           {
+            pod,
             filter: table.intern(pod, { preferred: [], avoidPreferred: false, zones: undefined }),
             requests: requests.value,
             ports: hostPorts(pod.spec),
@@ -21,6 +27,13 @@ export function readDaemons(pods: readonly PackingPod[] = []): readonly Daemon[]
         ]
       : [];
   });
+}
+
+/** Those that run on a node with these labels and taints. */
+export function daemonsOn(daemons: readonly Daemon[], label: LabelLookup, taints: readonly Taint[]): readonly Daemon[] {
+  return daemons.filter(
+    ({ filter }) => untolerated(taints, filter.tolerations, false) === undefined && matchesPlacement(filter, label, undefined),
+  );
 }
 
 /** Of these resources, ports of the host among them. */
@@ -31,8 +44,7 @@ export function daemonOverhead(
   taints: readonly Taint[],
 ): ReadonlyMap<string, number> {
   const total = new Map<string, number>();
-  for (const { filter, requests, ports } of daemons) {
-    if (untolerated(taints, filter.tolerations, false) !== undefined || !matchesPlacement(filter, label, undefined)) continue;
+  for (const { requests, ports } of daemonsOn(daemons, label, taints)) {
     add(total, requests);
     if (ports.length > 0) for (const name of portsHeld(ports, names)) total.set(name, 1);
   }

@@ -71,6 +71,21 @@ function stage() {
   return { input, machines, poolsOf, nodes };
 }
 
+void test('of a machine that has joined, its daemons run there; to one that is launching the planner adds them', () => {
+  const { input, nodes } = stage();
+  const launching = { ...nodes.b, status: { ...nodes.b.status, providerID: 'aws:///z/i-c' } };
+  const everywhere = { ...daemonSet, spec: { template: { spec: { containers: [], tolerations: [{ operator: 'Exists' as const }] } } } };
+  const { daemons, nodes: seen } = buildProblem({ ...input, daemonSets: [everywhere], elasticNodes: [nodes.a, launching] });
+  const isDaemon = ({ key }: { readonly key: string }): boolean => key === daemons?.[0]?.key;
+  assert.deepEqual(
+    seen.map((node) => [node.launching, node.pods.filter(isDaemon).length]),
+    [
+      [false, 1],
+      [true, 0],
+    ],
+  );
+});
+
 void test('the same sources give the same objects, and what has changed gives what a look without memory gives', () => {
   const { input, machines, poolsOf, nodes } = stage();
   const memory = demandMemory();
@@ -92,7 +107,7 @@ void test('the same sources give the same objects, and what has changed gives wh
       { ...input, pods: [[{ ...workerPod(1, 'machine-b'), metadata: { name: 'other' } }]] },
       [true, false],
     ],
-    ['a DaemonSet comes', { ...input, daemonSets: [daemonSet] }, [true, true]],
+    ['a DaemonSet comes', { ...input, daemonSets: [daemonSet] }, [false, false]],
   ];
   for (const [what, changed, kept] of changes) {
     const before = buildProblem(input, memory);
