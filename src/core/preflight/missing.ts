@@ -1,5 +1,6 @@
 /** What must be added to which policy, from what AWS said when it refused a call. Pure; the texts are for people, the statements are ready to paste. */
 import type { S3Folder } from '../access/locations.ts';
+import { serviceNames } from '../access/partitions.ts';
 import type { ConditionBlock, PolicyStatement } from '../policy/document.ts';
 import { accountOf } from '../policy/principal.ts';
 import type { RuntimeDocuments } from '../policy/runtime-input.ts';
@@ -236,7 +237,17 @@ function keyStatements({ refusal, at, said }: Known, key: string): readonly Miss
   const folders = folder === undefined ? [] : [folder];
   const principal = principalOf(refusal, said);
   const keyArn = key.startsWith('arn:') ? key : (at.kmsKeyArn ?? key);
-  const used = keyStatement('ElasticRuntimeKey', keyArn, folders, actions, region, { partition });
+  const [, store] = /^(ssm|secretsmanager):/.exec(refusal.action) ?? [];
+  const used: PolicyStatement =
+    store === undefined
+      ? keyStatement('ElasticRuntimeKey', keyArn, folders, actions, region, { partition })
+      : {
+          Sid: 'ElasticRuntimeKey',
+          Effect: 'Allow',
+          Action: 'kms:Decrypt',
+          Resource: keyArn,
+          Condition: { StringEquals: { 'kms:ViaService': serviceNames(`${store}.${region}`, partition) } },
+        };
   // The bucket's key is used through S3 by everybody who may use the bucket; a key policy names who.
   const { Resource: ignored, Condition, ...rest } = used;
   void ignored;

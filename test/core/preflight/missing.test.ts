@@ -169,3 +169,46 @@ void test('statements are cut to the location and go through S3 only; a conditio
   assert.deepEqual(objects?.statement.Resource, 'arn:aws:s3:::acme-staging/elastic/acme/*');
   assert.deepEqual(list?.statement.Condition, { StringLike: { 's3:prefix': ['elastic/acme', 'elastic/acme/*'] } });
 });
+
+void test("a parameter's or a secret's own key is used through the service that stores it, and is no key of a location", () => {
+  for (const [action, service] of [
+    ['ssm:GetParameter', 'ssm'],
+    ['secretsmanager:GetSecretValue', 'secretsmanager'],
+  ] as const) {
+    const refused = refusal({ action, resource: '/acme/finance/crm', code: 'AccessDeniedException', message: wordings[0]?.[0] ?? '' });
+    const [only, ...more] = remedyFor(refused, { region: 'us-east-1', partition: 'aws' })?.add ?? [];
+    assert.deepEqual(only?.statement, {
+      Sid: 'ElasticRuntimeKey',
+      Effect: 'Allow',
+      Action: 'kms:Decrypt',
+      Resource: key,
+      Condition: { StringEquals: { 'kms:ViaService': `${service}.us-east-1.amazonaws.com` } },
+    });
+    assert.deepEqual(more, []);
+  }
+});
+
+void test('who may not go on to a role is told of both of its statements: to assume it, and to tag', () => {
+  const operator = 'arn:aws:iam::111122223333:role/acme-operator';
+  const trust = ['sts:AssumeRole', 'sts:TagSession'].map(
+    (Action) => ({ Sid: Action.slice(4), Effect: 'Allow', Principal: { AWS: operator }, Action }) as const,
+  );
+  const role = {
+    roleArn: worker,
+    trust: { Version: '2012-10-17', Statement: trust },
+    permissions: { Version: '2012-10-17', Statement: [] },
+  } as const;
+  const documents = {
+    agent: role,
+    operator: role,
+    master: role,
+    worker: role,
+    node: { ...role, roleArn: operator, instanceProfileArn: '' },
+    connectionRoles: {},
+  };
+  const remedy = remedyFor(refusal({ action: 'sts:AssumeRole', resource: worker, message: wordings[3]?.[0] ?? '' }), { ...at, documents });
+  assert.deepEqual(
+    remedy?.add.flatMap(({ policy, statement }) => (policy.startsWith('trust policy') ? [statement.Action] : [])),
+    ['sts:AssumeRole', 'sts:TagSession'],
+  );
+});
