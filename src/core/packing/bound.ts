@@ -5,7 +5,8 @@ import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
 import type { Candidate, LaunchSpace } from './launch.ts';
 import { type Ledger, openedNodes, roomOf, roomyNodes } from './ledger.ts';
-import { solveFluid } from './patterns/fluid.ts';
+import { leastPrice } from './patterns/complete.ts';
+import { type Fluid, solveFluid } from './patterns/fluid.ts';
 import { askedInAll, bytesText, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
 import { patternBound } from './patterns/pattern-bound.ts';
 import type { Column } from './patterns/simplex.ts';
@@ -43,6 +44,7 @@ function laxest(variant: Variant): Variant {
 }
 
 const FEW_KINDS = 8;
+const FEW_PODS = 16;
 
 type Demand = { readonly variant: Variant; readonly count: number };
 
@@ -68,12 +70,25 @@ function boundFor(ledger: Ledger, demand: readonly Demand[], nodes: Absorbed | u
     const fluid = solveFluid(problem, absorbed);
     if (finest !== undefined && fluid.usdPerHour - slack.allowance <= best) continue;
     best = fluid.usdPerHour - slack.allowance;
+    const goal = paid + slack.allowance;
     const bound = () =>
-      patternBound(problem, fluid, paid + slack.allowance, boundEffort(ledger.problem), nodeColumns(ledger, problem), absorbed);
+      (absorbed === undefined ? exactBound(ledger, problem, fluid, goal) : undefined) ??
+      patternBound(problem, fluid, goal, boundEffort(ledger.problem), nodeColumns(ledger, problem), absorbed);
     finest = { kinds: problem.items.length, bound: () => bound() - slack.allowance };
   }
   if (finest === undefined || finest.kinds > MOST_KINDS) return best;
   return paid <= best * (finest.kinds <= FEW_KINDS ? PROVEN_FOR_FEW : PROVEN) ? best : Math.max(best, finest.bound());
+}
+
+// Sums of prices in another order differ in their last digits.
+const ROUNDING = 1e-9;
+
+/** Of few pods every set of whole nodes can be looked at: what the cheapest costs, or that none costs less than the plan. */
+function exactBound(ledger: Ledger, problem: PatternProblem, fluid: Fluid, goal: number): number | undefined {
+  const pods = problem.items.reduce((sum, item) => sum + item.count, 0);
+  if (ledger.problem.effort === 0 || pods > FEW_PODS) return undefined;
+  const least = leastPrice(problem, fluid, goal, { steps: 600, fillings: 2000 });
+  return least === undefined ? undefined : least * (1 - ROUNDING);
 }
 
 function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack): PatternProblem {

@@ -15,6 +15,8 @@ type Search = {
   found: readonly Filling[] | undefined;
   steps: number;
   readonly fillings: number;
+  /** Some node had more fillings than were considered: what was not found may be there. */
+  truncated: boolean;
 };
 
 /**
@@ -29,11 +31,7 @@ export function completeNodes(
   below: number,
   { steps, fillings }: CompletionEffort,
 ): readonly Pattern[] | undefined {
-  const order = [...problem.items].sort((one, other) => (values[other.id] as number) - (values[one.id] as number) || one.id - other.id);
-  const search: Search = { problem, values, order, reached: new Map(), best: below, found: undefined, steps, fillings };
-  const left = Int32Array.from(problem.items, (item) => item.count);
-  let worth = 0;
-  for (const item of problem.items) worth += item.count * (values[item.id] as number);
+  const { search, left, worth } = begin(problem, values, below, { steps, fillings });
   if (!cheapestFirst(search, left, worth)) {
     search.reached.clear();
     search.steps = Math.floor(steps / 3);
@@ -47,6 +45,20 @@ const KINDS_A_STEP = 12;
 
 function stepsPerState({ problem }: Search): number {
   return Math.max(1, problem.options.length / KINDS_A_STEP);
+}
+
+/** What the cheapest whole nodes for all pods cost, `below` where none cost less; undefined where the search ends without an answer. */
+export function leastPrice(problem: PatternProblem, { values }: Fluid, below: number, effort: CompletionEffort): number | undefined {
+  const { search, left, worth } = begin(problem, values, below, effort);
+  return cheapestFirst(search, left, worth) && !search.truncated ? search.best : undefined;
+}
+
+function begin(problem: PatternProblem, values: Float64Array, best: number, { steps, fillings }: CompletionEffort) {
+  const order = [...problem.items].sort((one, other) => (values[other.id] as number) - (values[one.id] as number) || one.id - other.id);
+  const search: Search = { problem, values, order, reached: new Map(), best, found: undefined, steps, fillings, truncated: false };
+  const left = Int32Array.from(problem.items, (item) => item.count);
+  const worth = problem.items.reduce((sum, item) => sum + item.count * (values[item.id] as number), 0);
+  return { search, left, worth };
 }
 
 type State = {
@@ -164,7 +176,9 @@ function fillingsWith(search: Search, item: Item, left: Int32Array, allowed: num
     const counts = new Int32Array(left.length);
     if (fitting(item, free, 1) === 0) continue;
     const others = search.order.filter((one) => one.id === item.id || ((left[one.id] as number) > 0 && one.eligible[option.id] === 1));
-    enumerate(search, option, others, 0, left, free, counts, 0, { left: search.fillings, allowed }, item.id, found);
+    const budget = { left: search.fillings, allowed };
+    enumerate(search, option, others, 0, left, free, counts, 0, budget, item.id, found);
+    if (budget.left <= 0) search.truncated = true;
   }
   return found.sort((one, other) => one.waste - other.waste || other.option.usdPerHour - one.option.usdPerHour);
 }
