@@ -49,6 +49,36 @@ type Row = {
 };
 const ROWS: readonly Row[] = [
   {
+    name: 'spread: a node that lacks the key of another constraint counts for none',
+    nodes: [
+      { ...node('a', 'a', ['x']), labels: { [HOST]: 'a', [ZONE]: 'a', rack: '1' } },
+      { ...node('b', 'b', ['x']), labels: { [HOST]: 'b', [ZONE]: 'b', rack: '2' } },
+      node('c', 'c'),
+    ],
+    pods: pods(1, 'x', {
+      topologySpreadConstraints: [ZONE, 'rack'].map((topologyKey) => ({
+        maxSkew: 1,
+        topologyKey,
+        whenUnsatisfiable: 'DoNotSchedule',
+        labelSelector: app('x'),
+      })),
+    }),
+    placed: 1,
+  },
+  {
+    name: 'cordoned: not even for who tolerates everything, since the node is about to go',
+    nodes: [node('a', 'a', [], { unschedulable: true })],
+    pods: pods(1, 'x', { tolerations: [{ operator: 'Exists' }] }),
+    placed: 0,
+  },
+  {
+    name: 'daemons take their room on a node that is still launching',
+    nodes: [node('a', 'a', [], { launching: true })],
+    pods: [pod('p', '3500m', '1Gi')],
+    placed: 0,
+    more: { daemons: [pod('daemon', 1, '1Gi')] },
+  },
+  {
     name: 'spread: the emptier zone first',
     nodes: [node('a', 'a', ['x', 'x']), node('b', 'b', ['x'])],
     pods: pods(1, 'x', spread()),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planPacking } from '../../../src/core/packing/plan.ts';
-import { pod, problem, ZONES } from './fixtures.ts';
+import type { PackingProblem } from '../../../src/core/packing/problem.ts';
+import { offer, pod, problem, ZONES } from './fixtures.ts';
 
 test('nothing to place is an empty plan', () => {
   const plan = planPacking(problem({}));
@@ -38,6 +39,20 @@ test('a gang that stays together is in one zone', () => {
   const plan = planPacking(problem({ pods, gangs: [{ id: 'g', singleZone: true }], unavailable: [{ zone: 'z-a' }] }));
   assert.deepEqual(new Set(plan.newNodes.map((one) => one.zone)), new Set(['z-b']));
   assert.equal(plan.unschedulable.length, 0);
+});
+
+test('a gang that stays together pays for the zone that sells all it needs', () => {
+  const pods = [pod('g0', '7500m', '1Gi', {}, { gang: 'g' }), pod('g1', '1900m', '1Gi', {}, { gang: 'g' })];
+  const offerings = [
+    ...offer('t.small', 0.1, ['z-a']),
+    ...offer('t.small', 0.12, ['z-b']),
+    ...offer('t.large', 0.36, ['z-b']),
+    ...offer('t.large', 0.3, ['z-c']),
+  ];
+  const zonesOf = (gangs: PackingProblem['gangs']) =>
+    planPacking(problem({ pods, offerings, gangs: gangs ?? [] })).newNodes.map((one) => one.zone);
+  assert.deepEqual(zonesOf([{ id: 'g' }]).sort(), ['z-a', 'z-c']);
+  assert.deepEqual(zonesOf([{ id: 'g', singleZone: true }]), ['z-b', 'z-b']);
 });
 
 test('zone spread uses every zone that can be launched in', () => {

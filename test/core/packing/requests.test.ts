@@ -74,3 +74,8 @@ test('host ports: of the host network every container port, of others those that
   assert.deepEqual(hostPorts({ containers: [{ ports }] }), [{ protocol: 'UDP', port: 8081, address: '10.0.0.1' }]);
   assert.equal(hostPorts({ containers: [{ ports }], hostNetwork: true }).length, 2);
 });
+
+test('host ports: those of a sidecar are held as long as the pod runs, those of an init container are not', () => {
+  const initContainers = [{ restartPolicy: 'Always', ports: [{ hostPort: 9000 }] }, { ports: [{ hostPort: 9001 }] }];
+  assert.deepEqual(hostPorts({ containers: [{}], initContainers }), [{ protocol: 'TCP', port: 9000, address: '0.0.0.0' }]);
+});
