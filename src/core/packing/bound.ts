@@ -7,10 +7,11 @@ import type { Candidate, LaunchSpace } from './launch.ts';
 import { type Ledger, openedNodes, roomOf, roomyNodes } from './ledger.ts';
 import { leastPrice } from './patterns/complete.ts';
 import { type Fluid, solveFluid } from './patterns/fluid.ts';
-import { askedInAll, bytesText, type Item, type Option, type PatternProblem, undominated } from './patterns/items.ts';
+import { askedInAll, bytesText, type Item, NO_USES, type Option, type PatternProblem, undominated } from './patterns/items.ts';
+import type { LimitRow } from './patterns/limit-rows.ts';
 import { patternBound } from './patterns/pattern-bound.ts';
 import type { Column } from './patterns/simplex.ts';
-import { type ShareSlack, shareSlack } from './share.ts';
+import { boundRows, NO_SLACK, type Slack, slackAt } from './share.ts';
 
 /**
  * USD per hour below which no plan places the pods that this plan places: the resource relaxation with required rules only, whole
@@ -57,13 +58,13 @@ function absorbedBy({ room, hosts }: Absorbed, width: number): Float64Array {
   return absorbed;
 }
 
-/** With a spot share, the best of a few prices of the share: each makes a valid bound (Lagrangian relaxation of the share). */
+/** Under limits or a spot share, the better of two bounds: without them, and at the prices that the resource relaxation gives them. */
 function boundFor(ledger: Ledger, demand: readonly Demand[], nodes: Absorbed | undefined): number {
   if (demand.length === 0) return 0;
   let best = 0;
   let finest: { readonly kinds: number; readonly bound: () => number } | undefined;
   const paid = openedNodes(ledger).reduce((sum, { candidate }) => sum + (candidate?.usdPerHour ?? 0), 0);
-  for (const slack of shareSlack(ledger)) {
+  for (const slack of slacksFor(ledger, demand, nodes)) {
     const problem = relaxation(ledger, demand, slack);
     if (problem.options.length === 0) continue;
     const absorbed = nodes && absorbedBy(nodes, problem.width);
@@ -73,7 +74,7 @@ function boundFor(ledger: Ledger, demand: readonly Demand[], nodes: Absorbed | u
     const goal = paid + slack.allowance;
     const bound = () =>
       (absorbed === undefined ? exactBound(ledger, problem, fluid, goal) : undefined) ??
-      patternBound(problem, fluid, goal, boundEffort(ledger.problem), nodeColumns(ledger, problem), absorbed);
+      patternBound(problem, fluid, goal, boundEffort(ledger.problem), nodeColumns(ledger, problem, slack), absorbed);
     finest = { kinds: problem.items.length, bound: () => bound() - slack.allowance };
   }
   if (finest === undefined || finest.kinds > MOST_KINDS) return best;
@@ -91,7 +92,16 @@ function exactBound(ledger: Ledger, problem: PatternProblem, fluid: Fluid, goal:
   return least === undefined ? undefined : least * (1 - ROUNDING);
 }
 
-function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack): PatternProblem {
+function slacksFor(ledger: Ledger, demand: readonly Demand[], nodes: Absorbed | undefined): readonly Slack[] {
+  const rows = boundRows(ledger);
+  if (rows.length === 0) return [NO_SLACK];
+  const problem = relaxation(ledger, demand, NO_SLACK, rows);
+  if (problem.options.length === 0) return [NO_SLACK];
+  const { prices } = solveFluid(problem, nodes && absorbedBy(nodes, problem.width));
+  return [NO_SLACK, slackAt(ledger, rows, prices) ?? NO_SLACK];
+}
+
+function relaxation(ledger: Ledger, demand: readonly Demand[], slack: Slack, limits: readonly LimitRow[] = []): PatternProblem {
   const hosts = new Map<number, number>();
   for (const { variant } of demand) for (const group of exclusive(variant)) if (!hosts.has(group)) hosts.set(group, hosts.size);
   const base = ledger.dims.names.length;
@@ -103,7 +113,8 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
     const own = roomOf(ledger, candidates[0] as Candidate);
     const room = new Float64Array(width);
     for (let dim = 0; dim < width; dim++) room[dim] = Math.min(dim < base ? Math.max(0, own[dim] as number) : 1, asked[dim] as number);
-    return { id, candidates: [], usdPerHour, room };
+    const uses = limits.length === 0 ? NO_USES : Float64Array.from(limits, ({ takes }) => takes(candidates[0] as Candidate));
+    return { id, candidates: [], usdPerHour, room, uses };
   });
   // Each kind that fits other machines than the rest is rows of the LP more: worth it where single pods decide.
   const few = demand.length <= FEW_KINDS;
@@ -143,11 +154,12 @@ function relaxation(ledger: Ledger, demand: readonly Demand[], slack: ShareSlack
     items: items.filter((item) => item.eligible.includes(1)).map((item, id) => ({ ...item, id })),
     options: options.map((option, id) => ({ ...option, id })),
     width,
+    limits,
   };
 }
 
 /** What the nodes of the plan hold: where the search for a better bound begins. */
-function nodeColumns(ledger: Ledger, { items }: PatternProblem): readonly Column[] {
+function nodeColumns(ledger: Ledger, { items }: PatternProblem, { surcharge }: Slack): readonly Column[] {
   const itemOf = new Map(items.flatMap((item) => item.members.map(({ variant }) => [variant.class.id, item.id] as const)));
   return openedNodes(ledger).flatMap(({ candidate, placed }): readonly Column[] => {
     if (candidate === undefined) return [];
@@ -156,7 +168,13 @@ function nodeColumns(ledger: Ledger, { items }: PatternProblem): readonly Column
       const item = itemOf.get((ledger.compiled.variants[id] as Variant).class.id);
       if (item !== undefined) counts.set(item, (counts.get(item) ?? 0) + pods);
     }
-    return [{ cost: candidate.usdPerHour, rows: Int32Array.from(counts.keys()), values: Float64Array.from(counts.values()) }];
+    return [
+      {
+        cost: candidate.usdPerHour + surcharge(candidate),
+        rows: Int32Array.from(counts.keys()),
+        values: Float64Array.from(counts.values()),
+      },
+    ];
   });
 }
 
@@ -177,7 +195,7 @@ function exclusive(variant: Variant): readonly number[] {
 /** A shape and capacity type at the price of its cheapest zone. */
 type Kind = { readonly candidates: readonly Candidate[]; readonly usdPerHour: number };
 
-function cheapestByKind(ledger: Ledger, slack: ShareSlack): readonly Kind[] {
+function cheapestByKind(ledger: Ledger, slack: Slack): readonly Kind[] {
   return candidatesByKind(ledger.space)
     .map((candidates) => {
       const cheapest = candidates[0] as Candidate;

@@ -56,7 +56,7 @@ function addTo(used: Float64Array, { requests }: Variant, pods: number): void {
  * Candidates that differ in size only, cheapest first: same pool, zone and labels of the pool, same capacity type where the pool keeps a
  * spot share, and the same domains and filters that pods were counted by.
  */
-function exchangeable(ledger: Ledger, candidate: Candidate): readonly Candidate[] {
+export function exchangeable(ledger: Ledger, candidate: Candidate): readonly Candidate[] {
   ledger.exchange ??= groupExchangeable(ledger);
   return ledger.exchange[candidate.id] as readonly Candidate[];
 }

@@ -44,8 +44,13 @@ export function launchLimits(problem: PackingProblem, fleet: Fleet): LaunchLimit
   return { all, byPool, shares, caps: problem.limits };
 }
 
-function shareGroup(pool: PackingPool): string {
+export function shareGroup(pool: PackingPool): string {
   return pool.spotShareGroup ?? pool.name;
+}
+
+/** Both capacity types are wanted: which a node is matters to the others. */
+export function isMixed({ spotPercent }: PackingPool): boolean {
+  return spotPercent !== undefined && spotPercent > 0 && spotPercent < 100;
 }
 
 function count(tally: Tally, size: Tally, sign: number): void {
@@ -73,6 +78,14 @@ export function brokenLimit(limits: LaunchLimits, candidate: Candidate): string 
     brokenCap(limits.all, limits.caps, candidate, limits.caps?.whose ?? 'the limit') ??
     brokenCap(limits.byPool.get(pool.name) as Tally, pool.limits, candidate, `the limit of pool ${pool.name}`)
   );
+}
+
+/** Would the limits be broken by one launch in place of another? */
+export function brokenExchange(limits: LaunchLimits, from: Candidate, to: Candidate): boolean {
+  countLaunch(limits, from, -1);
+  const broken = brokenLimit(limits, to) !== undefined;
+  countLaunch(limits, from, 1);
+  return broken;
 }
 
 // Sums of prices carry rounding of the last bits; a cap met exactly is kept.

@@ -1,6 +1,7 @@
 import { answer } from './answer.ts';
 import { lowerBound } from './bound.ts';
-import { type Classified, classify, dimensions } from './classes.ts';
+import { launchFor, meetsLimit } from './buy.ts';
+import { classify, dimensions } from './classes.ts';
 import { effortOf } from './effort.ts';
 import { explain } from './explain.ts';
 import { fleetOf } from './fleet.ts';
@@ -8,11 +9,11 @@ import { launchSpace } from './launch.ts';
 import { type Ledger, openLedger, openNode, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
 import { improveLaunches } from './patterns/improve.ts';
-import { planLaunches } from './patterns/plan-launches.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
 import { resizeNodes } from './resize.ts';
-import { placeStubborn } from './stubborn.ts';
-import { allOf, isWaiting, placeInParts, placeOnNodes, placeTogether, placeUnits, type Unit, unitsOf } from './units.ts';
+import { placeScarce } from './scarce.ts';
+import { isMore, placedByPriority, placeStubborn } from './stubborn.ts';
+import { allOf, isWaiting, placeOnNodes, placeUnits, type Unit, unitsOf } from './units.ts';
 
 /**
  * Decides where pending pods go and which nodes to launch for them, at the least price per hour that it finds, with a proven lower
@@ -25,7 +26,7 @@ export function planPacking(problem: PackingProblem): PackingPlan {
   const space = launchSpace(problem, classified.filters.filters);
   const ledger = openLedger(problem, fleet, classified, dims, space);
   const units = unitsOf(ledger, classified.classes);
-  const left = placeAll(ledger, classified, units);
+  const left = placeAll(ledger, units);
   resizeNodes(ledger);
   improveLaunches(ledger, effortOf(problem).improvements);
   keepMinimumNodes(ledger);
@@ -33,31 +34,60 @@ export function planPacking(problem: PackingProblem): PackingPlan {
 }
 
 /** A way to place all pods from the start; undefined where it leaves one. */
-type Strategy = () => ReadonlyMap<number, number> | undefined;
+type Strategy = () => Left | undefined;
+type Left = ReadonlyMap<number, number>;
 
-/** The cheapest of the ways that place every pod; where none does, unit by unit, which decides by priority who goes without. */
-function placeAll(ledger: Ledger, classified: Classified, units: readonly Unit[]): ReadonlyMap<number, number> {
+/** The cheapest of the ways that place every pod; where none does, the one that leaves the fewest, by priority. */
+function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   const left = placeOnNodes(ledger, units);
   if (!isWaiting(left)) return left;
   const isUntouched = ledger.log.length === 0;
   // Where nothing went onto nodes, looking again would find nothing again.
   const onNodes = () => (isUntouched ? new Map(left) : placeOnNodes(ledger, units));
-  const strategies: Strategy[] = [() => launchFor(ledger, classified, units, onNodes())];
+  const launch = (limits?: 'quick' | 'thorough') => () => launchFor(ledger, units, onNodes(), limits);
+  const strategies: Strategy[] = [launch()];
   // What full nodes leave over may be the awkward part: the same pods without those nodes must not be cheaper.
-  if (!isUntouched) strategies.push(() => launchFor(ledger, classified, units, allOf(units)));
+  if (!isUntouched) strategies.push(() => launchFor(ledger, units, allOf(units)));
   if (ledger.problem.pods.length <= FEW_PODS) strategies.push(() => placeSimply(ledger, units));
-  let best: { readonly saved: Snapshot; readonly rest: ReadonlyMap<number, number>; readonly usdPerHour: number } | undefined;
+  const free = cheapest(ledger, strategies);
+  if (free !== undefined && !meetsLimit(ledger)) return free;
+  const usdPerHour = free === undefined ? Number.POSITIVE_INFINITY : ledger.limits.all.usdPerHour;
+  const saved = free && { rest: free, saved: saveLedger(ledger), usdPerHour };
+  const all = cheapest(ledger, [launch(free === undefined ? 'thorough' : 'quick')], saved);
+  return all ?? placeAnyway(ledger, units);
+}
+
+type Found = { readonly saved: Snapshot; readonly rest: Left; readonly usdPerHour: number };
+
+function cheapest(ledger: Ledger, strategies: readonly Strategy[], known?: Found): Left | undefined {
+  let best = known;
   for (const strategy of strategies) {
     resetLedger(ledger);
     const rest = strategy();
     if (rest === undefined) continue;
     const { usdPerHour } = ledger.limits.all;
-    if (strategies.length === 1) return rest;
+    if (best === undefined && strategies.length === 1) return rest;
     if (best === undefined || usdPerHour < best.usdPerHour - 1e-9) best = { saved: saveLedger(ledger), rest, usdPerHour };
   }
-  if (best === undefined) return placeAnyway(ledger, classified, units);
-  restoreLedger(ledger, best.saved);
-  return best.rest;
+  if (best !== undefined) restoreLedger(ledger, best.saved);
+  return best?.rest;
+}
+
+/** Planned for what there is room for, or unit by unit: whichever leaves fewer of the highest priority, then the cheaper. */
+function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
+  const planned = placeScarce(ledger, units);
+  const saved = planned && {
+    placed: placedByPriority(units, planned),
+    usdPerHour: ledger.limits.all.usdPerHour,
+    state: saveLedger(ledger),
+  };
+  const simple = placeStubborn(ledger, units);
+  if (planned === undefined || saved === undefined) return simple;
+  const placed = placedByPriority(units, simple);
+  if (isMore(placed, saved.placed)) return simple;
+  if (!isMore(saved.placed, placed) && ledger.limits.all.usdPerHour <= saved.usdPerHour + 1e-9) return simple;
+  restoreLedger(ledger, saved.state);
+  return planned;
 }
 
 // Above this the simple planner is never the cheaper one, and it is slow.
@@ -67,19 +97,19 @@ const FEW_PODS = 100;
  * Where no way places every pod: unit by unit. If pods that others keep away are then left though some went onto nodes, new nodes alone may hold them all: a plan that
  * may use nodes places no fewer than one that may not.
  */
-function placeAnyway(ledger: Ledger, classified: Classified, units: readonly Unit[]): ReadonlyMap<number, number> {
-  const left = placeStubborn(ledger, units);
+function placeAnyway(ledger: Ledger, units: readonly Unit[]): Left {
+  const left = placeMost(ledger, units);
   const isKeptAway = ledger.compiled.strictest.some(
     (variant) => (left.get(variant.class.id) ?? 0) > 0 && variant.affinities.length + variant.avoids.length + variant.spreads.length > 0,
   );
   if (!isKeptAway || ledger.problem.pods.length > FEW_PODS || !usesNodes(ledger)) return left;
-  for (const strategy of launchesAlone(ledger, classified, units)) {
+  for (const strategy of launchesAlone(ledger, units)) {
     resetLedger(ledger);
     const alone = strategy();
     if (alone !== undefined) return alone;
   }
   resetLedger(ledger);
-  return placeStubborn(ledger, units);
+  return placeMost(ledger, units);
 }
 
 function usesNodes(ledger: Ledger): boolean {
@@ -87,8 +117,8 @@ function usesNodes(ledger: Ledger): boolean {
 }
 
 /** As if no node took a pod; what runs there counts as ever. */
-function launchesAlone(ledger: Ledger, classified: Classified, units: readonly Unit[]): readonly Strategy[] {
-  const ways: Strategy[] = [() => launchFor(ledger, classified, units, allOf(units))];
+function launchesAlone(ledger: Ledger, units: readonly Unit[]): readonly Strategy[] {
+  const ways: Strategy[] = [() => launchFor(ledger, units, allOf(units))];
   if (ledger.problem.pods.length <= FEW_PODS) ways.push(() => placeSimply(ledger, units));
   return ways.map((way) => () => {
     ledger.areNodesClosed = true;
@@ -102,21 +132,6 @@ function placeSimply(ledger: Ledger, units: readonly Unit[]): ReadonlyMap<number
   const left = placeUnits(ledger, units);
   resizeNodes(ledger);
   return isWaiting(left) ? undefined : left;
-}
-
-/** Nodes for all that is left, or undefined where not everything finds a place. */
-function launchFor(
-  ledger: Ledger,
-  classified: Classified,
-  units: readonly Unit[],
-  left: Map<number, number>,
-): ReadonlyMap<number, number> | undefined {
-  ledger.phase = 'launch';
-  // Patterns do not know that a gang stays in one zone.
-  if (!placeTogether(ledger, units, left)) return undefined;
-  placeInParts(ledger, units, left);
-  const rest = planLaunches(ledger, classified.classes, left, effortOf(ledger.problem));
-  return rest === undefined || isWaiting(rest) ? undefined : rest;
 }
 
 /** Pools with a minimum get empty nodes of their cheapest offering until they have it. */

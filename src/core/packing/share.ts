@@ -1,49 +1,40 @@
 import type { Candidate } from './launch.ts';
 import { type Ledger, openedNodes } from './ledger.ts';
+import { shareGroup } from './limits.ts';
+import { capRows, type LimitRow } from './patterns/limit-rows.ts';
 
-/** A price on exceeding the spot share: added to each node's price, and what of it the share allows for free. */
-export type ShareSlack = { readonly surcharge: (candidate: Candidate) => number; readonly allowance: number };
+/** Prices on what limits leave: added to each node's price, and what of it the limits allow for free. */
+export type Slack = { readonly surcharge: (candidate: Candidate) => number; readonly allowance: number };
 
-const NO_SHARE: ShareSlack = { surcharge: () => 0, allowance: 0 };
+export const NO_SLACK: Slack = { surcharge: () => 0, allowance: 0 };
+
+/** What every plan keeps: the limits as they were before this one, and spot vCPUs that exceed their share by one node at most. */
+export function boundRows(ledger: Ledger): readonly LimitRow[] {
+  const opened = openedNodes(ledger).flatMap(({ candidate }) => candidate ?? []);
+  const caps = capRows(ledger).map((row) => ({
+    ...row,
+    left: row.left + opened.reduce((sum, candidate) => sum + row.takes(candidate), 0),
+  }));
+  const largest = opened.reduce((most, { shape }) => Math.max(most, shape.vcpus), 0);
+  const shares = [...ledger.limits.shares].map(([group, { initialSpotVcpus, initialVcpus, percent }]): LimitRow => {
+    const inGroup = new Set(ledger.problem.pools.filter((pool) => pool.spotPercent !== undefined && shareGroup(pool) === group));
+    return {
+      left: Math.max(0, largest + (initialVcpus * percent) / 100 - initialSpotVcpus),
+      takes: ({ shape, capacityType }) => (inGroup.has(shape.pool) ? shape.vcpus * ((capacityType === 'spot' ? 1 : 0) - percent / 100) : 0),
+      excessUsd: undefined,
+      spare: 0,
+    };
+  });
+  return [...caps, ...shares];
+}
 
 /**
- * Spot vCPUs may exceed the share by one node at most. Taking that rule out of the problem and putting a price of `unit` USD per vCPU and
- * hour on breaking it gives a lower bound for every unit >= 0; the differences between on-demand and spot are the units worth trying.
+ * The rows taken out of the problem, and these prices put on breaking them: a lower bound for any prices >= 0 that leave every node a price
+ * (Lagrangian relaxation); undefined where they do not.
  */
-export function shareSlack(ledger: Ledger): readonly ShareSlack[] {
-  if (ledger.limits.shares.size === 0) return [NO_SHARE];
-  const units = [...savings(ledger)].sort((left, right) => left - right);
-  const tried = [0, 0.25, 0.5, 0.75].map((quantile) => units[Math.floor(quantile * units.length)]).filter((unit) => unit !== undefined);
-  return [NO_SHARE, ...[...new Set(tried)].map((unit) => slackAt(ledger, unit))];
-}
-
-function slackAt(ledger: Ledger, unit: number): ShareSlack {
-  const largest = Math.max(0, ...openedNodes(ledger).map((node) => node.candidate?.shape.vcpus ?? 0));
-  let allowance = 0;
-  for (const { initialSpotVcpus, initialVcpus, percent } of ledger.limits.shares.values()) {
-    allowance += unit * Math.max(0, largest + (initialVcpus * percent) / 100 - initialSpotVcpus);
-  }
-  return {
-    allowance,
-    surcharge: ({ shape, capacityType }) => {
-      const percent = shape.pool.spotPercent;
-      if (percent === undefined) return 0;
-      return unit * shape.vcpus * ((capacityType === 'spot' ? 1 : 0) - percent / 100);
-    },
-  };
-}
-
-/** What spot saves per vCPU, of every shape of a pool with a share. */
-function savings(ledger: Ledger): readonly number[] {
-  const onDemand = new Map<number, number>();
-  const spot = new Map<number, number>();
-  for (const { shape, capacityType, usdPerHour } of ledger.space.candidates) {
-    if (shape.pool.spotPercent === undefined) continue;
-    const prices = capacityType === 'spot' ? spot : onDemand;
-    if (!prices.has(shape.id)) prices.set(shape.id, usdPerHour / shape.vcpus);
-  }
-  return [...spot].flatMap(([shape, price]) => {
-    const saved = (onDemand.get(shape) ?? 0) - price;
-    return saved > 0 ? [saved] : [];
-  });
+export function slackAt(ledger: Ledger, rows: readonly LimitRow[], prices: Float64Array): Slack | undefined {
+  if (!prices.some((price) => price > 0)) return undefined;
+  const surcharge = (candidate: Candidate) => rows.reduce((sum, { takes }, row) => sum + (prices[row] as number) * takes(candidate), 0);
+  if (ledger.space.candidates.some((candidate) => candidate.usdPerHour + surcharge(candidate) < 1e-9)) return undefined;
+  return { surcharge, allowance: rows.reduce((sum, { left }, row) => sum + (prices[row] as number) * left, 0) };
 }

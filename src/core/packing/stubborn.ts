@@ -43,7 +43,7 @@ function sameOrder(left: readonly Unit[], right: readonly Unit[]): boolean {
 }
 
 /** Pods placed of each priority, the highest first. */
-function placedByPriority(units: readonly Unit[], left: ReadonlyMap<number, number>): readonly number[] {
+export function placedByPriority(units: readonly Unit[], left: ReadonlyMap<number, number>): readonly number[] {
   const priorities = [...new Set(units.flatMap((unit) => unit.classes.map((one) => one.priority)))].sort((one, other) => other - one);
   const classes = units.flatMap((unit) => unit.classes);
   return priorities.map((priority) =>
@@ -51,7 +51,8 @@ function placedByPriority(units: readonly Unit[], left: ReadonlyMap<number, numb
   );
 }
 
-function isMore(left: readonly number[], right: readonly number[]): boolean {
+/** Are more pods of the highest priority placed, of those that differ? */
+export function isMore(left: readonly number[], right: readonly number[]): boolean {
   const first = left.findIndex((count, at) => count !== right[at]);
   return first >= 0 && (left[first] as number) > (right[first] as number);
 }

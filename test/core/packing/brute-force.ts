@@ -90,9 +90,20 @@ function keepsLimits(problem: PackingProblem, launches: readonly Launch[]): bool
       (sum, one) => sum + one,
       0,
     );
-    return chosen.length + there.length <= (caps?.nodes ?? Infinity) && usd <= (caps?.usdPerHour ?? Infinity) + 1e-9;
+    const vcpus = chosen.reduce((sum, { offering }) => sum + cpuOf(problem, offering), 0);
+    return (
+      chosen.length + there.length <= (caps?.nodes ?? Infinity) &&
+      usd <= (caps?.usdPerHour ?? Infinity) + 1e-9 &&
+      vcpus <= (caps?.vcpus ?? Infinity)
+    );
   };
   return within(problem.limits, () => true) && problem.pools.every((pool) => within(pool.limits, (name) => name === pool.name));
+}
+
+/** Usable cores of a launch; nodes that are there are no part of problems with a limit on them. */
+function cpuOf({ types }: PackingProblem, { instanceType }: Offering): number {
+  const type = types.find((one) => one.name === instanceType);
+  return Number(type?.capacity['cpu'] ?? 0) - Number.parseInt(String(type?.reserved?.['cpu'] ?? '0'), 10) / 1000;
 }
 
 /** Depth first over which pod goes next and where; states seen before are not tried again. */

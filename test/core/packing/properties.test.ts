@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { planPacking } from '../../../src/core/packing/plan.ts';
-import type { PackingProblem } from '../../../src/core/packing/problem.ts';
 import { cheapestSet } from './brute-force.ts';
 import { violations } from './checker.ts';
-import { randomProblem, simpler, withRareRules } from './random-problem.ts';
+import { amountsOnly, randomProblem, simpler, withRareRules } from './random-problem.ts';
 
 /** A problem is its seed; a failure prints it, and `randomProblem(seed, size)` is the problem again. */
 function forSeeds(numRuns: number, check: (seed: number) => void): void {
@@ -53,24 +52,6 @@ test('what brute force can place, the plan places; and no set of nodes is cheape
   // The rest is the price of spreading over zones without nodes, which brute force does not pay.
   assert.ok(compared > 100 && optimal >= 0.75 * compared, `${optimal} of ${compared} at the optimum`);
 });
-
-/** Pods with amounts only, so that nodes or types more cannot change what the rules between pods ask. */
-function amountsOnly(problem: PackingProblem): PackingProblem {
-  const pods = problem.pods.map(({ key, namespace, spec, volumes = {} }) => ({
-    key,
-    namespace,
-    volumes,
-    spec: { containers: spec.containers },
-  }));
-  return {
-    ...simpler(problem),
-    pods,
-    gangs: [],
-    limits: {},
-    pools: [{ name: 'workers' }],
-    nodes: problem.nodes.map((node) => ({ ...node, pods: [] })),
-  };
-}
 
 test('one more instance type never makes a plan dearer by more than 1 %: 2,000 small problems', () => {
   let compared = 0;

@@ -260,6 +260,24 @@ export function simpler(problem: PackingProblem): PackingProblem {
   return { ...problem, preferences: 'Ignore', pools };
 }
 
+/** Pods with amounts only, so that nodes or types more cannot change what the rules between pods ask. */
+export function amountsOnly(problem: PackingProblem): PackingProblem {
+  const pods = problem.pods.map(({ key, namespace, spec, volumes = {} }) => ({
+    key,
+    namespace,
+    volumes,
+    spec: { containers: spec.containers },
+  }));
+  return {
+    ...simpler(problem),
+    pods,
+    gangs: [],
+    limits: {},
+    pools: [{ name: 'workers' }],
+    nodes: problem.nodes.map((node) => ({ ...node, pods: [] })),
+  };
+}
+
 /** The same problem with rules that few pods have: scratch space, Exists and Gt, terms by other labels, constraints by two keys at once. */
 export function withRareRules(problem: PackingProblem, seed: number): PackingProblem {
   const roll = dice(seed ^ 0x5eed);

@@ -1,6 +1,6 @@
 import type { Candidate } from '../launch.ts';
 import type { Effort } from './columns.ts';
-import type { Item, Option, PatternProblem } from './items.ts';
+import { holdsItem, type Option, type PatternProblem } from './items.ts';
 import { hasZoneRules } from './zones.ts';
 
 /** One way to plan the same launches. */
@@ -13,13 +13,19 @@ export type Attempt = {
   readonly zoned: boolean;
   /** Instance types not to use. */
   readonly without: readonly string[];
+  /** The part of each limit that patterns leave for pods that find no place in them. */
+  readonly reserve: number;
+  /** The part of a limit on nodes that is kept for the small ones that come last. */
+  readonly spare: number;
 };
 
 const SIZES = [16, 8, 24, 12] as const;
 // Few kinds of pods may leave a gap on every machine but a large one, and a whole plan of few kinds costs little.
 const LARGE = [64, 256, 6] as const;
 const FEW_KINDS = 8;
-export const FIRST: Attempt = { podsPerNode: SIZES[0], shuffle: 0, zoned: false, without: [] };
+export const FIRST: Attempt = { podsPerNode: SIZES[0], shuffle: 0, zoned: false, without: [], reserve: 0, spare: 0.15 };
+export const RESERVES = [0.003, 0.01, 0.03] as const;
+export const SPARES = [0.3, 0.05, 0] as const;
 
 /** The fewer the pods, the more attempts: each costs its pods, and a plan of few nodes leaves the most to gain. */
 export function attemptsFor(effort: Effort, pods: number, { items }: PatternProblem, zonesMatter: boolean): readonly Attempt[] {
@@ -30,6 +36,8 @@ export function attemptsFor(effort: Effort, pods: number, { items }: PatternProb
       shuffle: zoned ? index : Math.floor(index / SIZES.length),
       zoned,
       without: [],
+      reserve: 0,
+      spare: FIRST.spare,
     }));
   const zones = items.some((item) => item.members.some(({ variant }) => hasZoneRules(variant)));
   // Where zones differ in price, patterns that do not know their pods' zones are of little use.
@@ -71,8 +79,4 @@ export function choicesOf(problem: PatternProblem, without: readonly string[]): 
 function holdsAll(problem: PatternProblem, without: readonly string[]): boolean {
   const choices = choicesOf(problem, without);
   return problem.items.every((item) => choices.some((option) => holdsItem(option, item)));
-}
-
-export function holdsItem(option: Option, item: Item): boolean {
-  return item.eligible[option.id] === 1 && item.taken.every((dim) => (item.amounts[dim] as number) <= (option.room[dim] as number));
 }

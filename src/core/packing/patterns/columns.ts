@@ -1,7 +1,8 @@
 import { fillBound } from './fill-bound.ts';
-import type { Fluid } from './fluid.ts';
+import { excessColumns, type Fluid, pricedAt } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
 import { fillNode, holding, type Pattern, patternOf, type Ranked, rank, relaxedValue } from './knapsack.ts';
+import { isAffordable } from './limit-rows.ts';
 import { seedPatterns } from './seeds.ts';
 import { type Column, optimise, priceOf, reducedCost, type Simplex, startSimplex } from './simplex.ts';
 import { surrogateWeights } from './surrogate.ts';
@@ -31,16 +32,21 @@ export type Effort = {
 /** The pattern LP: how often to buy each pattern, in parts. Patterns are found as they are needed (column generation, Gilmore and Gomory 1961). */
 export type Master = {
   readonly simplex: Simplex;
-  readonly patterns: Pattern[];
+  /** By column; undefined where a column buys nothing but leaves pods out, or a limit exceeded. */
+  readonly patterns: (Pattern | undefined)[];
   readonly rowOf: Int32Array;
   readonly active: readonly Item[];
 };
 
-/** Solves the pattern LP for what is left of each item; `known` patterns are tried first, cut to what is left. */
+/**
+ * Solves the pattern LP for what is left of each item and of each limit; `known` patterns are tried first, cut to what is left. Under limits
+ * an item may be left out, at a price.
+ */
 export function solveMaster(
   problem: PatternProblem,
   options: readonly Option[],
   left: Int32Array,
+  room: Float64Array,
   fluid: Fluid,
   known: readonly Pattern[],
   effort: Effort,
@@ -48,30 +54,33 @@ export function solveMaster(
   const active = problem.items.filter((item) => (left[item.id] as number) > 0);
   const rowOf = new Int32Array(problem.items.length).fill(-1);
   for (const [row, item] of active.entries()) rowOf[item.id] = row;
-  const patterns: Pattern[] = active.map((item) => onlyOf(item, options, left[item.id] as number));
-  const demand = Float64Array.from(active, (item) => left[item.id] as number);
-  const simplex = startSimplex(
-    patterns.map((pattern) => columnOf(pattern, rowOf)),
-    demand,
-  );
+  const { limits } = problem;
+  const alone = active.map((item) => onlyOf(item, options, left[item.id] as number));
+  const { simplex, patterns } =
+    limits.length === 0 ? coveringLp(active, alone, left, rowOf) : limitedLp(problem, dearest(options), active, left, room, rowOf);
   const add = (pattern: Pattern) => {
     patterns.push(pattern);
-    simplex.columns.push(columnOf(pattern, rowOf));
+    simplex.columns.push(columnOf(pattern, rowOf, active.length));
   };
   const seen = new Set<number>();
+  if (limits.length > 0) for (const pattern of alone) if (pattern !== undefined) add(pattern);
   for (const pattern of known) {
+    if (limits.length > 0 && !isAffordable(pattern.option.uses, room, limits)) continue;
     const part = cut(pattern, left);
     if (part !== undefined && isNew(seen, part)) add(part);
   }
-  const floor = worthOf(active, left, fluid);
+  // The resource relaxation knows of no pods that may be left out.
+  const leaves = active.some(({ optional }) => optional);
+  const floor = leaves ? Number.NEGATIVE_INFINITY : worthOf(active, left, fluid) - allowanceOf(fluid.prices, room);
   const smooth = { center: fluid.values, bound: 0 };
   const weights = [...fluid.weights];
   let steps = effort.fillSteps;
   let most = effort.rounds;
+  const rows = active.length + limits.length;
   let wide = known.length === 0 && podsPerNode(active, options, left, fluid) > WIDE;
   let stuck = most === 0;
   for (let round = 0; ; round++) {
-    optimise(simplex, 4 * active.length + 50);
+    optimise(simplex, 4 * rows + 50);
     const usd = priceOf(simplex);
     if (usd <= floor * NEAR) break;
     if (stuck && wide && usd > floor * FAR) {
@@ -84,6 +93,7 @@ export function solveMaster(
     if (stuck) break;
     const duals = new Float64Array(problem.items.length);
     for (const item of active) duals[item.id] = Math.max(0, simplex.duals[rowOf[item.id] as number] as number);
+    const sigma = simplex.duals.slice(active.length).map((dual) => Math.max(0, dual));
     let found = 0;
     // Near the center first; where that finds nothing new, at the duals themselves, which cannot miss.
     for (const trust of [SMOOTHING, 0]) {
@@ -92,13 +102,14 @@ export function solveMaster(
         active,
         options,
         values,
+        { limits: sigma, allowance: allowanceOf(sigma, room) },
         left,
         weights,
         { ...effort, fillSteps: steps, starts: (effort.starts * steps) / effort.fillSteps },
         smooth,
         round,
       )) {
-        if (reducedCost(simplex, columnOf(pattern, rowOf)) >= -1e-7 || !isNew(seen, pattern)) continue;
+        if (reducedCost(simplex, columnOf(pattern, rowOf, active.length)) >= -1e-7 || !isNew(seen, pattern)) continue;
         add(pattern);
         found += 1;
         if (found === effort.columnsPerRound) break;
@@ -110,6 +121,54 @@ export function solveMaster(
     if (found === 0) steps *= 4;
   }
   return { simplex, patterns, rowOf, active };
+}
+
+type Lp = Pick<Master, 'simplex' | 'patterns'>;
+
+function coveringLp(active: readonly Item[], alone: readonly (Pattern | undefined)[], left: Int32Array, rowOf: Int32Array): Lp {
+  const patterns = alone.map((pattern, row) => {
+    if (pattern === undefined) throw new Error(`no option holds item ${active[row]?.id}`);
+    return pattern;
+  });
+  const demand = Float64Array.from(active, (item) => left[item.id] as number);
+  const columns = patterns.map((pattern) => columnOf(pattern, rowOf, active.length));
+  return { simplex: startSimplex(columns, demand), patterns };
+}
+
+/** Starts with everything left out and nothing bought: that keeps every limit but those that are exceeded already. */
+function limitedLp(
+  { limits }: PatternProblem,
+  usdPerHour: number,
+  active: readonly Item[],
+  left: Int32Array,
+  room: Float64Array,
+  rowOf: Int32Array,
+): Lp {
+  const leave = active.map(({ id, optional }): Column => {
+    const cost = (optional ? WAIVER : MUST) * usdPerHour;
+    return { cost, rows: Int32Array.of(rowOf[id] as number), values: Float64Array.of(1) };
+  });
+  const excess = excessColumns(limits, active.length);
+  const simplex = startSimplex(
+    [...leave, ...excess.map((column, limit) => ((room[limit] as number) < 0 ? column : undefined))],
+    Float64Array.of(...active.map((item) => left[item.id] as number), ...room.map((amount) => -amount)),
+  );
+  simplex.columns.push(...excess.filter((column) => column !== undefined));
+  return { simplex, patterns: simplex.columns.map(() => undefined) };
+}
+
+// What leaving out a pod costs, in prices of the dearest machine: more than any place for it; and one that must have a place.
+const WAIVER = 5;
+const MUST = 500;
+
+function dearest(options: readonly Option[]): number {
+  return options.reduce((most, option) => Math.max(most, option.usdPerHour), 0);
+}
+
+function allowanceOf(prices: ArrayLike<number>, room: Float64Array): number {
+  let usd = 0;
+  for (let limit = 0; limit < room.length; limit++) usd += (prices[limit] as number) * (room[limit] as number);
+  return usd;
 }
 
 const SMOOTHING = 0.5;
@@ -146,6 +205,7 @@ function price(
   active: readonly Item[],
   options: readonly Option[],
   values: Float64Array,
+  prices: { readonly limits: Float64Array; readonly allowance: number },
   left: Int32Array,
   weightsOf: Float64Array[],
   effort: Effort,
@@ -159,18 +219,19 @@ function price(
     weightsOf[option.id] = weights;
     const order = orders.get(weights) ?? rank(active, values, weights);
     orders.set(weights, order);
-    return { option, weights, order, ratio: relaxedValue(order, left, option, weights) / option.usdPerHour };
+    const usd = pricedAt(option, prices.limits);
+    return { option, usd, weights, order, ratio: relaxedValue(order, left, option, weights) / usd };
   });
   ranked.sort((one, other) => other.ratio - one.ratio || one.option.id - other.option.id);
   let excess = 0;
   const few = active.length <= FEW_KINDS;
-  for (const { option, weights, order: all, ratio } of few ? ranked : ranked.slice(0, effort.options)) {
+  for (const { option, usd, weights, order: all, ratio } of few ? ranked : ranked.slice(0, effort.options)) {
     if (ratio <= 1) break;
     const order = holding(all, left, option);
     if (few) {
-      const exact = fillBound(active, values, left, option, weights, option.usdPerHour, EXACT_STEPS);
+      const exact = fillBound(active, values, left, option, weights, usd, EXACT_STEPS);
       if (exact.whole) found.push({ option, items: exact.items, counts: Int32Array.from(exact.counts), value: exact.value });
-      excess = Math.max(excess, exact.most / option.usdPerHour);
+      excess = Math.max(excess, exact.most / usd);
       continue;
     }
     let best = 0;
@@ -178,21 +239,22 @@ function price(
       const first = (Math.floor((start * order.length) / effort.starts) + round * 3 + (option.id % 5)) % order.length;
       const filling = fillNode(order, first, option, weights, effort.fillSteps);
       best = Math.max(best, filling.value);
-      if (filling.value > option.usdPerHour * 0.99) found.push(patternOf(option, order, filling));
+      if (filling.value > usd * 0.99) found.push(patternOf(option, order, filling));
     }
-    excess = Math.max(excess, best / option.usdPerHour);
+    excess = Math.max(excess, best / usd);
   }
   let worth = 0;
   for (const item of active) worth += (values[item.id] as number) * (left[item.id] as number);
-  if (excess > 0 && worth / excess > smooth.bound) {
-    smooth.bound = worth / excess;
+  if (excess > 0 && worth / excess - prices.allowance > smooth.bound) {
+    smooth.bound = worth / excess - prices.allowance;
     smooth.center = values.map((value) => value / excess);
   }
-  return found.sort((one, other) => other.value / other.option.usdPerHour - one.value / one.option.usdPerHour);
+  const worthOfPrice = ({ value, option }: Pattern) => value / pricedAt(option, prices.limits);
+  return found.sort((one, other) => worthOfPrice(other) - worthOfPrice(one));
 }
 
-/** A node with nothing but this item, at the least price a pod. */
-function onlyOf(item: Item, options: readonly Option[], left: number): Pattern {
+/** A node with nothing but this item, at the least price a pod; undefined where no option holds one. */
+function onlyOf(item: Item, options: readonly Option[], left: number): Pattern | undefined {
   let best: Pattern | undefined;
   let bestPrice = Number.POSITIVE_INFINITY;
   for (const option of options) {
@@ -203,16 +265,21 @@ function onlyOf(item: Item, options: readonly Option[], left: number): Pattern {
     bestPrice = option.usdPerHour / pods;
     best = { option, items: Int32Array.of(item.id), counts: Int32Array.of(pods), value: 0 };
   }
-  if (best === undefined) throw new Error(`no option holds item ${item.id}`);
   return best;
 }
 
-export function columnOf(pattern: Pattern, rowOf: Int32Array): Column {
-  return {
-    cost: pattern.option.usdPerHour,
-    rows: Int32Array.from(pattern.items, (item) => rowOf[item] as number),
-    values: Float64Array.from(pattern.counts),
-  };
+/** The rows of limits come after those of items, at `firstLimit`. */
+export function columnOf({ option, items, counts }: Pattern, rowOf: Int32Array, firstLimit: number): Column {
+  const { uses } = option;
+  const rows = new Int32Array(items.length + uses.length);
+  const values = new Float64Array(rows.length);
+  for (let at = 0; at < items.length; at++) rows[at] = rowOf[items[at] as number] as number;
+  values.set(counts);
+  for (let limit = 0; limit < uses.length; limit++) {
+    rows[items.length + limit] = firstLimit + limit;
+    values[items.length + limit] = -(uses[limit] as number);
+  }
+  return { cost: option.usdPerHour, rows, values };
 }
 
 /** The part of a pattern that is still wanted; undefined if nothing is. */

@@ -1,4 +1,5 @@
 import { bytesText, type Item, type Option, type PatternProblem } from './items.ts';
+import type { LimitRow } from './limit-rows.ts';
 import { type Column, optimise, startSimplex } from './simplex.ts';
 
 /**
@@ -12,17 +13,27 @@ export type Fluid = {
   readonly weights: readonly Float64Array[];
   /** By item: what its amounts are worth. */
   readonly values: Float64Array;
+  /** By limit: USD per hour that a unit more would save. */
+  readonly prices: Float64Array;
+  /** The limits do not even allow parts of nodes for all items. */
+  readonly isShort: boolean;
 };
+
+// In parts of the largest machine: more than the simplex's rounding.
+const SHORT = 1e-5;
 
 type Side = { readonly members: readonly number[]; readonly demand: Float64Array };
 
-export function solveFluid({ items, options, width }: PatternProblem, absorbed?: Float64Array): Fluid {
+export function solveFluid({ items, options, width, limits }: PatternProblem, absorbed?: Float64Array): Fluid {
   const groups = itemGroups(items, width, absorbed);
   const sides = optionGroups(options, groups, items);
   const scale = Float64Array.from({ length: width }, (_, dim) => scaleOf(options, dim));
   const rowOfGroup = (group: number, dim: number) => group * width + dim;
   const rowOfSide = (side: number, dim: number) => (groups.length + side) * width + dim;
-  const columns: Column[] = options.map((option, id) => roomColumn(option, rowOfSide(sides.byOption[id] as number, 0), scale));
+  const firstLimit = (groups.length + sides.openTo.length) * width;
+  const columns: Column[] = options.map((option, id) =>
+    withUses(roomColumn(option, rowOfSide(sides.byOption[id] as number, 0), scale), option, firstLimit),
+  );
   for (const [side, open] of sides.openTo.entries()) {
     for (const group of open) {
       for (const dim of range(width))
@@ -36,20 +47,38 @@ export function solveFluid({ items, options, width }: PatternProblem, absorbed?:
       for (const dim of sides.unlimited[side] as readonly number[]) columns.push(column(0, [[rowOfGroup(group, dim), 1]]));
     }
   }
-  const rows = (groups.length + sides.openTo.length) * width;
+  const rows = firstLimit;
   const demand = new Float64Array(rows);
   for (const [group, { demand: wanted }] of groups.entries())
     for (const dim of range(width)) demand[rowOfGroup(group, dim)] = (wanted[dim] as number) / (scale[dim] as number);
   const dear = 1000 * options.reduce((most, option) => Math.max(most, option.usdPerHour), 1);
   const start = range(rows).map((row) => column(dear, [[row, 1]]));
+  const excess = excessColumns(limits, firstLimit);
   const simplex = startSimplex(
-    start,
-    demand.map((amount, row) => amount + 1e-9 * (row + 1)),
+    [...start, ...limits.map(({ left }, limit) => (left < 0 ? excess[limit] : undefined))],
+    Float64Array.of(...demand.map((amount, row) => amount + 1e-9 * (row + 1)), ...limits.map(({ left }) => -left)),
   );
-  simplex.columns.push(...columns);
-  optimise(simplex, 40 * rows + 200);
+  simplex.columns.push(...columns, ...excess.filter((one) => one !== undefined));
+  optimise(simplex, 40 * (rows + limits.length) + 200);
   const price = (group: number, dim: number) => Math.max(0, simplex.duals[rowOfGroup(group, dim)] as number) / (scale[dim] as number);
-  return proven(items, options, groups, sides, price, width);
+  const prices = Float64Array.from(limits, (_, limit) => Math.max(0, simplex.duals[firstLimit + limit] as number));
+  const fluid = proven(items, options, groups, sides, price, width, prices);
+  const allowance = limits.reduce((sum, { left }, limit) => sum + (prices[limit] as number) * left, 0);
+  const isShort =
+    limits.length > 0 && simplex.basis.some((index, position) => index >= 0 && index < rows && (simplex.x[position] as number) > SHORT);
+  return { ...fluid, usdPerHour: fluid.usdPerHour - allowance, isShort };
+}
+
+/** What taking more than is left costs, limit by limit. */
+export function excessColumns(limits: readonly LimitRow[], firstRow: number): readonly (Column | undefined)[] {
+  return limits.map(({ excessUsd }, limit) => (excessUsd === undefined ? undefined : column(excessUsd, [[firstRow + limit, 1]])));
+}
+
+/** What a node costs where limits have these prices. */
+export function pricedAt({ usdPerHour, uses }: Option, prices: ArrayLike<number>): number {
+  let usd = usdPerHour;
+  for (let limit = 0; limit < uses.length; limit++) usd += (prices[limit] as number) * (uses[limit] as number);
+  return uses.length === 0 ? usd : Math.max(usd, 1e-3 * usdPerHour);
 }
 
 function proven(
@@ -59,7 +88,8 @@ function proven(
   sides: OptionGroups,
   price: (group: number, dim: number) => number,
   width: number,
-): Fluid {
+  prices: Float64Array,
+): Omit<Fluid, 'isShort'> {
   const weights = sides.openTo.map((open, side) =>
     Float64Array.from({ length: width }, (_, dim) =>
       (sides.unlimited[side] as readonly number[]).includes(dim) ? 0 : Math.max(0, ...open.map((group) => price(group, dim))),
@@ -68,7 +98,7 @@ function proven(
   let excess = 1;
   for (const [id, option] of options.entries()) {
     const worth = dot(weights[sides.byOption[id] as number] as Float64Array, option.room);
-    excess = Math.max(excess, worth / option.usdPerHour);
+    excess = Math.max(excess, worth / pricedAt(option, prices));
   }
   let usdPerHour = 0;
   const values = new Float64Array(items.length);
@@ -81,7 +111,7 @@ function proven(
       for (const item of members) values[item] = (values[item] as number) + unit * ((items[item] as Item).amounts[dim] as number);
     }
   }
-  return { usdPerHour, weights: options.map((_, id) => weights[sides.byOption[id] as number] as Float64Array), values };
+  return { usdPerHour, weights: options.map((_, id) => weights[sides.byOption[id] as number] as Float64Array), values, prices };
 }
 
 function dot(weights: Float64Array, room: Float64Array): number {
@@ -151,6 +181,17 @@ function range(length: number): readonly number[] {
 }
 
 /** What a machine covers of its side's rows, which begin at `first`: there are hundreds of machines, and a plan asks several times. */
+/** And what a node takes of limits. */
+function withUses(room: Column, { uses }: Option, firstLimit: number): Column {
+  const taken = [...uses].flatMap((amount, limit) => (amount === 0 ? [] : [[firstLimit + limit, -amount] as const]));
+  if (taken.length === 0) return room;
+  return {
+    cost: room.cost,
+    rows: Int32Array.of(...room.rows, ...taken.map(([row]) => row)),
+    values: Float64Array.of(...room.values, ...taken.map(([, value]) => value)),
+  };
+}
+
 function roomColumn({ room, usdPerHour }: Option, first: number, scale: Float64Array): Column {
   let bounded = 0;
   for (let dim = 0; dim < room.length; dim++) if (Number.isFinite(room[dim])) bounded++;

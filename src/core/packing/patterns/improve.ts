@@ -13,7 +13,7 @@ import {
   type Snapshot,
   saveLedger,
 } from '../ledger.ts';
-import { brokenLimit } from '../limits.ts';
+import { brokenLimit, isMixed } from '../limits.ts';
 import { completeNodes } from './complete.ts';
 import { type Fluid, solveFluid } from './fluid.ts';
 import { askedInAll, cappedRoom, type Member, type PatternProblem, patternProblem, undominated } from './items.ts';
@@ -35,7 +35,7 @@ const CLOSE_ENOUGH = 1.003;
 export function improveLaunches(ledger: Ledger, rounds: number): void {
   const placed = placedOnNew(ledger);
   if (rounds === 0 || placed.pods === 0 || placed.pods > MOST_PODS) return;
-  const problem = patternProblem(ledger, placed.members, 400);
+  const problem = patternProblem(ledger, placed.members, 400, { limits: [], accepts: ({ shape }) => !isMixed(shape.pool) });
   if (problem === undefined) return;
   const fluid = solveFluid(problem);
   const itemOf = new Map<string, number>();
@@ -61,7 +61,7 @@ function placedOnNew(ledger: Ledger): { readonly members: readonly Member[]; rea
   const members = new Map<string, Member>();
   let pods = 0;
   for (const node of openedNodes(ledger)) {
-    if (node.candidate === undefined) continue;
+    if (!mayChange(node)) continue;
     for (const [id, count] of node.placed) {
       const variant = ledger.compiled.variants[id] as Variant;
       const zone = zoneKept(ledger, variant, node);
@@ -73,16 +73,22 @@ function placedOnNew(ledger: Ledger): { readonly members: readonly Member[]; rea
   return { members: [...members.values()], pods };
 }
 
+/** Another capacity type would change the spot share. */
+function mayChange({ candidate }: LedgerNode): boolean {
+  return candidate !== undefined && !isMixed(candidate.shape.pool);
+}
+
 function priceOfNew(ledger: Ledger): number {
-  return openedNodes(ledger).reduce((sum, node) => sum + (node.candidate?.usdPerHour ?? 0), 0);
+  return openedNodes(ledger).reduce((sum, node) => sum + (mayChange(node) ? (node.candidate?.usdPerHour ?? 0) : 0), 0);
 }
 
 type Load = { readonly node: LedgerNode; readonly counts: Int32Array; readonly pods: number; readonly waste: number };
 
 function tryRound(ledger: Ledger, problem: PatternProblem, fluid: Fluid, itemOf: ReadonlyMap<string, number>, round: number): boolean {
   const loads = openedNodes(ledger)
-    .flatMap((node) => (node.candidate === undefined ? [] : [loadOf(ledger, problem, fluid, itemOf, node, node.candidate)]))
-    .filter((load) => load.pods > 0 && load.node.candidate?.shape.pool.spotPercent === undefined)
+    .filter(mayChange)
+    .map((node) => loadOf(ledger, problem, fluid, itemOf, node, node.candidate as Candidate))
+    .filter((load) => load.pods > 0)
     .sort((left, right) => right.waste - left.waste || left.node.index - right.node.index);
   const chosen = chooseNodes(loads, round, problem.items.length <= FEW_KINDS ? MOST_PODS : MOST_TOGETHER);
   if (chosen.length < 2) return false;
@@ -143,6 +149,7 @@ function packAnew(problem: PatternProblem, counts: Int32Array, below: number): r
   );
   const part: PatternProblem = {
     width: problem.width,
+    limits: [],
     options: options.map((option, id) => ({ ...option, id })),
     items: items.map((item, id) => ({ ...item, id, eligible: Uint8Array.from(options, (option) => item.eligible[option.id] as number) })),
   };

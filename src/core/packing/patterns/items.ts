@@ -3,7 +3,10 @@ import type { Variant } from '../compile.ts';
 import { HOSTNAME } from '../filters.ts';
 import type { Candidate, LaunchSpace } from '../launch.ts';
 import { type Ledger, roomOf } from '../ledger.ts';
-import { wantsValues } from '../min-values.ts';
+import { missingMinValues, wantsValues } from '../min-values.ts';
+import type { PackingPool } from '../problem.ts';
+import { type Flexible, flexibleOffers } from './flexible.ts';
+import { isAffordable, type LimitRow } from './limit-rows.ts';
 
 /** Pods that a pattern cannot tell apart: same amounts, same machines allowed. Rules between pods are kept when patterns become nodes. */
 export type Item = {
@@ -15,9 +18,11 @@ export type Item = {
   /** By option: may it run there. */
   readonly eligible: Uint8Array;
   readonly members: readonly Member[];
+  /** They may be left out where limits do not allow all pods. */
+  readonly optional?: boolean;
 };
-/** `zone`: where these pods have been decided to go. */
-export type Member = { readonly variant: Variant; readonly count: number; readonly zone?: string };
+/** `zone`: where these pods have been decided to go. `optional`: as of their item. */
+export type Member = { readonly variant: Variant; readonly count: number; readonly zone?: string; readonly optional?: boolean };
 
 /** One kind of node to launch: a shape and capacity type at one price, in whichever of the zones. */
 export type Option = {
@@ -25,9 +30,27 @@ export type Option = {
   readonly candidates: readonly Candidate[];
   readonly usdPerHour: number;
   readonly room: Float64Array;
+  /** What a node takes of each limit. */
+  readonly uses: Float64Array;
+  /** Of a pool with minValues: the list that must keep so many values. */
+  readonly peers?: readonly Candidate[];
 };
 
-export type PatternProblem = { readonly items: readonly Item[]; readonly options: readonly Option[]; readonly width: number };
+export type PatternProblem = {
+  readonly items: readonly Item[];
+  readonly options: readonly Option[];
+  readonly width: number;
+  readonly limits: readonly LimitRow[];
+};
+
+/** What may be bought: within these limits, from pools with less weight than this, from those that pass. */
+export type Scope = {
+  readonly limits: readonly LimitRow[];
+  readonly below?: number;
+  readonly accepts?: (candidate: Candidate) => boolean;
+};
+export const NO_LIMITS = { limits: [] } as const satisfies Scope;
+export const NO_USES = new Float64Array(0);
 
 // Above this the rows of the pattern LP cost more than finer items gain.
 const FINE_ITEMS = 64;
@@ -41,22 +64,27 @@ const MOST_ALIKE = 150;
  * kinds than `mostItems` are left, pods of nearly the same size make one item of their mean: a node then holds about as many as its pattern
  * says, each pod judged by its own size, and the few that find no place get nodes of their own.
  */
-export function patternProblem(ledger: Ledger, members: readonly Member[], mostItems: number): PatternProblem | undefined {
-  const fine = build(ledger, members, true);
+export function patternProblem(
+  ledger: Ledger,
+  members: readonly Member[],
+  mostItems: number,
+  scope: Scope = NO_LIMITS,
+): PatternProblem | undefined {
+  const fine = build(ledger, members, scope, true);
   if (fine.items.length <= FINE_ITEMS) return fine;
-  const coarse = build(ledger, members, false);
+  const coarse = build(ledger, members, scope, false);
   if (coarse.items.length <= mostItems) return coarse;
   for (const grain of GRAINS) {
-    const alike = build(ledger, members, false, grain);
+    const alike = build(ledger, members, scope, false, grain);
     if (alike.items.length <= MOST_ALIKE) return alike;
   }
   return undefined;
 }
 
-function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, grain?: number): PatternProblem {
+function build(ledger: Ledger, members: readonly Member[], scope: Scope, withSpread: boolean, grain?: number): PatternProblem {
   const hostRules = new Map<number, number>();
   const caps: number[] = [];
-  const drafts = new Map<string, { amounts: Float64Array; filter: Variant['filter']; zone: string | undefined; members: Member[] }>();
+  const drafts = new Map<string, Pick<Item, 'amounts'> & Pick<Variant, 'filter'> & { zone: string | undefined; members: Member[] }>();
   const rulesOf = members.map(({ variant }) => hostGroups(variant, withSpread));
   for (const { group, cap } of rulesOf.flat()) {
     if (hostRules.has(group)) continue;
@@ -72,7 +100,7 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, 
       grain === undefined
         ? amounts
         : amounts.map((amount, dim) => (dim < base && amount > 0 ? Math.round(Math.log2(amount) * grain) : amount));
-    const key = `${member.variant.filter.id};${member.zone ?? ''};${size.join()}`;
+    const key = `${member.variant.filter.id};${member.zone ?? ''};${member.optional ?? ''};${size.join()}`;
     const draft = drafts.get(key) ?? { amounts, filter: member.variant.filter, zone: member.zone, members: [] };
     draft.members.push(member);
     drafts.set(key, draft);
@@ -86,7 +114,8 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, 
     [...drafts.values()].map(({ amounts, members: some }) => ({ amounts, count: some.reduce((sum, member) => sum + member.count, 0) })),
     width,
   );
-  const options = optionsOf(ledger, caps, perZone, asked);
+  const flexible = flexibleOffers(ledger, new Set(members.map(({ variant }) => variant.filter)), perZone);
+  const options = optionsOf(ledger, flexible, caps, perZone, asked, scope);
   const merged = new Map<string, { amounts: Float64Array; eligible: Uint8Array; members: Member[] }>();
   // Thousands of kinds of pods, and few answers to which machines they may use.
   const answers = new Map<string, { readonly eligible: Uint8Array; readonly text: string }>();
@@ -95,7 +124,7 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, 
     const answer = answers.get(question) ?? eligibility(ledger, options, filter, zone);
     answers.set(question, answer);
     const { eligible, text } = answer;
-    const key = `${amounts.join()};${text}`;
+    const key = `${amounts.join()};${text};${some[0]?.optional ?? ''}`;
     const entry = merged.get(key) ?? { amounts, eligible, members: [] };
     entry.members.push(...some);
     merged.set(key, entry);
@@ -115,17 +144,23 @@ function build(ledger: Ledger, members: readonly Member[], withSpread: boolean, 
     taken: [...amounts.keys()].filter((dim) => (amounts[dim] as number) > 0),
     eligible: reduced.get(eligible) as Uint8Array,
     members: all,
+    ...(all[0]?.optional === undefined ? {} : { optional: all[0].optional }),
   }));
-  return { items, options: kept.map((option, id) => ({ ...option, id })), width };
+  return { items, options: kept.map((option, id) => ({ ...option, id })), width, limits: scope.limits };
+}
+
+export function holdsItem(option: Option, item: Item): boolean {
+  return item.eligible[option.id] === 1 && item.taken.every((dim) => (item.amounts[dim] as number) <= (option.room[dim] as number));
 }
 
 function eligibility(ledger: Ledger, options: readonly Option[], filter: Variant['filter'], zone: string | undefined) {
   const eligible = new Uint8Array(options.length);
+  const admits = (one: Candidate) => (zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one);
   for (let id = 0; id < options.length; id++) {
-    const { candidates } = options[id] as Option;
+    const { candidates, peers } = options[id] as Option;
     let admitted = 0;
-    for (const one of candidates) if ((zone === undefined || one.zone === zone) && admitsLaunch(ledger, filter, one)) admitted += 1;
-    if (admitted === candidates.length) eligible[id] = 1;
+    for (const one of candidates) if (admits(one)) admitted += 1;
+    if (admitted === candidates.length && keepsValues(candidates, peers?.filter(admits))) eligible[id] = 1;
   }
   const own = ledger.problem.pools.length > 1 ? heaviest(options, eligible) : eligible;
   return { eligible: own, text: bytesText(own) };
@@ -136,6 +171,10 @@ const decoder = new TextDecoder('latin1');
 /** The same text for the same bytes, at a fraction of what joining them costs. */
 export function bytesText(bytes: Uint8Array): string {
   return decoder.decode(bytes);
+}
+
+function keepsValues([candidate]: readonly Candidate[], peers: readonly Candidate[] | undefined): boolean {
+  return candidate === undefined || peers === undefined || missingMinValues(candidate, peers) === undefined;
 }
 
 function meanRequests(members: readonly Member[], width: number): Float64Array {
@@ -162,22 +201,38 @@ function hostGroups(variant: Variant, withSpread: boolean): readonly { readonly 
   ];
 }
 
-function optionsOf(ledger: Ledger, caps: readonly number[], perZone: boolean, asked: Float64Array): readonly Option[] {
-  return offered(ledger.space, perZone).map(({ candidates, usdPerHour }, id) => {
-    const own = roomOf(ledger, candidates[0] as Candidate);
+function optionsOf(
+  ledger: Ledger,
+  flexible: readonly Flexible[],
+  caps: readonly number[],
+  perZone: boolean,
+  asked: Float64Array,
+  { limits, below = Infinity, accepts = () => true }: Scope,
+): readonly Option[] {
+  const left = Float64Array.from(limits, (limit) => limit.left);
+  const usesOf = (candidate: Candidate) => (limits.length === 0 ? NO_USES : Float64Array.from(limits, ({ takes }) => takes(candidate)));
+  const sold = offered(ledger.space, perZone);
+  const all = flexible.length === 0 ? sold : [...sold, ...flexible].sort((one, other) => one.usdPerHour - other.usdPerHour);
+  const open = all.filter(({ candidates: [candidate] }) => {
+    if (candidate === undefined || (candidate.shape.pool.weight ?? 0) >= below || !accepts(candidate)) return false;
+    return limits.length === 0 || isAffordable(usesOf(candidate), left, limits);
+  });
+  return open.map(({ candidates, usdPerHour, room: shared, peers }, id) => {
+    const own = shared ?? roomOf(ledger, candidates[0] as Candidate);
     let isEnough = true;
     for (let dim = 0; dim < asked.length && isEnough; dim++)
       isEnough = ((dim < own.length ? own[dim] : caps[dim - own.length]) as number) >= (asked[dim] as number);
+    const rest = { uses: usesOf(candidates[0] as Candidate), ...(peers === undefined ? {} : { peers }) };
     // Most machines have room for all of a few pods: to them those are alike.
-    if (isEnough) return { id, candidates, usdPerHour, room: asked };
+    if (isEnough) return { id, candidates, usdPerHour, room: asked, ...rest };
     const room = new Float64Array(asked.length);
     for (let dim = 0; dim < room.length; dim++)
       room[dim] = Math.min((dim < own.length ? own[dim] : caps[dim - own.length]) as number, asked[dim] as number);
-    return { id, candidates, usdPerHour, room };
+    return { id, candidates, usdPerHour, room, ...rest };
   });
 }
 
-type Offered = Pick<Option, 'candidates' | 'usdPerHour'>;
+type Offered = Pick<Option, 'candidates' | 'usdPerHour' | 'peers'> & { readonly room?: Float64Array };
 const offers = { perZone: new WeakMap<LaunchSpace, readonly Offered[]>(), inAll: new WeakMap<LaunchSpace, readonly Offered[]>() };
 
 /** What patterns buy, cheapest first; the same for every plan with this launch space. */
@@ -193,26 +248,29 @@ function offered(space: LaunchSpace, perZone: boolean): readonly Offered[] {
 
 function readOffered(space: LaunchSpace, perZone: boolean): readonly Offered[] {
   const groups = new Map<string, Candidate[]>();
+  const types = soldTypes(space);
   for (const candidate of space.candidates) {
-    if (wantsValues(candidate.shape.pool)) continue;
-    const share = candidate.shape.pool.spotPercent === undefined ? candidate.capacityType : 'share';
-    const key = `${candidate.shape.id} ${share} ${share === 'share' ? '' : candidate.usdPerHour} ${perZone ? candidate.zone : ''}`;
+    if (wantsValues(candidate.shape.pool) || isUnwanted(candidate, types)) continue;
+    const key = `${candidate.shape.id} ${candidate.capacityType} ${candidate.usdPerHour} ${perZone ? candidate.zone : ''}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [candidate]);
     else group.push(candidate);
   }
-  const options = [...groups.values()].map((candidates) => ({ candidates, usdPerHour: sharedPrice(candidates) }));
+  const options = [...groups.values()].map((candidates) => ({ candidates, usdPerHour: (candidates[0] as Candidate).usdPerHour }));
   return options.sort((left, right) => left.usdPerHour - right.usdPerHour);
 }
 
-/** Where a pool keeps a spot share, a node costs what the share makes of the two prices on average. */
-function sharedPrice(candidates: readonly Candidate[]): number {
-  const percent = (candidates[0] as Candidate).shape.pool.spotPercent;
-  const lowest = (type: string) => Math.min(...candidates.filter((one) => one.capacityType === type).map((one) => one.usdPerHour));
-  const spot = lowest('spot');
-  const onDemand = lowest('on-demand');
-  if (percent === undefined || !Number.isFinite(spot) || !Number.isFinite(onDemand)) return Math.min(spot, onDemand);
-  return (spot * percent + onDemand * (100 - percent)) / 100;
+/** By pool: the capacity types that it could launch. */
+function soldTypes({ candidates }: LaunchSpace): ReadonlyMap<PackingPool, ReadonlySet<string>> {
+  const types = new Map<PackingPool, Set<string>>();
+  for (const { shape, capacityType } of candidates) types.set(shape.pool, (types.get(shape.pool) ?? new Set()).add(capacityType));
+  return types;
+}
+
+/** Of the capacity type that a pool wants nothing of, while the other is to be had. */
+function isUnwanted({ shape: { pool }, capacityType }: Candidate, types: ReturnType<typeof soldTypes>): boolean {
+  const wanted = pool.spotPercent === 0 ? 'on-demand' : pool.spotPercent === 100 ? 'spot' : undefined;
+  return wanted !== undefined && capacityType !== wanted && types.get(pool)?.has(wanted) === true;
 }
 
 /** Only the heaviest pool that may take the item counts for it. */
@@ -224,8 +282,8 @@ function heaviest(options: readonly Option[], eligible: Uint8Array): Uint8Array 
 }
 
 /**
- * Drops an option where another costs no more, offers no less of anything that is asked for, and is open to every item that it is open to.
- * `options` come cheapest first.
+ * Drops an option where another costs no more, takes no more of any limit, offers no less of anything that is asked for, and is open to every
+ * item that it is open to. `options` come cheapest first.
  */
 export function undominated(options: readonly Option[], eligibility: readonly Uint8Array[]): readonly Option[] {
   const distinct = eligibility.filter((one, at) => !eligibility.slice(0, at).some((other) => sameBytes(one, other)));
@@ -262,7 +320,8 @@ function isBeaten(kept: readonly Option[], option: Option, eligibility: readonly
 
 function beats(other: Option, option: Option, eligibility: readonly Uint8Array[]): boolean {
   if (other.candidates.length < option.candidates.length) return false;
-  const { room } = option;
+  const { room, uses } = option;
+  for (let row = 0; row < uses.length; row++) if ((other.uses[row] as number) > (uses[row] as number)) return false;
   for (let dim = 0; dim < room.length; dim++) if ((other.room[dim] as number) < (room[dim] as number)) return false;
   for (const eligible of eligibility) if ((eligible[other.id] as number) < (eligible[option.id] as number)) return false;
   return true;

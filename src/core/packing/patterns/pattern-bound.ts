@@ -1,6 +1,6 @@
 import { fillBound, worthAt } from './fill-bound.ts';
 import type { Fluid } from './fluid.ts';
-import type { Item, Option, PatternProblem } from './items.ts';
+import { type Item, NO_USES, type Option, type PatternProblem } from './items.ts';
 import { type Column, optimise, priceOf, reducedCost, startSimplex } from './simplex.ts';
 import { surrogateWeights } from './surrogate.ts';
 
@@ -126,7 +126,7 @@ function absorbedWorth(
   absorbed: Float64Array | undefined,
 ): number {
   if (absorbed === undefined) return 0;
-  const option: Option = { id: 0, candidates: [], usdPerHour: 0, room: absorbed };
+  const option: Option = { id: 0, candidates: [], usdPerHour: 0, room: absorbed, uses: NO_USES };
   const anywhere = items.map((item) => ({ ...item, eligible: Uint8Array.of(1) }));
   return fillBound(anywhere, values, limits, option, weights[0] as Float64Array, Number.POSITIVE_INFINITY, 1).most;
 }

@@ -4,9 +4,10 @@ import { type Ledger, openNode, place } from '../ledger.ts';
 import { brokenLimit, wantedCapacityType } from '../limits.ts';
 import { placePods } from '../place.ts';
 import type { Fluid } from './fluid.ts';
+import { growNodes } from './grow.ts';
 import type { Member, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
-import { assignZones, byStrictness, candidateIn, type ZoneNeeds, zoneNeeds } from './zones.ts';
+import { assignZones, byNeed, byStrictness, candidateIn, type ZoneNeeds, zoneNeeds } from './zones.ts';
 
 /** Places that patterns keep for an item on the nodes of one zone. */
 type Slots = { readonly nodes: number[]; readonly left: number[]; cursor: number };
@@ -22,10 +23,11 @@ export function realise(
   patterns: readonly Pattern[],
   fluid: Fluid,
   shuffle: number,
+  mayLaunch = true,
 ): Map<number, number> {
   const plan = zoneNeeds(ledger, problem, fluid, shuffle);
   const zoneOf = assignZones(patterns, plan, fluid.values, shuffle);
-  const slots = problem.items.map(() => plan.zones.map((): Slots => ({ nodes: [], left: [], cursor: 0 })));
+  const slots = slotsOf(problem, plan);
   for (const [index, pattern] of patterns.entries()) {
     const zone = zoneOf[index] as number;
     const { pool, vcpus } = (pattern.option.candidates[0] as (typeof pattern.option.candidates)[number]).shape;
@@ -38,24 +40,56 @@ export function realise(
       there.left.push(pattern.counts[at] as number);
     }
   }
-  return fill(ledger, problem, plan, slots);
+  return fill(ledger, problem, plan, slots, mayLaunch);
 }
 
-function fill(ledger: Ledger, problem: PatternProblem, plan: ZoneNeeds, slots: readonly (readonly Slots[])[]): Map<number, number> {
+/** Items that differ only in whether they may be left out share their places: whoever must have one goes first. */
+function slotsOf({ items }: PatternProblem, { zones }: ZoneNeeds): readonly (readonly Slots[])[] {
+  const shared = new Map<string, readonly Slots[]>();
+  const fresh = () => zones.map((): Slots => ({ nodes: [], left: [], cursor: 0 }));
+  if (!items.some(({ optional }) => optional)) return items.map(fresh);
+  return items.map(({ amounts, eligible }) => {
+    const key = `${amounts.join()};${eligible.join('')}`;
+    const slots = shared.get(key) ?? fresh();
+    shared.set(key, slots);
+    return slots;
+  });
+}
+
+function fill(
+  ledger: Ledger,
+  problem: PatternProblem,
+  plan: ZoneNeeds,
+  slots: readonly (readonly Slots[])[],
+  mayLaunch: boolean,
+): Map<number, number> {
   const itemOf = new Map<Member, number>();
   for (const item of problem.items) for (const member of item.members) itemOf.set(member, item.id);
-  const waiting: { readonly variant: Variant; readonly count: number }[] = [];
-  for (const member of byStrictness(problem.items.flatMap((item) => item.members))) {
+  const limited = problem.limits.some(({ excessUsd }) => excessUsd === undefined);
+  const waiting: Member[] = [];
+  for (const member of byStrictness(
+    problem.items.flatMap((item) => item.members),
+    limited,
+  )) {
     const { variant, count } = member;
     const placed = placeMember(ledger, variant, count, slots[itemOf.get(member) as number] as readonly Slots[], plan.targets.get(member));
-    if (placed < count) waiting.push({ variant, count: count - placed });
+    if (placed < count) waiting.push({ ...member, count: count - placed });
   }
   const left = new Map<number, number>();
+  if (limited) waiting.sort(byNeed);
   for (const { variant, count } of waiting) {
-    const placed = placePods(ledger, variant, count, 'nodes and launches');
+    const placed = limited ? placeWithin(ledger, variant, count, mayLaunch) : placePods(ledger, variant, count, 'nodes and launches');
     left.set(variant.class.id, (left.get(variant.class.id) ?? 0) + count - placed);
   }
   return left;
+}
+
+/** What limits leave for pods without a place: room on nodes, then larger nodes, then more of them. */
+function placeWithin(ledger: Ledger, variant: Variant, count: number, mayLaunch: boolean): number {
+  let placed = placePods(ledger, variant, count, 'nodes');
+  if (placed < count) placed += growNodes(ledger, variant, count - placed);
+  if (placed < count && mayLaunch) placed += placePods(ledger, variant, count - placed, 'nodes and launches');
+  return placed;
 }
 
 function placeMember(ledger: Ledger, variant: Variant, count: number, slots: readonly Slots[], targets: Float64Array | undefined): number {

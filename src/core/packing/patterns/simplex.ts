@@ -18,19 +18,26 @@ export type Simplex = {
 
 const TOLERANCE = 1e-9;
 
-/** Starts from columns that each cover their own row only: `start[row]` covers `row` with `values[0]`. */
-export function startSimplex(start: readonly Column[], demand: Float64Array): Simplex {
+/**
+ * Starts from columns that each cover their own row only: `start[row]` covers `row` with `values[0]`. A row without one starts at its
+ * surplus: its demand is not above 0, which makes it a limit on what the columns take together.
+ */
+export function startSimplex(start: readonly (Column | undefined)[], demand: Float64Array): Simplex {
   const size = start.length;
   const inverse = new Float64Array(size * size);
   const x = new Float64Array(size);
+  const columns: Column[] = [];
+  const basis = new Int32Array(size);
   for (const [row, column] of start.entries()) {
-    inverse[row * size + row] = 1 / (column.values[0] as number);
-    x[row] = (demand[row] as number) / (column.values[0] as number);
+    const value = column === undefined ? -1 : (column.values[0] as number);
+    inverse[row * size + row] = 1 / value;
+    x[row] = (demand[row] as number) / value;
+    basis[row] = column === undefined ? -1 - row : columns.push(column) - 1;
   }
   const simplex: Simplex = {
     size,
-    columns: [...start],
-    basis: Int32Array.from(start.keys()),
+    columns,
+    basis,
     inverse,
     x,
     duals: new Float64Array(size),

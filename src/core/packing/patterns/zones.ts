@@ -166,9 +166,7 @@ export function splitByZone(members: readonly Member[], { zones, targets }: Zone
       while ((target[turn] as number) === 0);
       counts[turn] = (counts[turn] as number) + 1;
     }
-    return zones.flatMap((zone, at) =>
-      (counts[at] as number) > 0 ? [{ variant: member.variant, count: counts[at] as number, zone }] : [],
-    );
+    return zones.flatMap((zone, at) => ((counts[at] as number) > 0 ? [{ ...member, count: counts[at] as number, zone }] : []));
   });
 }
 
@@ -276,11 +274,17 @@ export function candidateIn(pattern: Pattern, zone: string, capacityType: Candid
   return there.find((candidate) => candidate.capacityType === capacityType) ?? there[0];
 }
 
+/** Those that must have a place, then the higher priority. */
+export function byNeed(one: Member, other: Member): number {
+  return Number(one.optional ?? false) - Number(other.optional ?? false) || other.variant.class.priority - one.variant.class.priority;
+}
+
 /**
  * Rules of others first: whoever is judged by where earlier pods are goes while there are few of them, so that pods without rules of their
- * own never stand in the way. Pods that are together in a zone come after those that spread, whose counts they would make uneven.
+ * own never stand in the way. Pods that are together in a zone come after those that spread, whose counts they would make uneven. `byPriority`:
+ * of pods with equal rules those that must have a place first, then the higher priority.
  */
-export function byStrictness(members: readonly Member[]): readonly Member[] {
+export function byStrictness(members: readonly Member[], byPriority = false): readonly Member[] {
   const stage = ({ variant }: Member): number => {
     const spreads = variant.spreads.filter(({ rule }) => rule.key === ZONE);
     if (variant.affinities.some(({ counters }) => counters.some((counter) => counter.table.key !== ZONE))) return 0;
@@ -291,5 +295,7 @@ export function byStrictness(members: readonly Member[]): readonly Member[] {
     return variant.avoids.length > 0 ? 6 : 7;
   };
   const staged = members.map((member) => ({ member, at: stage(member) }));
-  return staged.sort((left, right) => left.at - right.at || left.member.variant.id - right.member.variant.id).map(({ member }) => member);
+  const rank = byPriority ? byNeed : () => 0;
+  const order = (one: Member, other: Member) => rank(one, other) || one.variant.id - other.variant.id;
+  return staged.sort((left, right) => left.at - right.at || order(left.member, right.member)).map(({ member }) => member);
 }
