@@ -8,13 +8,13 @@ export type Slack = { readonly surcharge: (candidate: Candidate) => number; read
 
 export const NO_SLACK: Slack = { surcharge: () => 0, allowance: 0 };
 
-/** What every plan keeps: the limits as they were before this one, and spot vCPUs that exceed their share by one node at most. */
+/** What every plan keeps: the limits that this one has met, as they were before it, and spot vCPUs that exceed their share by one node at most. */
 export function boundRows(ledger: Ledger): readonly LimitRow[] {
   const opened = openedNodes(ledger).flatMap(({ candidate }) => candidate ?? []);
-  const caps = capRows(ledger).map((row) => ({
-    ...row,
-    left: row.left + opened.reduce((sum, candidate) => sum + row.takes(candidate), 0),
-  }));
+  // Where as much is left as another node would take, it is not the limit that makes the plan dear.
+  const caps = capRows(ledger)
+    .filter(({ left, takes }) => opened.some((candidate) => takes(candidate) > left))
+    .map((row) => ({ ...row, left: row.left + opened.reduce((sum, candidate) => sum + row.takes(candidate), 0) }));
   const largest = opened.reduce((most, { shape }) => Math.max(most, shape.vcpus), 0);
   const shares = [...ledger.limits.shares].map(([group, { initialSpotVcpus, initialVcpus, percent }]): LimitRow => {
     const inGroup = new Set(ledger.problem.pools.filter((pool) => pool.spotPercent !== undefined && shareGroup(pool) === group));

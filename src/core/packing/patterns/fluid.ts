@@ -183,6 +183,7 @@ function range(length: number): readonly number[] {
 /** What a machine covers of its side's rows, which begin at `first`: there are hundreds of machines, and a plan asks several times. */
 /** And what a node takes of limits. */
 function withUses(room: Column, { uses }: Option, firstLimit: number): Column {
+  if (uses.length === 0) return room;
   const taken = [...uses].flatMap((amount, limit) => (amount === 0 ? [] : [[firstLimit + limit, -amount] as const]));
   if (taken.length === 0) return room;
   return {
