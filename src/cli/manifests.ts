@@ -159,7 +159,10 @@ function wrongMetadata(metadata: Json): Pick<InputError, 'field' | 'message'> | 
   const { namespace } = metadata;
   if (namespace !== undefined && !isText(namespace)) return { field: 'metadata.namespace', message: 'must be text' };
   if (namespace !== undefined && !NAMESPACE.test(namespace))
-    return { field: 'metadata.namespace', message: 'is no name of a namespace: use at most 63 lower-case letters, digits and hyphens' };
+    return {
+      field: 'metadata.namespace',
+      message: `${JSON.stringify(namespace)} is no name of a namespace: use at most 63 lower-case letters, digits and hyphens`,
+    };
   const unknown = Object.keys(metadata).find((field) => !METADATA.includes(field));
   if (unknown !== undefined) return { field: `metadata.${unknown}`, message: 'is no field of the API' };
   for (const field of ['labels', 'annotations']) {

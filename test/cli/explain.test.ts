@@ -246,7 +246,7 @@ const REFUSED: readonly (readonly [name: string, text: string, message: RegExp])
   [
     'a namespace that has no such name',
     FINANCE.replaceAll('namespace: finance', 'namespace: Finance_X'),
-    /ElasticRuntime analytics: metadata\.namespace: is no name of a namespace/,
+    /ElasticRuntime analytics: metadata\.namespace: "[^"]*" is no name of a namespace/,
   ],
   [
     'an unknown field of metadata',

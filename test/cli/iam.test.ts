@@ -219,7 +219,7 @@ const wrong: readonly (readonly [why: string, files: Readonly<Record<string, str
       'a namespace with a wildcard',
       Object.fromEntries(Object.entries(finance).map(([file, text]) => [file, text.replaceAll('namespace: finance', 'namespace: "fin*"')])),
       {},
-      /metadata\.namespace: "fin\*": a lowercase RFC 1123 label/,
+      /ElasticRuntime analytics: metadata\.namespace: "fin\*" is no name of a namespace: use/,
     ],
     ['a user of another organization', finance, { users: ['other=alice'] }, /no runtime is of organization other; there are acme/],
     ['a user that is none', finance, { users: ['alice/bob'] }, /is no IAM user name/],

@@ -44,18 +44,8 @@ function stored(kind: ElasticKind, object: Manifest): Manifest {
 
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-
 function metadataFaults(object: Manifest): readonly Fault[] {
-  const { name, namespace }: { readonly name?: unknown; readonly namespace?: unknown } = object.metadata ?? {};
-  if (namespace !== undefined && !(typeof namespace === 'string' && DNS_LABEL.test(namespace)))
-    return [
-      {
-        field: 'metadata.namespace',
-        value: namespace,
-        message: 'a lowercase RFC 1123 label must consist of at most 63 lower case alphanumeric characters or -',
-      },
-    ];
+  const name: unknown = object.metadata?.name;
   if (name === undefined || name === '') return [{ field: 'metadata.name', value: name, message: 'Required value: name is required' }];
   if (typeof name === 'string' && name.length <= 253 && DNS_SUBDOMAIN.test(name)) return [];
   return [
