@@ -3,10 +3,20 @@ import type { ElasticRuntimeClass } from '../api/generated/types.ts';
 import type { Namespace } from '../api/kubernetes.ts';
 import { under } from '../core/classes/merge.ts';
 import { chooseClass } from '../core/classes/select.ts';
-import type { CapacityType, PackingPod, PackingPool, PackingProblem, PodSpec, PoolRequirement, Taint } from '../core/packing/problem.ts';
+import type {
+  CapacityType,
+  LaunchCaps,
+  PackingPod,
+  PackingPool,
+  PackingProblem,
+  PodSpec,
+  PoolRequirement,
+  Taint,
+} from '../core/packing/problem.ts';
 import { podRequests } from '../core/packing/requests.ts';
-import { objectOf, poolShape, type Shape, whole } from '../core/packing/shape.ts';
+import { objectOf, poolShape, quantity, type Shape, whole } from '../core/packing/shape.ts';
 import { validatePod } from '../core/packing/validate.ts';
+import { parseBytes, parseCpuMilli } from '../core/quantity/amounts.ts';
 import { malformed, type Parsed, parsed } from '../core/quantity/outcome.ts';
 import { formatViolation, validateObject } from '../core/validation/validate.ts';
 
@@ -175,8 +185,24 @@ const poolNumbers = objectOf({
   weight: whole(0, 100),
   max: count,
   spotPercent: percent,
-  limits: objectOf({ nodes: count, vcpus: count, maxUsdPerHour: usdPerHour }),
+  limits: objectOf({ nodes: count, vcpus: count, cpu: size(parseCpuMilli), memory: size(parseBytes), maxUsdPerHour: usdPerHour }),
 });
+function size(parse: typeof parseBytes): Shape {
+  return (value, path) => {
+    const read = quantity(value, path) ?? parse(value as string | number);
+    return typeof read === 'string' ? read : read.ok ? undefined : `${path}: ${read.reason}`;
+  };
+}
+
+/** `cpu` and `memory` as in an ElasticRuntime's pools. */
+function sizesOf({ vcpus, cpu, memory }: Json): Pick<LaunchCaps, 'vcpus' | 'memoryGiB'> {
+  const [milli, bytes] = [parseCpuMilli((cpu ?? '') as string), parseBytes((memory ?? '') as string)];
+  return {
+    ...(typeof vcpus === 'number' ? { vcpus } : milli.ok ? { vcpus: milli.value / 1000 } : {}),
+    ...(bytes.ok ? { memoryGiB: bytes.value / 2 ** 30 } : {}),
+  };
+}
+
 const workersNumbers = objectOf({ min: count, max: count, spotPercent: percent });
 
 function amount(value: unknown): number | undefined {
@@ -203,7 +229,7 @@ function poolOf(source: Json, workers: Json): PackingPool {
     ],
     limits: {
       ...(typeof nodes === 'number' ? { nodes } : {}),
-      ...(typeof limits['vcpus'] === 'number' ? { vcpus: limits['vcpus'] } : {}),
+      ...sizesOf(limits),
       ...(usd === undefined ? {} : { usdPerHour: usd }),
     },
     ...(typeof spotPercent === 'number' && spotPercent > 0

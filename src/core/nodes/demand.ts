@@ -323,8 +323,13 @@ function packingPool(input: DemandInput, pool: ResolvedPool): PackingPool {
         : []),
     ],
     minNodes: pool.min,
-    limits: { nodes: pool.max, ...(pool.maxUsdPerHour !== undefined && { usdPerHour: pool.maxUsdPerHour }) },
-    ...(pool.role === 'worker' && pool.spotPercent > 0 && { spotPercent: pool.spotPercent, spotShareGroup: 'workers' }),
+    limits: {
+      nodes: pool.max,
+      ...(pool.maxVcpus !== undefined && { vcpus: pool.maxVcpus }),
+      ...(pool.maxMemoryGiB !== undefined && { memoryGiB: pool.maxMemoryGiB }),
+      ...(pool.maxUsdPerHour !== undefined && { usdPerHour: pool.maxUsdPerHour }),
+    },
+    ...(pool.role === 'worker' && pool.spotPercent > 0 && { spotPercent: pool.spotPercent, spotShareGroup: pool.spotShareGroup }),
   };
 }
 

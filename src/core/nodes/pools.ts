@@ -1,5 +1,6 @@
-import type { ElasticRuntime, MachineImage, Requirement, VolumePlan } from '../../api/generated/types.ts';
+import type { ElasticRuntime, MachineImage, Requirement, VolumePlan, WorkerPool } from '../../api/generated/types.ts';
 import { labels, taints } from '../../api/labels.ts';
+import { parseBytes, parseCpuMilli } from '../quantity/amounts.ts';
 
 /** A pool as its nodes are launched: class, defaults and pool fields merged. */
 export type ResolvedPool = {
@@ -19,7 +20,12 @@ export type ResolvedPool = {
   readonly min: number;
   readonly max: number;
   readonly maxUsdPerHour?: number;
+  /** Over the pool's nodes together, by the nominal sizes of their types. */
+  readonly maxVcpus?: number;
+  readonly maxMemoryGiB?: number;
   readonly spotPercent: number;
+  /** Pools of one group keep the share together: those that say none of their own. */
+  readonly spotShareGroup: string;
 };
 
 export const masterPool = 'masters';
@@ -44,6 +50,7 @@ export function resolvePools(runtime: ElasticRuntime): readonly ResolvedPool[] {
     min: masters.min,
     max: masters.max,
     spotPercent: 0,
+    spotShareGroup: masterPool,
   };
   const common = { role: 'worker', min: workers.min, max: workers.max, ...maxUsdPerHour } as const;
   const pools = workers.pools ?? [];
@@ -62,13 +69,14 @@ export function resolvePools(runtime: ElasticRuntime): readonly ResolvedPool[] {
         volume: workers.volumes,
         weight: 0,
         spotPercent: workers.spotPercent,
+        spotShareGroup: workerPool,
       },
     ];
   }
   return [
     master,
     ...pools.map((pool, index): ResolvedPool => {
-      const requirements = [...(workers.requirements ?? []), ...(pool.requirements ?? [])];
+      const requirements = pool.requirements ?? workers.requirements ?? [];
       return {
         ...common,
         name: pool.name,
@@ -83,10 +91,23 @@ export function resolvePools(runtime: ElasticRuntime): readonly ResolvedPool[] {
         min: index === 0 ? workers.min : 0,
         max: Math.min(workers.max, pool.limits?.nodes ?? workers.max),
         ...(pool.limits?.maxUsdPerHour !== undefined && { maxUsdPerHour: Number(pool.limits.maxUsdPerHour) }),
+        ...sizesOf(pool.limits),
         spotPercent: pool.spotPercent ?? workers.spotPercent,
+        // Names of pools are never that of the group of all.
+        spotShareGroup: pool.spotPercent === undefined ? workerPool : pool.name,
       };
     }),
   ];
+}
+
+/** Amounts that admission has let pass; one that is none limits nothing that could be said. */
+function sizesOf(limits: WorkerPool['limits']): Pick<ResolvedPool, 'maxVcpus' | 'maxMemoryGiB'> {
+  const cpu = limits?.cpu === undefined ? undefined : parseCpuMilli(limits.cpu);
+  const memory = limits?.memory === undefined ? undefined : parseBytes(limits.memory);
+  return {
+    ...(cpu?.ok === true && { maxVcpus: cpu.value / 1000 }),
+    ...(memory?.ok === true && { maxMemoryGiB: memory.value / 2 ** 30 }),
+  };
 }
 
 /** The pools of each runtime for as long as its spec says the same of them, as the same objects. */

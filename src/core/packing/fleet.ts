@@ -246,16 +246,19 @@ export function tableOf(fleet: Fleet, key: string): KeyTable {
   return { key, values: names.values, index: names.index, ofNode: Array.from(cells) };
 }
 
-/** Of each node the place of its pool among the pools (-1: of none), its vCPUs, its price, and 1 where it is spot; one after the other. */
+export const SIZE_CELLS = 5;
+
+/** Of each node the place of its pool among the pools (-1: of none), its vCPUs, its price, 1 where it is spot, and its memory in GiB; one after the other. */
 export function sizeColumn(fleet: Fleet): Float64Array {
   const places = new Map(fleet.pools.map(({ name }, at) => [name, at]));
-  return columnOf(fleet, 'size', 4, amounts, (cells, at, node) => {
+  return columnOf(fleet, 'size', SIZE_CELLS, amounts, (cells, at, node) => {
     const { pool, usdPerHour } = fleet.nodes[node] as PackingNode;
-    const { vcpus, isSpot } = fleet.facts[node] as NodeFacts;
+    const { vcpus, memoryGiB, isSpot } = fleet.facts[node] as NodeFacts;
     cells[at] = pool === undefined ? -1 : (places.get(pool) ?? -1);
     cells[at + 1] = vcpus;
     cells[at + 2] = usdPerHour ?? 0;
     cells[at + 3] = isSpot ? 1 : 0;
+    cells[at + 4] = memoryGiB;
   });
 }
 

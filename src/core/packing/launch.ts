@@ -12,6 +12,7 @@ import {
 import type { CapacityType, InstanceType, Labels, Offering, PackingPool, PackingProblem } from './problem.ts';
 import { type Amounts, parseResources } from './requests.ts';
 import { ANYTHING, allows, normalKey, type ValueSet, valueSets } from './requirements.ts';
+import { nominalGiB } from './running.ts';
 import { contradictingKey, requirementFault } from './validate.ts';
 
 /** A pool's node of one instance type, with one choice of the labels that the pool leaves to its pods. Zone and capacity type are open. */
@@ -23,6 +24,7 @@ export type Shape = {
   readonly labels: Labels;
   readonly capacity: Amounts;
   readonly vcpus: number;
+  readonly memoryGiB: number;
 };
 
 /** A node that could be launched. */
@@ -88,7 +90,16 @@ function readLaunchSpace(problem: PackingProblem, filters: readonly NodeFilter[]
     for (const { type, capacity, offerings } of types.values()) {
       if (offerings.length === 0) continue;
       for (const labels of labelChoices(pool, type, sets, filters)) {
-        const shape: Shape = { id: shapes.length, pool, poolIndex, type, labels, capacity, vcpus: (capacity.get('cpu') ?? 0) / 1000 };
+        const shape: Shape = {
+          id: shapes.length,
+          pool,
+          poolIndex,
+          type,
+          labels,
+          capacity,
+          vcpus: (capacity.get('cpu') ?? 0) / 1000,
+          memoryGiB: nominalGiB(labels, capacity),
+        };
         const admitted = offerings.filter((one) => admits(sets.get(ZONE), one.zone) && admits(sets.get(CAPACITY_TYPE), one.capacityType));
         if (admitted.length > 0) shapes.push(shape);
         for (const { zone, capacityType, usdPerHour } of admitted)

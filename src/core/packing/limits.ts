@@ -1,9 +1,9 @@
-import { type Fleet, sizeColumn } from './fleet.ts';
+import { type Fleet, SIZE_CELLS, sizeColumn } from './fleet.ts';
 import type { Candidate } from './launch.ts';
-import type { CapacityType, PackingPool, PackingProblem } from './problem.ts';
+import type { CapacityType, LaunchCaps, PackingPool, PackingProblem } from './problem.ts';
 
-type Tally = { nodes: number; vcpus: number; usdPerHour: number };
-type Caps = { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number; readonly whose?: string };
+export type Tally = { nodes: number; vcpus: number; memoryGiB: number; usdPerHour: number };
+type Caps = LaunchCaps & { readonly whose?: string };
 type Share = { spotVcpus: number; vcpus: number; initialSpotVcpus: number; initialVcpus: number; readonly percent: number };
 
 /** What pools and the whole problem may still launch, and which capacity type keeps a pool's spot share. */
@@ -15,8 +15,9 @@ export type LaunchLimits = {
 };
 
 export function launchLimits(problem: PackingProblem, fleet: Fleet): LaunchLimits {
-  const all: Tally = { nodes: 0, vcpus: 0, usdPerHour: 0 };
-  const byPool = new Map<string, Tally>(problem.pools.map((pool) => [pool.name, { nodes: 0, vcpus: 0, usdPerHour: 0 }]));
+  const nothing: Readonly<Tally> = { nodes: 0, vcpus: 0, memoryGiB: 0, usdPerHour: 0 };
+  const all: Tally = { ...nothing };
+  const byPool = new Map<string, Tally>(problem.pools.map((pool) => [pool.name, { ...nothing }]));
   const shares = new Map<string, Share>();
   for (const pool of problem.pools) {
     if (pool.spotPercent === undefined) continue;
@@ -24,13 +25,14 @@ export function launchLimits(problem: PackingProblem, fleet: Fleet): LaunchLimit
   }
   const tallies = problem.pools.map((pool) => ({ own: byPool.get(pool.name) as Tally, share: shares.get(shareGroup(pool)) }));
   const sizes = sizeColumn(fleet);
-  for (let at = 0; at < sizes.length; at += 4) {
+  for (let at = 0; at < sizes.length; at += SIZE_CELLS) {
     const tally = tallies[sizes[at] as number];
     if (tally === undefined) continue;
     const vcpus = sizes[at + 1] as number;
     for (const counted of [all, tally.own]) {
       counted.nodes += 1;
       counted.vcpus += vcpus;
+      counted.memoryGiB += sizes[at + 4] as number;
       counted.usdPerHour += sizes[at + 2] as number;
     }
     if (tally.share === undefined) continue;
@@ -56,13 +58,14 @@ export function isMixed({ spotPercent }: PackingPool): boolean {
 function count(tally: Tally, size: Tally, sign: number): void {
   tally.nodes += sign * size.nodes;
   tally.vcpus += sign * size.vcpus;
+  tally.memoryGiB += sign * size.memoryGiB;
   tally.usdPerHour += sign * size.usdPerHour;
 }
 
 /** Adds (1) or takes back (-1) a launch. */
 export function countLaunch(limits: LaunchLimits, candidate: Candidate, sign: number): void {
-  const { pool, vcpus } = candidate.shape;
-  const size = { nodes: 1, vcpus, usdPerHour: candidate.usdPerHour };
+  const { pool, vcpus, memoryGiB } = candidate.shape;
+  const size = { nodes: 1, vcpus, memoryGiB, usdPerHour: candidate.usdPerHour };
   count(limits.all, size, sign);
   count(limits.byPool.get(pool.name) as Tally, size, sign);
   const share = limits.shares.get(shareGroup(pool));
@@ -95,6 +98,7 @@ function brokenCap(tally: Tally, caps: Caps | undefined, candidate: Candidate, w
   if (caps === undefined) return undefined;
   if (tally.nodes + 1 > (caps.nodes ?? Infinity)) return `${whose} of ${caps.nodes} nodes`;
   if (tally.vcpus + candidate.shape.vcpus > (caps.vcpus ?? Infinity)) return `${whose} of ${caps.vcpus} vCPUs`;
+  if (tally.memoryGiB + candidate.shape.memoryGiB > (caps.memoryGiB ?? Infinity)) return `${whose} of ${caps.memoryGiB} GiB of memory`;
   if (tally.usdPerHour + candidate.usdPerHour > (caps.usdPerHour ?? Infinity) + CENT_DUST)
     return `${whose} of ${caps.usdPerHour} USD per hour`;
   return undefined;

@@ -157,6 +157,9 @@ export type PoolRequirement = NodeRequirement & {
   readonly minValues?: number;
 };
 
+/** Over all nodes together, by the nominal sizes of their types. */
+export type LaunchCaps = { readonly nodes?: number; readonly vcpus?: number; readonly memoryGiB?: number; readonly usdPerHour?: number };
+
 export type PackingPool = {
   readonly name: string;
   /** A pod goes to the heaviest pool that can take it, whatever the price (Karpenter's weight). */
@@ -165,7 +168,7 @@ export type PackingPool = {
   readonly taints?: readonly Taint[];
   readonly requirements?: readonly PoolRequirement[];
   readonly minNodes?: number;
-  readonly limits?: { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number };
+  readonly limits?: LaunchCaps;
   /** Share of the vCPUs of this pool's share group (its own name where absent) that are spot, exact to one node. Absent: whatever is cheapest. */
   readonly spotPercent?: number;
   readonly spotShareGroup?: string;
@@ -187,7 +190,7 @@ export type PackingProblem = {
   readonly daemons?: readonly PackingPod[];
   readonly gangs?: readonly PackingGang[];
   /** Over all pools; nodes that exist count. `whose` is said where it keeps a pod waiting. */
-  readonly limits?: { readonly nodes?: number; readonly vcpus?: number; readonly usdPerHour?: number; readonly whose?: string };
+  readonly limits?: LaunchCaps & { readonly whose?: string };
   readonly unavailable?: readonly UnavailableOffering[];
   /** Labels of namespaces, for the namespaceSelector of affinity terms. */
   readonly namespaces?: Readonly<Record<string, Labels>>;

@@ -2,7 +2,7 @@ import { formatBytes, formatCpuMilli } from '../quantity/amounts.ts';
 import type { LabelLookup, NodeFilter } from './filters.ts';
 import { portsHeld } from './host-ports.ts';
 import { type Candidate, labelLookup } from './launch.ts';
-import type { LaunchLimits } from './limits.ts';
+import type { LaunchLimits, Tally } from './limits.ts';
 import type { NodeRequirement, PackingPod, PackingPool } from './problem.ts';
 import { ATTACHMENTS, hostPorts } from './requests.ts';
 import { ANYTHING, allows, type Term, type ValueSet, valueSets } from './requirements.ts';
@@ -104,11 +104,9 @@ export function portTaken(name: string, daemons: readonly PackingPod[]): string 
   return `host port ${port}/${protocol} is taken on every node${holder === undefined ? '' : ` by ${holder.key}`}`;
 }
 
-type Tally = { readonly nodes: number; readonly vcpus: number; readonly usdPerHour: number };
-
 /** The limit that a launch would break, what counts against it now, and what with the launch. */
-export function overrun({ all, byPool, caps }: LaunchLimits, { shape: { pool, vcpus }, usdPerHour }: Candidate): string {
-  const more = { nodes: 1, vcpus, usdPerHour };
+export function overrun({ all, byPool, caps }: LaunchLimits, { shape: { pool, vcpus, memoryGiB }, usdPerHour }: Candidate): string {
+  const more = { nodes: 1, vcpus, memoryGiB, usdPerHour };
   const own = byPool.get(pool.name) as Tally;
   const limits = [
     { whose: caps?.whose ?? 'the limit', limit: caps, tally: all },
@@ -128,6 +126,7 @@ export function overrun({ all, byPool, caps }: LaunchLimits, { shape: { pool, vc
 const UNITS = [
   ['nodes', 'node', 'nodes'],
   ['vcpus', 'vCPU', 'vCPUs'],
+  ['memoryGiB', 'GiB of memory', 'GiB of memory'],
   ['usdPerHour', 'USD per hour', 'USD per hour'],
 ] as const;
 

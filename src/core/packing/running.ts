@@ -13,6 +13,7 @@ export type NodeFacts = {
   readonly label: LabelLookup;
   readonly taints: readonly Taint[];
   readonly vcpus: number;
+  readonly memoryGiB: number;
   readonly isSpot: boolean;
 };
 
@@ -56,6 +57,7 @@ function readNode(node: PackingNode): NodeFacts {
     label: (key) => (Object.hasOwn(node.labels, key) ? node.labels[key] : key === HOSTNAME ? node.name : undefined),
     taints: node.unschedulable ? [...(node.taints ?? []), CORDON] : (node.taints ?? []),
     vcpus: vcpusOf(node, capacity),
+    memoryGiB: nominalGiB(node.labels, capacity),
     isSpot: node.labels[CAPACITY_TYPE] === 'spot',
   };
 }
@@ -67,6 +69,12 @@ const CORDON: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSche
 function vcpusOf({ labels }: PackingNode, capacity: Amounts): number {
   const labelled = Number(labels['karpenter.k8s.aws/instance-cpu']);
   return Number.isFinite(labelled) && labelled > 0 ? labelled : Math.ceil((capacity.get('cpu') ?? 0) / 1000);
+}
+
+/** The machine's memory where its label says so (in MiB), else what it lets pods have. */
+export function nominalGiB(labels: Labels, capacity: Amounts): number {
+  const labelled = Number(labels['karpenter.k8s.aws/instance-memory']);
+  return Number.isFinite(labelled) && labelled > 0 ? labelled / 1024 : (capacity.get('memory') ?? 0) / 2 ** 30;
 }
 
 /** Free room in these dimensions; ports of the host are there once, or not if a running pod holds them. */

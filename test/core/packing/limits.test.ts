@@ -4,7 +4,7 @@ import { planPacking } from '../../../src/core/packing/plan.ts';
 import type { Offering, PackingPlan, PackingPod, PackingPool, PackingProblem } from '../../../src/core/packing/problem.ts';
 import { cheapestSet } from './brute-force.ts';
 import { violations } from './checker.ts';
-import { instanceType, pod, problem, ZONES } from './fixtures.ts';
+import { instanceType, offer, pod, problem, ZONES } from './fixtures.ts';
 import { amountsOnly, dice, randomProblem } from './random-problem.ts';
 
 /* Where limits bind, a pool wants a choice of machines, or a share of spot: as many pods as there is room for, and hardly more dollars. */
@@ -170,4 +170,21 @@ test('a pool that comes first is filled to its limit, and the rest goes to the n
   assert.deepEqual(plan.unschedulable, []);
   assert.ok(vcpusOf(plan, ({ pool }) => pool === 'first') >= 60);
   assert.ok(plan.usdPerHour <= planned({ pods }).usdPerHour * 1.03);
+});
+
+test('a limit on memory is kept: machines with less of it are taken where it would be passed', () => {
+  const types = [instanceType('wide', 4, '32Gi'), instanceType('lean', 4, '8Gi')];
+  const offerings = [...offer('wide', 0.1), ...offer('lean', 0.12)];
+  const pods = Array.from({ length: 16 }, (_, index) => pod(`p-${index}`, 1, '1Gi'));
+  const bought = (memoryGiB: number) => {
+    const plan = planPacking(problem({ pods, types, offerings, pools: [{ name: 'workers', limits: { memoryGiB } }] }));
+    assert.ok(plan.newNodes.reduce((sum, { instanceType: name }) => sum + (name === 'wide' ? 32 : 8), 0) <= memoryGiB);
+    return [plan.newNodes.filter(({ instanceType: name }) => name === 'wide').length, plan.newNodes.length, plan.unschedulable.length];
+  };
+  assert.deepEqual(bought(128), [4, 4, 0]);
+  assert.deepEqual(bought(64), [1, 4, 0]);
+  assert.deepEqual(bought(40), [0, 4, 0]);
+  assert.deepEqual(bought(16), [0, 2, 8]);
+  const [left] = planPacking(problem({ pods, types, offerings, limits: { memoryGiB: 8 } })).unschedulable;
+  assert.match(left?.nearest?.excludedBy ?? '', /the limit of 8 GiB of memory would be exceeded: 8 in use, (16|40) with this node/);
 });

@@ -1,7 +1,7 @@
 import type { Candidate } from '../launch.ts';
 import type { Ledger } from '../ledger.ts';
 import { isMixed, shareGroup } from '../limits.ts';
-import type { PackingPool, PackingProblem } from '../problem.ts';
+import type { LaunchCaps, PackingPool } from '../problem.ts';
 
 /** Something that all nodes to launch may take only so much of together: a row of the pattern LP. */
 export type LimitRow = {
@@ -10,21 +10,21 @@ export type LimitRow = {
   readonly takes: (candidate: Candidate) => number;
   /** USD per hour and unit for taking more than is left; undefined where none may. */
   readonly excessUsd: number | undefined;
-  /** The part of what is left that is kept for the small nodes that come last; what counts dollars or vCPUs needs none. */
+  /** The part of what is left that is kept for the small nodes that come last; what counts dollars, vCPUs or memory needs none. */
   readonly spare: number;
 };
 
-type Caps = NonNullable<PackingProblem['limits']>;
-const SIZES: Readonly<Record<'nodes' | 'vcpus' | 'usdPerHour', (candidate: Candidate) => number>> = {
+const SIZES: Readonly<Record<keyof LaunchCaps, (candidate: Candidate) => number>> = {
   nodes: () => 1,
   vcpus: ({ shape }) => shape.vcpus,
+  memoryGiB: ({ shape }) => shape.memoryGiB,
   usdPerHour: ({ usdPerHour }) => usdPerHour,
 };
 
-/** What is left of the limits on nodes, vCPUs and dollars, over all and of each pool. */
+/** What is left of the limits on nodes, vCPUs, memory and dollars, over all and of each pool. */
 export function capRows({ limits, problem }: Ledger): readonly LimitRow[] {
-  const rowsOf = (caps: Caps | undefined, used: Required<Pick<Caps, keyof typeof SIZES>>, pool?: PackingPool): readonly LimitRow[] =>
-    (['nodes', 'vcpus', 'usdPerHour'] as const).flatMap((name) => {
+  const rowsOf = (caps: LaunchCaps | undefined, used: Required<LaunchCaps>, pool?: PackingPool): readonly LimitRow[] =>
+    (['nodes', 'vcpus', 'memoryGiB', 'usdPerHour'] as const).flatMap((name) => {
       const most = caps?.[name];
       if (most === undefined) return [];
       const takes = SIZES[name];
