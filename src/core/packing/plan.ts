@@ -12,6 +12,7 @@ import { improveLaunches } from './patterns/improve.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
 import { resizeNodes } from './resize.ts';
 import { placeScarce } from './scarce.ts';
+import { missesShare } from './share.ts';
 import { isMore, placedByPriority, placeStubborn } from './stubborn.ts';
 import { allOf, isWaiting, placeOnNodes, placeUnits, type Unit, unitsOf } from './units.ts';
 
@@ -52,12 +53,12 @@ function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   const free = cheapest(ledger, strategies);
   if (free !== undefined && !meetsLimit(ledger)) return free;
   const usdPerHour = free === undefined ? Number.POSITIVE_INFINITY : ledger.limits.all.usdPerHour;
-  const saved = free && { rest: free, saved: saveLedger(ledger), usdPerHour };
+  const saved = free && { rest: free, saved: saveLedger(ledger), usdPerHour, missesShare: missesShare(ledger) };
   const all = cheapest(ledger, [launch(free === undefined ? 'thorough' : 'quick')], saved);
   return all ?? placeAnyway(ledger, units);
 }
 
-type Found = { readonly saved: Snapshot; readonly rest: Left; readonly usdPerHour: number };
+type Found = { readonly saved: Snapshot; readonly rest: Left; readonly usdPerHour: number; readonly missesShare: boolean };
 
 function cheapest(ledger: Ledger, strategies: readonly Strategy[], known?: Found): Left | undefined {
   let best = known;
@@ -67,10 +68,15 @@ function cheapest(ledger: Ledger, strategies: readonly Strategy[], known?: Found
     if (rest === undefined) continue;
     const { usdPerHour } = ledger.limits.all;
     if (best === undefined && strategies.length === 1) return rest;
-    if (best === undefined || usdPerHour < best.usdPerHour - 1e-9) best = { saved: saveLedger(ledger), rest, usdPerHour };
+    const found = { usdPerHour, missesShare: missesShare(ledger) };
+    if (best === undefined || isBetter(found, best)) best = { ...found, saved: saveLedger(ledger), rest };
   }
   if (best !== undefined) restoreLedger(ledger, best.saved);
   return best?.rest;
+}
+
+function isBetter(one: Pick<Found, 'usdPerHour' | 'missesShare'>, other: Pick<Found, 'usdPerHour' | 'missesShare'>): boolean {
+  return one.missesShare === other.missesShare ? one.usdPerHour < other.usdPerHour - 1e-9 : other.missesShare;
 }
 
 /** Planned for what there is room for, or unit by unit: whichever leaves fewer of the highest priority, then the cheaper. */

@@ -8,6 +8,18 @@ export type Slack = { readonly surcharge: (candidate: Candidate) => number; read
 
 export const NO_SLACK: Slack = { surcharge: () => 0, allowance: 0 };
 
+/** Is a share missed by more than the largest of the new nodes of its pools? */
+export function missesShare(ledger: Ledger): boolean {
+  return [...ledger.limits.shares].some(([group, { spotVcpus, vcpus, percent }]) => {
+    let largest = 0;
+    for (const { candidate } of openedNodes(ledger))
+      if (candidate !== undefined && shareGroup(candidate.shape.pool) === group) largest = Math.max(largest, candidate.shape.vcpus);
+    return largest > 0 && Math.abs(spotVcpus - (vcpus * percent) / 100) > largest + DUST;
+  });
+}
+
+const DUST = 1e-9;
+
 /** What every plan keeps: the limits that this one has met, as they were before it, and spot vCPUs that exceed their share by one node at most. */
 export function boundRows(ledger: Ledger): readonly LimitRow[] {
   const opened = openedNodes(ledger).flatMap(({ candidate }) => candidate ?? []);

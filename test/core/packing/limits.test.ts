@@ -188,3 +188,19 @@ test('a limit on memory is kept: machines with less of it are taken where it wou
   const [left] = planPacking(problem({ pods, types, offerings, limits: { memoryGiB: 8 } })).unschedulable;
   assert.match(left?.nearest?.excludedBy ?? '', /the limit of 8 GiB of memory would be exceeded: 8 in use, (16|40) with this node/);
 });
+
+test('few pods keep the spot share to one node, too, whatever it costs', () => {
+  for (const spotPercent of [20, 50, 80]) {
+    for (const [seed, count] of [
+      [1, 12],
+      [2, 25],
+      [3, 40],
+    ] as const) {
+      const plan = planned({ pods: many(count, seed), offerings: SOLD, pools: [{ name: 'workers', spotPercent }] });
+      assert.deepEqual(plan.unschedulable, []);
+      const off = vcpusOf(plan, ({ capacityType }) => capacityType === 'spot') - (vcpusOf(plan) * spotPercent) / 100;
+      const largest = Math.max(...plan.newNodes.map(({ instanceType: name }) => Number(name.split('.')[1])));
+      assert.ok(Math.abs(off) <= largest, `${count} pods, ${spotPercent} %: ${off} vCPUs off, largest ${largest}`);
+    }
+  }
+});

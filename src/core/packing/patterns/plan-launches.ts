@@ -3,6 +3,7 @@ import type { Variant } from '../compile.ts';
 import { type Ledger, mark, restoreLedger, rollBack, type Snapshot, saveLedger } from '../ledger.ts';
 import { placePods } from '../place.ts';
 import { resizeNodes } from '../resize.ts';
+import { missesShare } from '../share.ts';
 import { type Attempt, attemptsFor, choicesOf, doWithout, FIRST, RESERVES, SPARES } from './attempts.ts';
 import type { Effort } from './columns.ts';
 import { completeNodes } from './complete.ts';
@@ -19,6 +20,7 @@ type Best = {
   readonly rest: Left;
   /** Pods without a place: those that must have one, then all. */
   readonly missed: readonly [number, number];
+  readonly missesShare: boolean;
   readonly usdPerHour: number;
   readonly types: readonly string[];
 };
@@ -67,15 +69,17 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   const run = attemptRunner(ledger, members, left, free, effort, buying);
   const zonesMatter = zonesDiffer(ledger.space);
   let best: Best | undefined;
-  const isClose = () => best !== undefined && best.missed[1] === 0 && best.usdPerHour <= free.fluid.usdPerHour * CLOSE_ENOUGH;
+  const isClose = () =>
+    best !== undefined && best.missed[1] === 0 && !best.missesShare && best.usdPerHour <= free.fluid.usdPerHour * CLOSE_ENOUGH;
   const consider = (attempt: Attempt, nodes?: readonly Pattern[]): boolean => {
     rollBack(ledger, start);
     const rest = run(attempt, nodes);
     const missing = (some: readonly PodClass[]) => some.reduce((sum, one) => sum + (rest.get(one.id) as number), 0);
     const missed = [missing(waiting.filter((one) => !mayLeave(one))), missing(waiting)] as const;
     const usdPerHour = ledger.limits.all.usdPerHour - spent;
-    const better = best === undefined || isBetter({ missed, usdPerHour }, best);
-    if (better) best = { saved: saveLedger(ledger), rest, missed, usdPerHour, types: typesOpened(ledger, start.nodes) };
+    const found = { missed, missesShare: missesShare(ledger), usdPerHour };
+    const better = best === undefined || isBetter(found, best);
+    if (better) best = { ...found, saved: saveLedger(ledger), rest, types: typesOpened(ledger, start.nodes) };
     return better;
   };
   for (const attempt of attemptsFor(effort, pods, free.problem, zonesMatter)) {
@@ -91,7 +95,9 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   if (free.problem.limits.some((limit) => limit.spare > 0) && placesAll() && !buying.quick)
     for (const spare of SPARES) if (!isClose()) consider({ ...FIRST, spare });
   const enough = () => isClose() || buying.quick === true;
-  if (!enough() && pods <= MOST_COMPLETED && best !== undefined) {
+  // The search for whole nodes knows no share.
+  const hasShare = free.problem.limits.some(({ excessUsd }) => excessUsd !== undefined);
+  if (!enough() && !hasShare && pods <= MOST_COMPLETED && best !== undefined) {
     const { missed, usdPerHour } = best;
     const nodes = completeNodes(free.problem, free.fluid, missed[1] === 0 ? usdPerHour : Number.POSITIVE_INFINITY, {
       steps: effort.completions,
@@ -110,9 +116,12 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   return rest;
 }
 
-function isBetter(one: Pick<Best, 'missed' | 'usdPerHour'>, other: Pick<Best, 'missed' | 'usdPerHour'>): boolean {
+type Judged = Pick<Best, 'missed' | 'missesShare' | 'usdPerHour'>;
+
+function isBetter(one: Judged, other: Judged): boolean {
   const at = one.missed[0] === other.missed[0] ? 1 : 0;
   if (one.missed[at] !== other.missed[at]) return one.missed[at] < other.missed[at];
+  if (one.missesShare !== other.missesShare) return other.missesShare;
   return one.usdPerHour < other.usdPerHour - 1e-9;
 }
 
