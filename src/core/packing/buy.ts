@@ -33,7 +33,7 @@ export function planWithin(
   ledger: Ledger,
   classes: readonly PodClass[],
   left: Left,
-  { mayLeave, quick = false }: Pick<Buying, 'mayLeave' | 'quick'>,
+  { mayLeave, quick = false, isProbe = false }: Pick<Buying, 'mayLeave' | 'quick' | 'isProbe'>,
 ): Left | undefined {
   const weights = [...new Set(ledger.problem.pools.map((pool) => pool.weight ?? 0))].sort((one, other) => other - one);
   let rest: Left | undefined = left;
@@ -45,6 +45,7 @@ export function planWithin(
       below: weights[at - 1] ?? Number.POSITIVE_INFINITY,
       leavesRest,
       quick,
+      isProbe,
       ...(canLeave === undefined ? {} : { mayLeave: canLeave }),
     });
     if (rest === undefined || !isWaiting(rest)) break;

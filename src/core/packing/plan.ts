@@ -42,6 +42,9 @@ type Left = ReadonlyMap<number, number>;
 function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   const left = placeOnNodes(ledger, units);
   if (!isWaiting(left)) return left;
+  // A runtime that has all its nodes is looked at again and again: there is nothing to buy.
+  if (!ledger.space.candidates.some((candidate) => brokenLimit(ledger.limits, candidate) === undefined))
+    return placeStubborn(ledger, units);
   const isUntouched = ledger.log.length === 0;
   // Where nothing went onto nodes, looking again would find nothing again.
   const onNodes = () => (isUntouched ? new Map(left) : placeOnNodes(ledger, units));

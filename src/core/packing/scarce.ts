@@ -52,13 +52,13 @@ function fitsAll(ledger: Ledger, units: readonly Unit[], left: Left): boolean {
 }
 
 /** All of `must` and as many pods as possible of `may`, which has no gangs; undefined where `must` finds no place. */
-function tryAll(ledger: Ledger, must: readonly Unit[], may: readonly Unit[], left: Left, quick: boolean): Left | undefined {
+function tryAll(ledger: Ledger, must: readonly Unit[], may: readonly Unit[], left: Left, isProbe: boolean): Left | undefined {
   const open = new Map(left);
   if (!placeTogether(ledger, must, open)) return undefined;
   placeInParts(ledger, must, open);
   const optional = new Set(classesOf(may));
   const classes = [...classesOf(must), ...optional].sort((one, other) => one.id - other.id);
-  const rest = planWithin(ledger, classes, open, { mayLeave: (one) => optional.has(one), quick });
+  const rest = planWithin(ledger, classes, open, { mayLeave: (one) => optional.has(one), quick: isProbe, isProbe });
   return rest === undefined || classesOf(must).some((one) => (rest.get(one.id) as number) > 0) ? undefined : rest;
 }
 
@@ -67,25 +67,23 @@ function placeMost(ledger: Ledger, must: readonly Unit[], units: readonly Unit[]
   const before = saveLedger(ledger);
   const gangs = units.filter((unit) => unit.gang !== undefined).sort(bySize);
   const singles = units.filter((unit) => unit.gang === undefined);
-  const attempt = (count: number, quick: boolean): Outcome | undefined => {
+  const attempt = (count: number, isProbe: boolean): Outcome | undefined => {
     restoreLedger(ledger, before);
-    const rest = tryAll(ledger, [...must, ...gangs.slice(0, count)], singles, left, quick);
+    const rest = tryAll(ledger, [...must, ...gangs.slice(0, count)], singles, left, isProbe);
     return rest && { left: rest, saved: saveLedger(ledger) };
   };
-  let best = attempt(gangs.length, false);
-  let fits = 0;
-  if (best === undefined && gangs.length > 0) {
-    for (let none = gangs.length; none - fits > 1; ) {
-      const middle = (fits + none) >> 1;
-      const outcome = attempt(middle, true);
-      if (outcome === undefined) none = middle;
-      else {
-        fits = middle;
-        best = outcome;
-      }
+  let best = gangs.length === 0 ? undefined : attempt(gangs.length, true);
+  let fits = best === undefined ? 0 : gangs.length;
+  for (let none = gangs.length; none - fits > 1; ) {
+    const middle = (fits + none) >> 1;
+    const outcome = attempt(middle, true);
+    if (outcome === undefined) none = middle;
+    else {
+      fits = middle;
+      best = outcome;
     }
-    best = attempt(fits, false) ?? best;
   }
+  best = attempt(fits, false) ?? best;
   restoreLedger(ledger, best?.saved ?? before);
   return best?.left;
 }

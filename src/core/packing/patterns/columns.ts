@@ -215,11 +215,11 @@ function price(
   const found: Pattern[] = [];
   const orders = new Map<Float64Array, readonly Ranked[]>();
   const ranked = options.map((option) => {
-    const weights = surrogateWeights(active, values, left, option, weightsOf[option.id] as Float64Array, WEIGHING, option.usdPerHour);
+    const usd = pricedAt(option, prices.limits);
+    const weights = surrogateWeights(active, values, left, option, weightsOf[option.id] as Float64Array, WEIGHING, usd);
     weightsOf[option.id] = weights;
     const order = orders.get(weights) ?? rank(active, values, weights);
     orders.set(weights, order);
-    const usd = pricedAt(option, prices.limits);
     return { option, usd, weights, order, ratio: relaxedValue(order, left, option, weights) / usd };
   });
   ranked.sort((one, other) => other.ratio - one.ratio || one.option.id - other.option.id);

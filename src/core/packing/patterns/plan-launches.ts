@@ -35,6 +35,7 @@ const MOST_ON_LARGE = 3000;
 const FAR = 1.005;
 // Where pods are left out each kind may be two rows, and the LP has less to tell kinds apart by.
 const SCARCE_ROUNDS = 12;
+const PROBE_ROUNDS = 3;
 // A plan so near its bound is not worth another attempt.
 const CLOSE_ENOUGH = 1.002;
 
@@ -46,6 +47,8 @@ export type Buying = Scope & {
   readonly leavesRest?: boolean;
   /** One attempt only. */
   readonly quick?: boolean;
+  /** Asked whether the pods fit at all: the search for their price is kept short. */
+  readonly isProbe?: boolean;
 };
 
 /**
@@ -141,7 +144,10 @@ function attemptRunner(
   return (attempt, nodes) => {
     const { problem, others, fluid } = attempt.zoned ? (decided(ledger, members, free, attempt.shuffle, buying) ?? free) : free;
     const key = attempt.zoned ? '' : `${attempt.podsPerNode} ${attempt.reserve} ${attempt.spare} ${attempt.without.join()}`;
-    const usual = buying.quick || buying.mayLeave !== undefined ? { ...effort, rounds: Math.min(effort.rounds, SCARCE_ROUNDS) } : effort;
+    const usual =
+      buying.quick || buying.mayLeave !== undefined
+        ? { ...effort, rounds: Math.min(effort.rounds, buying.isProbe ? PROBE_ROUNDS : SCARCE_ROUNDS) }
+        : effort;
     const spent =
       attempt.zoned && !(attempt.shuffle === 0 && zonesDiffer(ledger.space)) ? { ...usual, rounds: usual.zonedRounds, patience: 1 } : usual;
     const patterns =
