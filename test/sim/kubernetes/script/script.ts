@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../../../../src/api/kubernetes.ts';
+import type { KubernetesObject, Pod } from '../../../../src/api/kubernetes.ts';
 import type { KubernetesPort, WatchEvent } from '../../../../src/ports/kubernetes.ts';
 import {
   budgets,
@@ -457,15 +457,16 @@ const pod: Chapter = {
     await say('without its service account', port.create(pods, podOf(at.in('x'), { serviceAccountName: 'nobody' })));
     await say('without its priority class', port.create(pods, podOf(at.in('x'), { priorityClassName: 'nothing' })));
     await say('priority class', port.create(priorityClasses, { metadata: { name: 'script' }, value: 7 }));
-    const phase = async (name: string, wanted: string): Promise<unknown> =>
-      side.until(`${name} ${wanted}`, async () => {
-        const found = await port.get(pods, at.in(name));
-        return found.ok && found.value.status?.phase === wanted ? found.value : undefined;
-      });
     const shown = async (name: string): Promise<unknown> => {
       const found = await port.get(pods, at.in(name));
-      if (!found.ok) return answered(found);
-      const { spec, status, metadata } = found.value;
+      return found.ok ? show(found.value) : answered(found);
+    };
+    const unschedulable = (name: string): Promise<unknown> =>
+      side.until(`${name} is unschedulable`, async () => {
+        const found = await port.get(pods, at.in(name));
+        return found.ok && found.value.status?.conditions?.some(({ reason }) => reason === 'Unschedulable') ? show(found.value) : undefined;
+      });
+    const show = ({ spec, status, metadata }: Pod): unknown => {
       const { restartPolicy, nodeName, tolerations, priority, serviceAccountName, schedulerName, terminationGracePeriodSeconds } = spec;
       const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
       return normalize({
@@ -481,6 +482,13 @@ const pod: Chapter = {
         grace: metadata.deletionGracePeriodSeconds,
       });
     };
+    // What is shown is what was found: a second look may already see what comes next.
+    const phase = (name: string, wanted: string, grace?: number): Promise<unknown> =>
+      side.until(`${name} ${wanted}`, async () => {
+        const found = await port.get(pods, at.in(name));
+        if (!found.ok || found.value.status?.phase !== wanted) return undefined;
+        return grace === undefined || found.value.metadata.deletionGracePeriodSeconds === grace ? show(found.value) : undefined;
+      });
     const selector = { nodeSelector: { pool: 'a' } };
     // The API server's admission hears of a new priority class a moment later.
     await side.until('short is taken', async () => {
@@ -491,22 +499,15 @@ const pod: Chapter = {
       );
       return (await port.create(pods, short)).ok ? true : undefined;
     });
-    await phase('short', 'Running');
-    all.running = await shown('short');
-    await phase('short', 'Succeeded');
-    all.succeeded = await shown('short');
+    all.running = await phase('short', 'Running');
+    all.succeeded = await phase('short', 'Succeeded');
     await port.create(
       pods,
       podOf(at.in('failing'), selector, { annotations: { [`${simulation}/duration`]: '1s', [`${simulation}/exit-code`]: '3' } }),
     );
-    await phase('failing', 'Failed');
-    all.failed = await shown('failing');
+    all.failed = await phase('failing', 'Failed');
     await port.create(pods, podOf(at.in('homeless'), { nodeSelector: { pool: 'nowhere' } }));
-    await side.until('homeless is unschedulable', async () => {
-      const found = await port.get(pods, at.in('homeless'));
-      return found.ok && found.value.status?.conditions?.some(({ reason }) => reason === 'Unschedulable') ? true : undefined;
-    });
-    all.homeless = await shown('homeless');
+    all.homeless = await unschedulable('homeless');
     await say('homeless deleted', port.delete(pods, at.in('homeless')));
     all['homeless is gone at once'] = await shown('homeless');
     await port.create(pods, podOf(at.in('kept-away'), { nodeSelector: { pool: 'b' } }));
@@ -527,9 +528,8 @@ const pod: Chapter = {
     };
     const long = { annotations: { [`${simulation}/duration`]: '1h' }, labels: { app: 'long' }, finalizers: ['example.com/look'] };
     await port.create(pods, podOf(at.in('let-in'), { affinity, tolerations }, long));
-    await phase('let-in', 'Running');
-    all['let in'] = await shown('let-in');
-    all['kept away'] = await shown('kept-away');
+    all['let in'] = await phase('let-in', 'Running');
+    all['kept away'] = await unschedulable('kept-away');
     await say('changed', port.mergePatch(pods, at.in('let-in'), { spec: { restartPolicy: 'Always' } }));
     await say(
       'budget',
@@ -543,8 +543,8 @@ const pod: Chapter = {
     await port.delete(budgets, at.in('one'));
     await say('eviction of another uid', port.evict(at.in('let-in'), { uid: '00000000-0000-4000-8000-000000000000' }));
     await say('evicted', port.evict(at.in('let-in')));
-    await phase('let-in', 'Failed');
-    all.evicted = await shown('let-in');
+    // The node says how the pod ended and only then deletes it for good: a look in between would see the grace that eviction gave.
+    all.evicted = await phase('let-in', 'Failed', 0);
     await port.mergePatch(pods, at.in('let-in'), { metadata: { finalizers: null } });
     await gone(side, 'let-in gone', () => port.get(pods, at.in('let-in')));
     await say('eviction of nothing', port.evict(at.in('let-in')));
