@@ -1,5 +1,5 @@
 import { admitsLaunch, admitsNode } from './admit.ts';
-import type { Variant } from './compile.ts';
+import { laxest, type Variant } from './compile.ts';
 import { boundEffort } from './effort.ts';
 import { usedOn } from './exchange.ts';
 import { HOSTNAME } from './filters.ts';
@@ -39,10 +39,6 @@ const PROVEN = 1.008;
 const PROVEN_FOR_FEW = 1.001;
 // Above this each filling takes too long.
 const MOST_KINDS = 150;
-
-function laxest(variant: Variant): Variant {
-  return variant.relaxed === undefined ? variant : laxest(variant.relaxed);
-}
 
 const FEW_KINDS = 8;
 const FEW_PODS = 16;

@@ -26,6 +26,11 @@ export type Variant = {
   readonly relaxed: Variant | undefined;
 };
 
+/** With every preference given up: what must hold. */
+export function laxest(variant: Variant): Variant {
+  return variant.relaxed === undefined ? variant : laxest(variant.relaxed);
+}
+
 export type BoundSpread = { readonly rule: SpreadRule; readonly counter: Counter; readonly self: number };
 
 /** How the compiled counters see nodes: filled by the ledger. */

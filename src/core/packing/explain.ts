@@ -1,6 +1,6 @@
 import { admitsLaunch } from './admit.ts';
 import type { Classified, PodClass } from './classes.ts';
-import type { Variant } from './compile.ts';
+import { laxest, type Variant } from './compile.ts';
 import { CAPACITY_TYPE, INSTANCE_TYPE, ZONE } from './filters.ts';
 import { isPort } from './host-ports.ts';
 import { keptAway } from './kept-away.ts';
@@ -181,10 +181,6 @@ function nearestToPool({ pools, types, offerings }: PackingProblem): Unschedulab
 
 function describe({ instanceType, zone, capacityType }: Offering): string {
   return `${instanceType} in ${zone} (${capacityType})`;
-}
-
-function laxest(variant: Variant): Variant {
-  return variant.relaxed === undefined ? variant : laxest(variant.relaxed);
 }
 
 /** The rules in their order; a higher rank got further. */

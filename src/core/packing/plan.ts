@@ -1,12 +1,14 @@
+import { admitsLaunch } from './admit.ts';
 import { answer } from './answer.ts';
 import { lowerBound } from './bound.ts';
 import { launchFor, meetsLimit } from './buy.ts';
 import { classify, dimensions } from './classes.ts';
+import { laxest, type Variant } from './compile.ts';
 import { effortOf } from './effort.ts';
 import { explain } from './explain.ts';
 import { fleetOf } from './fleet.ts';
-import { launchSpace } from './launch.ts';
-import { type Ledger, openLedger, openNode, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
+import { type Candidate, launchSpace } from './launch.ts';
+import { type Ledger, openedNodes, openLedger, openNode, resetLedger, restoreLedger, roomOf, type Snapshot, saveLedger } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
 import { improveLaunches } from './patterns/improve.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
@@ -27,11 +29,62 @@ export function planPacking(problem: PackingProblem): PackingPlan {
   const space = launchSpace(problem, classified.filters.filters);
   const ledger = openLedger(problem, fleet, classified, dims, space);
   const units = unitsOf(ledger, classified.classes);
+  const left = placeWithAndWithoutNodes(ledger, units);
+  return answer(ledger, explain(ledger, classified, left), lowerBound(ledger, left));
+}
+
+/**
+ * A plan that may use the nodes that are there is never worse than one that only launches: what goes onto nodes may leave the awkward part,
+ * take the places that rules or a spot share allow, or keep another pod away. What runs on the nodes counts as ever.
+ */
+function placeWithAndWithoutNodes(ledger: Ledger, units: readonly Unit[]): Left {
+  const left = placeAndImprove(ledger, units);
+  if (!usesNodes(ledger)) return left;
+  if (!isWaiting(left) && !missesShare(ledger) && priceOfNew(ledger) <= leastAlone(ledger, units)) return left;
+  const withNodes = outcome(ledger, units, left);
+  const saved = saveLedger(ledger);
+  resetLedger(ledger);
+  ledger.areNodesClosed = true;
+  const alone = placeAndImprove(ledger, units);
+  ledger.areNodesClosed = false;
+  if (isBetterOutcome(outcome(ledger, units, alone), withNodes)) return alone;
+  restoreLedger(ledger, saved);
+  return left;
+}
+
+function priceOfNew(ledger: Ledger): number {
+  return openedNodes(ledger).reduce((sum, { candidate }) => sum + (candidate?.usdPerHour ?? 0), 0);
+}
+
+/** What launches alone cost at least: some node must hold the pod that needs the dearest one. */
+function leastAlone(ledger: Ledger, units: readonly Unit[]): number {
+  const least = units
+    .flatMap((unit) => unit.classes)
+    .map((one) => {
+      const { filter, requests } = laxest(ledger.compiled.strictest[one.id] as Variant);
+      const holds = (candidate: Candidate) =>
+        roomOf(ledger, candidate).every((room, dim) => (requests[dim] as number) <= Math.max(0, room));
+      return ledger.space.candidates.find((candidate) => admitsLaunch(ledger, filter, candidate) && holds(candidate))?.usdPerHour ?? 0;
+    });
+  return Math.max(0, ...least);
+}
+
+function placeAndImprove(ledger: Ledger, units: readonly Unit[]): Left {
   const left = placeAll(ledger, units);
   resizeNodes(ledger);
-  improveLaunches(ledger, effortOf(problem).improvements);
+  improveLaunches(ledger, effortOf(ledger.problem).improvements);
   keepMinimumNodes(ledger);
-  return answer(ledger, explain(ledger, classified, left), lowerBound(ledger, left));
+  return left;
+}
+
+type Outcome = Pick<Found, 'usdPerHour' | 'missesShare'> & { readonly placed: readonly number[] };
+
+function outcome(ledger: Ledger, units: readonly Unit[], left: Left): Outcome {
+  return { placed: placedByPriority(units, left), usdPerHour: ledger.limits.all.usdPerHour, missesShare: missesShare(ledger) };
+}
+
+function isBetterOutcome(one: Outcome, other: Outcome): boolean {
+  return isMore(one.placed, other.placed) || (!isMore(other.placed, one.placed) && isBetter(one, other));
 }
 
 /** A way to place all pods from the start; undefined where it leaves one. */
@@ -50,7 +103,7 @@ function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   const onNodes = () => (isUntouched ? new Map(left) : placeOnNodes(ledger, units));
   const launch = (limits?: 'quick' | 'thorough') => () => launchFor(ledger, units, onNodes(), limits);
   const strategies: Strategy[] = [launch()];
-  // What full nodes leave over may be the awkward part: the same pods without those nodes must not be cheaper.
+  // Nodes filled first may leave the awkward part over: the same pods once more, nodes only where launches leave some.
   if (!isUntouched) strategies.push(() => launchFor(ledger, units, allOf(units)));
   if (ledger.problem.pods.length <= FEW_PODS) strategies.push(() => placeSimply(ledger, units));
   const free = cheapest(ledger, strategies);
@@ -58,7 +111,7 @@ function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   const usdPerHour = free === undefined ? Number.POSITIVE_INFINITY : ledger.limits.all.usdPerHour;
   const saved = free && { rest: free, saved: saveLedger(ledger), usdPerHour, missesShare: missesShare(ledger) };
   const all = cheapest(ledger, [launch(free === undefined ? 'thorough' : 'quick')], saved);
-  return all ?? placeAnyway(ledger, units);
+  return all ?? placeMost(ledger, units);
 }
 
 type Found = { readonly saved: Snapshot; readonly rest: Left; readonly usdPerHour: number; readonly missesShare: boolean };
@@ -102,39 +155,8 @@ function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
 // Above this the simple planner is never the cheaper one, and it is slow.
 const FEW_PODS = 100;
 
-/**
- * Where no way places every pod: unit by unit. If pods that others keep away are then left though some went onto nodes, new nodes alone may hold them all: a plan that
- * may use nodes places no fewer than one that may not.
- */
-function placeAnyway(ledger: Ledger, units: readonly Unit[]): Left {
-  const left = placeMost(ledger, units);
-  const isKeptAway = ledger.compiled.strictest.some(
-    (variant) => (left.get(variant.class.id) ?? 0) > 0 && variant.affinities.length + variant.avoids.length + variant.spreads.length > 0,
-  );
-  if (!isKeptAway || ledger.problem.pods.length > FEW_PODS || !usesNodes(ledger)) return left;
-  for (const strategy of launchesAlone(ledger, units)) {
-    resetLedger(ledger);
-    const alone = strategy();
-    if (alone !== undefined) return alone;
-  }
-  resetLedger(ledger);
-  return placeMost(ledger, units);
-}
-
 function usesNodes(ledger: Ledger): boolean {
   return ledger.log.some((node, at) => at % 2 === 1 && node < ledger.problem.nodes.length);
-}
-
-/** As if no node took a pod; what runs there counts as ever. */
-function launchesAlone(ledger: Ledger, units: readonly Unit[]): readonly Strategy[] {
-  const ways: Strategy[] = [() => launchFor(ledger, units, allOf(units))];
-  if (ledger.problem.pods.length <= FEW_PODS) ways.push(() => placeSimply(ledger, units));
-  return ways.map((way) => () => {
-    ledger.areNodesClosed = true;
-    const left = way();
-    ledger.areNodesClosed = false;
-    return left;
-  });
 }
 
 function placeSimply(ledger: Ledger, units: readonly Unit[]): ReadonlyMap<number, number> | undefined {

@@ -1,5 +1,5 @@
 import { canPlace } from './admit.ts';
-import type { Variant } from './compile.ts';
+import { laxest, type Variant } from './compile.ts';
 import type { Candidate } from './launch.ts';
 import { closeLedger, type Ledger, mark, openedNodes, openNode, place, resetLedger, rollBack, stateOf } from './ledger.ts';
 import { brokenLimit, wantedCapacityType } from './limits.ts';
@@ -82,10 +82,6 @@ function placeOnto(
   const found = deepen(ledger, search);
   budget.steps -= before - search.steps + 1;
   return found;
-}
-
-function laxest(variant: Variant): Variant {
-  return variant.relaxed === undefined ? variant : laxest(variant.relaxed);
 }
 
 type Search = {

@@ -1,5 +1,5 @@
 import { canPlace } from './admit.ts';
-import type { Variant } from './compile.ts';
+import { laxest, type Variant } from './compile.ts';
 import { ZONE } from './filters.ts';
 import type { Candidate } from './launch.ts';
 import { type Ledger, mark, openNode, place, resetLedger, rollBack, stateOf } from './ledger.ts';
@@ -76,10 +76,6 @@ type Search = {
   readonly variants: readonly Variant[];
   readonly seen: Set<string>;
 };
-
-function laxest(variant: Variant): Variant {
-  return variant.relaxed === undefined ? variant : laxest(variant.relaxed);
-}
 
 function deepen(ledger: Ledger, search: Search): boolean {
   if (search.pods === 0) return gangsTogether(ledger, search.units);

@@ -335,6 +335,10 @@ function gangFaults(problem: PackingProblem, nodeOf: ReadonlyMap<string, string>
 function nodeFaults(problem: PackingProblem, plan: PackingPlan): readonly string[] {
   const faults: string[] = [];
   const pods = new Map(problem.pods.map((pod) => [pod.key, pod]));
+  for (const pool of problem.pools) {
+    const empty = plan.newNodes.filter((node) => node.pool === pool.name && node.pods.length === 0).length;
+    if (empty > (pool.minNodes ?? 0)) faults.push(`${empty} empty nodes in pool ${pool.name}`);
+  }
   for (const node of plan.newNodes) {
     const pool = problem.pools.find((one) => one.name === node.pool);
     const [first] = node.offerings;
@@ -409,6 +413,33 @@ function limitFaults(problem: PackingProblem, plan: PackingPlan): readonly strin
   check('all', problem.limits, () => true);
   for (const pool of problem.pools) check(pool.name, pool.limits, (name) => name === pool.name);
   return faults;
+}
+
+/** Spot shares that the plan misses by more than the largest node that it launches there; pods may ask for a capacity type, so no plan must keep them. */
+export function missedShares(problem: PackingProblem, plan: PackingPlan): readonly string[] {
+  const vcpus = (instanceType: string) => amount(problem.types.find((one) => one.name === instanceType)?.capacity['cpu'] ?? 0);
+  return problem.pools.flatMap((pool) => {
+    if (pool.spotPercent === undefined) return [];
+    const group = (name: string | undefined) => {
+      const other = problem.pools.find((one) => one.name === name);
+      return other?.spotPercent !== undefined && (other.spotShareGroup ?? other.name) === (pool.spotShareGroup ?? pool.name);
+    };
+    const launched = plan.newNodes.filter((node) => group(node.pool));
+    const sizes = [
+      ...launched.map((node) => ({ vcpus: vcpus(node.instanceType), isSpot: node.capacityType === 'spot' })),
+      ...problem.nodes
+        .filter((node) => group(node.pool))
+        .map(({ labels, allocatable }) => ({
+          vcpus: amount(allocatable['cpu'] ?? 0),
+          isSpot: labels['karpenter.sh/capacity-type'] === 'spot',
+        })),
+    ];
+    const all = sizes.reduce((sum, node) => sum + node.vcpus, 0);
+    const spot = sizes.reduce((sum, node) => sum + (node.isSpot ? node.vcpus : 0), 0);
+    const largest = Math.max(0, ...launched.map((node) => vcpus(node.instanceType)));
+    const off = Math.abs(spot - (all * pool.spotPercent) / 100);
+    return launched.length > 0 && off > largest + 1e-9 ? [`${pool.name}: ${off} vCPUs off, largest node ${largest}`] : [];
+  });
 }
 
 function moneyFaults(plan: PackingPlan): readonly string[] {

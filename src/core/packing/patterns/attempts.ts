@@ -58,13 +58,16 @@ const MOST_WITHOUT = 4;
 export function doWithout(
   problem: PatternProblem,
   pods: number,
-  used: () => readonly string[],
+  best: () => { readonly types: readonly string[]; readonly leavesPods: boolean },
   isBetter: (without: readonly string[]) => boolean,
 ): void {
   if (pods > FEW_PODS) return;
   let without: readonly string[] = [];
   for (let round = 0; round < MOST_WITHOUT; round++) {
-    const next = used().find((type) => holdsAll(problem, [...without, type]) && isBetter([...without, type]));
+    const { types, leavesPods } = best();
+    const spared = types.filter((type) => !without.includes(type) && holdsAll(problem, [...without, type]));
+    // Where pods are left it may take two types less to place them.
+    const next = spared.find((type) => isBetter([...without, type])) ?? (leavesPods ? spared[0] : undefined);
     if (next === undefined) return;
     without = [...without, next];
   }

@@ -2,7 +2,7 @@ import type { PodClass } from '../classes.ts';
 import type { Variant } from '../compile.ts';
 import { type Ledger, mark, restoreLedger, rollBack, type Snapshot, saveLedger } from '../ledger.ts';
 import { placePods } from '../place.ts';
-import { resizeNodes } from '../resize.ts';
+import { dropEmptyNodes, resizeNodes } from '../resize.ts';
 import { missesShare } from '../share.ts';
 import { type Attempt, attemptsFor, choicesOf, doWithout, FIRST, RESERVES, SPARES } from './attempts.ts';
 import type { Effort } from './columns.ts';
@@ -76,21 +76,21 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
     best !== undefined && best.missed[1] === 0 && !best.missesShare && best.usdPerHour <= free.fluid.usdPerHour * CLOSE_ENOUGH;
   const consider = (attempt: Attempt, nodes?: readonly Pattern[]): boolean => {
     rollBack(ledger, start);
-    const rest = run(attempt, nodes);
+    const { rest, types } = run(attempt, nodes);
     const missing = (some: readonly PodClass[]) => some.reduce((sum, one) => sum + (rest.get(one.id) as number), 0);
     const missed = [missing(waiting.filter((one) => !mayLeave(one))), missing(waiting)] as const;
     const usdPerHour = ledger.limits.all.usdPerHour - spent;
     const found = { missed, missesShare: missesShare(ledger), usdPerHour };
     const better = best === undefined || isBetter(found, best);
-    if (better) best = { ...found, saved: saveLedger(ledger), rest, types: typesOpened(ledger, start.nodes) };
+    if (better) best = { ...found, saved: saveLedger(ledger), rest, types };
     return better;
   };
   for (const attempt of attemptsFor(effort, pods, free.problem, zonesMatter)) {
     consider(attempt);
     if (isClose() || buying.quick) break;
   }
-  if (!buying.quick && pods <= MOST_ON_LARGE && best !== undefined && best.usdPerHour > free.fluid.usdPerHour * FAR)
-    consider({ ...FIRST, podsPerNode: LARGER });
+  const isFar = () => best !== undefined && (best.missed[1] > 0 || best.usdPerHour > free.fluid.usdPerHour * FAR);
+  if (!buying.quick && pods <= MOST_ON_LARGE && isFar()) consider({ ...FIRST, podsPerNode: LARGER });
   // Whole nodes may leave no room for the last pods: then patterns are made for a bit less than the limits allow.
   const lacks = () => best !== undefined && best.missed[0] > 0 && free.problem.limits.some(({ excessUsd }) => excessUsd === undefined);
   for (const reserve of buying.quick ? RESERVES.slice(1, 2) : RESERVES) if (lacks()) consider({ ...FIRST, reserve });
@@ -111,7 +111,7 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   doWithout(
     free.problem,
     pods,
-    () => best?.types ?? [],
+    () => ({ types: best?.types ?? [], leavesPods: (best?.missed[0] ?? 0) > 0 }),
     (without) => !enough() && consider({ ...FIRST, without }),
   );
   const { saved, rest } = best as unknown as Best;
@@ -128,6 +128,7 @@ function isBetter(one: Judged, other: Judged): boolean {
   return one.usdPerHour < other.usdPerHour - 1e-9;
 }
 
+/** Those that rules left without a pod included: others may do in their place. */
 function typesOpened(ledger: Ledger, from: number): readonly string[] {
   return [...new Set(ledger.nodes.slice(from).flatMap((node) => (node.candidate === undefined ? [] : [node.candidate.shape.type.name])))];
 }
@@ -139,9 +140,10 @@ function attemptRunner(
   free: Prepared,
   effort: Effort,
   buying: Buying,
-): (attempt: Attempt, nodes?: readonly Pattern[]) => Left {
+): (attempt: Attempt, nodes?: readonly Pattern[]) => { readonly rest: Left; readonly types: readonly string[] } {
   const dives = new Map<string, readonly Pattern[]>();
   return (attempt, nodes) => {
+    const start = mark(ledger);
     const { problem, others, fluid } = attempt.zoned ? (decided(ledger, members, free, attempt.shuffle, buying) ?? free) : free;
     const key = attempt.zoned ? '' : `${attempt.podsPerNode} ${attempt.reserve} ${attempt.spare} ${attempt.without.join()}`;
     const usual =
@@ -161,7 +163,16 @@ function attemptRunner(
       rest.set(variant.class.id, (rest.get(variant.class.id) ?? 0) + missed);
     }
     resizeNodes(ledger);
-    return rest;
+    const types = typesOpened(ledger, start.nodes);
+    if (dropEmptyNodes(ledger, start)) {
+      // What they would have cost may be what others lacked.
+      for (const { variant } of members) {
+        const missed = rest.get(variant.class.id) as number;
+        if (missed > 0)
+          rest.set(variant.class.id, missed - placePods(ledger, variant, missed, buying.leavesRest ? 'nodes' : 'nodes and launches'));
+      }
+    }
+    return { rest, types };
   };
 }
 
