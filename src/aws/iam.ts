@@ -36,7 +36,7 @@ export function createIam(parts: { readonly client: IAMClient; readonly send: Se
       ContextKeyValues: [value].flat(),
     }));
     const input = {
-      PolicySourceArn: request.roleArn,
+      PolicySourceArn: request.principalArn,
       ActionNames: [...request.actions],
       ResourceArns: [request.resource],
       ContextEntries,

@@ -25,13 +25,19 @@ const found: { tables: string } = { tables: '' };
 const nothing: readonly PolicyStatement[] = [{ Effect: 'Allow', Action: 'sts:GetCallerIdentity', Resource: '*' }];
 
 const stand = useStand(async (self) => {
-  const operator = allow('iam:SimulatePrincipalPolicy', arnOf('worker'));
+  const operator = allow('iam:SimulatePrincipalPolicy', [arnOf('worker'), `arn:aws:iam::${accountId}:user/*`]);
   const plan = { buckets: { 'acme-lake': {} }, roles: roles(self.issuer.issuer, { operator }) };
-  const { users } = await provision(self.gate, { ...plan, users: { reader: { permissions: allow('dynamodb:GetItem', '*') } } });
+  const { users } = await provision(self.gate, {
+    ...plan,
+    users: {
+      reader: { permissions: allow('dynamodb:GetItem', '*') },
+      writer: { permissions: allow(['dynamodb:DescribeTable', 'dynamodb:PutItem'], '*') },
+    },
+  });
   found.tables = (await provisionResources(self.gate))['s3tables:GetTableBucket'];
-  keys = users['reader'];
+  keys = users;
 });
-let keys: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+let keys: Readonly<Record<string, { readonly accessKeyId: string; readonly secretAccessKey: string }>> = {};
 
 const of = {
   runtime: { spec: { region: 'us-east-1', identities: { operator: { roleArn: arnOf('operator') } } } },
@@ -40,7 +46,7 @@ const of = {
 
 function probeOf(connector: string, location: string, usage: Usage): LocationProbe {
   const at = arnLocation(connector, location) ?? assert.fail(location);
-  return { kind: 'location', identity: 'worker', resource: 'connection:x', at, usage, roleArn: arnOf('worker') };
+  return { kind: 'location', identity: 'worker', resource: 'connection:x', at, usage };
 }
 
 /** As the worker, with just these statements, in a session that is cut to the probe. */
@@ -52,7 +58,7 @@ async function prove(probe: LocationProbe, statements: readonly PolicyStatement[
   const grants = { obtain: async () => ok(as(chain.operator)) };
   const context = { aws: () => stand.aws, grants } as unknown as Parameters<typeof proveLocation>[0];
   const made = { aws: stand.aws, caller: caller ?? as(chain.worker) };
-  const proof = await proveLocation(context, of, probe, {} as GrantRequest, made);
+  const proof = await proveLocation(context, of, probe, () => ({}) as GrantRequest, made);
   if (proof.ok) return proof.value.notVerified?.join() ?? 'verified';
   const { code, message, remedy, transient } = proof.error;
   return `${transient ? 'transient ' : ''}${code}: ${message}: ${remedy?.text}`;
@@ -121,13 +127,18 @@ void test('the session of a probe looks at its location and at nothing else, wha
   assert.match(answer.ok ? '' : answer.error.message, /because no session policy allows the dynamodb:DescribeTable action/);
 });
 
-void test('keys that may not look are told, and refuse nothing', async () => {
-  assert.ok(keys);
-  const { roleArn: none, ...probe } = probeOf('DynamoDB', arn('dynamodb', 'table/orders'), 'Source');
-  assert.ok(none !== undefined);
-  const grant = stand.aws.sts.staticGrant('connectionCredentials:x', keys);
-  const said = await prove({ ...probe, identity: 'connectionCredentials:x' }, nothing, { grant, subject });
-  assert.match(said, /DescribeTable as connectionCredentials:x was answered AccessDenied.*may read: IAM is not asked of keys/);
+void test('of keys IAM is asked what their user may do, by the ARN that STS gives; those that may not look are told', async () => {
+  const byKeys = async (name: string, usage: Usage): Promise<string> => {
+    const probe = probeOf('DynamoDB', arn('dynamodb', 'table/orders'), usage);
+    const grant = stand.aws.sts.staticGrant('connectionCredentials:x', keys[name] ?? assert.fail(name));
+    return prove({ ...probe, identity: 'connectionCredentials:x' }, nothing, { grant, subject });
+  };
+  assert.match(
+    await byKeys('reader', 'Source'),
+    /whether it is there: dynamodb:DescribeTable as connectionCredentials:x was answered AccessDenied/,
+  );
+  assert.equal(await byKeys('writer', 'Target'), 'verified');
+  assert.match(await byKeys('writer', 'SourceAndTarget'), /may read: no policy of user writer allows any of dynamodb:BatchGetItem/);
 });
 
 void test('a call that is throttled is tried again, the sample too; of IAM, on which no job depends, it is said', async () => {

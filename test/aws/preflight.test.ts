@@ -56,7 +56,7 @@ void test('a trust policy is read as IAM keeps it; what is not there or not allo
 });
 
 const ask = (more: Partial<PolicyQuestion>): PolicyQuestion => ({
-  roleArn: arnOf('master'),
+  principalArn: arnOf('master'),
   actions: ['ec2:TerminateInstances'],
   resource: `arn:aws:ec2:us-east-1:${accountId}:instance/i-1`,
   context: ours('aws:ResourceTag'),
@@ -88,7 +88,7 @@ void test('IAM is asked with the keys of the call, one value or many, and says w
   }
   const [elsewhere] = must(await iam.simulatePrincipalPolicy(operator, ask({ actions: ['ec2:StopInstances'] })));
   assert.deepEqual([elsewhere?.decision, elsewhere?.missingContext], ['implicitDeny', ['aws:sourceip']]);
-  assert.equal(failure(await iam.simulatePrincipalPolicy(operator, ask({ roleArn: arnOf('worker') }))).kind, 'AccessDenied');
+  assert.equal(failure(await iam.simulatePrincipalPolicy(operator, ask({ principalArn: arnOf('worker') }))).kind, 'AccessDenied');
 });
 
 void test('actions that IAM does not answer together are asked apart, and all answered', async () => {

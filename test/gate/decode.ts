@@ -81,7 +81,7 @@ const queryCalls: Readonly<Record<string, (parameters: Tree, home: Home) => Gate
   'iam:GetRole': (p) => ({ method: 'iam.getRole', request: { roleName: textAt(p, 'RoleName') ?? '' } }),
   'iam:SimulatePrincipalPolicy': (p) => ({
     method: 'iam.simulatePrincipalPolicy',
-    request: { roleArn: textAt(p, 'PolicySourceArn') ?? '' },
+    request: { principalArn: textAt(p, 'PolicySourceArn') ?? '' },
   }),
   'iam:ListAttachedRolePolicies': (p) => ({ method: 'iam.listAttachedRolePolicies', request: { roleName: textAt(p, 'RoleName') ?? '' } }),
   'iam:ListRolePolicies': (p) => ({ method: 'iam.listRolePolicies', request: { roleName: textAt(p, 'RoleName') ?? '' } }),

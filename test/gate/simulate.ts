@@ -11,9 +11,12 @@ import { listAt, type Tree, textAt } from './query.ts';
  */
 export function simulatePrincipalPolicy(account: Account, parameters: Tree): WireAnswer | Refusal {
   const question = questionOf(parameters);
-  const role = account.roles.get(question.roleArn);
-  if (role === undefined)
-    return { ...named('iam', 'denied', `Entity ${question.roleArn} cannot be found.`), status: 404, code: 'NoSuchEntity' };
+  const user = [...account.credentials.values()].find(
+    ({ principal }) => principal.kind === 'user' && principal.arn === question.principalArn,
+  );
+  const asked = account.roles.get(question.principalArn) ?? user;
+  if (asked === undefined)
+    return { ...named('iam', 'denied', `Entity ${question.principalArn} cannot be found.`), status: 404, code: 'NoSuchEntity' };
   const groups = groupsOf(question.actions);
   if (groups.length > 1)
     return {
@@ -25,7 +28,7 @@ export function simulatePrincipalPolicy(account: Account, parameters: Tree): Wir
       status: 400,
       code: 'InvalidInput',
     };
-  const results = simulated({ policies: role.policies }, question).map(
+  const results = simulated({ policies: asked.policies }, question).map(
     ({ action, decision, missingContext }) =>
       `<member><EvalActionName>${action}</EvalActionName><EvalResourceName>${question.resource}</EvalResourceName><EvalDecision>${decision}</EvalDecision><MatchedStatements/>` +
       `<MissingContextValues>${missingContext.map((key) => `<member>${key}</member>`).join('')}</MissingContextValues></member>`,
@@ -52,7 +55,7 @@ function questionOf(parameters: Tree): PolicyQuestion {
     return [textAt(entry, 'ContextKeyName') ?? '', textAt(entry, 'ContextKeyType') === 'stringList' ? values : (values[0] ?? '')];
   });
   return {
-    roleArn: textAt(parameters, 'PolicySourceArn') ?? '',
+    principalArn: textAt(parameters, 'PolicySourceArn') ?? '',
     actions: listAt(parameters, 'ActionNames').filter((name) => typeof name === 'string'),
     resource: textAt(parameters, 'ResourceArns', 0) ?? '*',
     context: Object.fromEntries(entries),

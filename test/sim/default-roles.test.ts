@@ -5,17 +5,7 @@ import { defaultRoleArn } from '../../src/core/access/roles.ts';
 import { stackName } from '../../src/core/policy/cloudformation/names.ts';
 import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
-import { hour, job, minute, runtime, start } from './support/stage.ts';
-
-/** The stage's runtime without master and worker roles. */
-function defaultRoles(): readonly SimulationManifest[] {
-  return runtime({}).map((manifest) => {
-    if (manifest.kind !== 'ElasticRuntime') return manifest;
-    const spec = manifest['spec'] as ElasticRuntime['spec'];
-    const { agent, operator } = spec.identities;
-    return { ...manifest, spec: { ...spec, identities: { agent, operator } } };
-  });
-}
+import { defaultRoles, hour, job, minute, start } from './support/stage.ts';
 
 /** As the stage's, but a failure says what the runtime says. */
 async function until(simulation: Simulation, what: string, done: () => boolean): Promise<void> {

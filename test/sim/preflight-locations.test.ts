@@ -6,7 +6,7 @@ import { auditReport, type JobPlan } from '../../src/core/audit/report.ts';
 import type { PolicyStatement } from '../../src/core/policy/document.ts';
 import type { MissingStatement } from '../../src/core/preflight/missing.ts';
 import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
-import { find, job, runtime, start, until } from './support/stage.ts';
+import { defaultRoles, find, job, runtime, start, until } from './support/stage.ts';
 
 /* What is verified of locations that are ARNs, and what is said of those that are not. */
 
@@ -50,6 +50,17 @@ const keys: SimulationManifest = {
   stringData: { aws_access_key_id: 'AKIAKEYS', aws_secret_access_key: 'canary-secret-of-keys' },
 };
 const withKeys = { authentication: { credentials: { secretRef: { name: 'keys' } } } };
+/** Each action that writes to a table. */
+const writes = [
+  'dynamodb:*Write*',
+  'dynamodb:Put*',
+  'dynamodb:Update*',
+  'dynamodb:Delete*',
+  'dynamodb:PartiQL*',
+  'dynamodb:Import*',
+  'dynamodb:CreateTable*',
+  'dynamodb:Restore*',
+];
 const orders = { name: 'orders', usage: 'Source', connector: 'DynamoDB', location: table };
 const base = (...connections: readonly object[]) => [...runtime({}), keys, job('etl', {}, { connections })];
 
@@ -99,6 +110,21 @@ void test('a table is seen by the worker itself, IAM says what it may do, and no
 });
 
 const storedOf = (simulation: Simulation) => simulation.account.objects('acme-logs').find(({ key }) => key.endsWith('/access.json'));
+
+void test('IAM is asked of a default worker role, too, once the stack has made it', async () => {
+  const reads = [allow('dynamodb:*', table)];
+  const agentMay = { [roleArn('agent')]: (role: Role) => [...statementsOf(role), ...reads] };
+  const { status, said, simulation } = await outcomeOf(
+    changed([...defaultRoles(), job('etl', {}, { connections: [{ ...orders, usage: 'SourceAndTarget' }] })], {}, agentMay),
+  );
+  assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
+  assert.deepEqual(said, []);
+  const worker = `arn:aws:iam::${home}:role/elastic-runtime/finance/analytics/`;
+  const asked = simulation.account.calls.filter(
+    ({ action, resource }) => action === 'iam:SimulatePrincipalPolicy' && resource.startsWith(worker),
+  );
+  assert.ok(asked.length > 0 && asked.every(({ outcome }) => outcome === 'ok'));
+});
 
 void test('every call of it stands in the audit with identity, chain, row of the plan and request id, and is planned', async () => {
   const { simulation } = await outcomeOf(base({ ...orders, usage: 'SourceAndTarget' }));
@@ -204,13 +230,51 @@ void test('a source that is not there is refused, with its name, region and acco
   }
 });
 
-void test('keys see the table themselves; IAM is not asked of them, and a sample proves reading', async () => {
-  const { status, said, looked } = await outcomeOf(base({ ...orders, ...withKeys }));
-  assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
-  assert.deepEqual(looked, ['finance-orders dynamodb:DescribeTable: ok', 'finance-orders dynamodb:Scan: ok']);
-  assert.deepEqual(said, []);
-  const target = await outcomeOf(base({ ...orders, usage: 'Target', ...withKeys }));
-  assert.match(target.said.join(), /whether connectionCredentials:orders may write: IAM is not asked of keys/);
+void test('keys see the table themselves, and IAM says what their user may do there, reading and writing', async () => {
+  for (const usage of ['Source', 'Target', 'SourceAndTarget']) {
+    const { status, said, looked, simulation } = await outcomeOf(base({ ...orders, usage, ...withKeys }));
+    assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
+    assert.deepEqual(looked, ['finance-orders dynamodb:DescribeTable: ok']);
+    assert.deepEqual(said, []);
+    const asked = simulation.account.calls.filter(({ action }) => action === 'iam:SimulatePrincipalPolicy');
+    const ofUser = asked.filter(({ resource }) => resource.endsWith(':user/finance-orders'));
+    assert.ok(ofUser.length > 0 && ofUser.every(({ caller, outcome }) => caller.split('/')[1] === 'operator' && outcome === 'ok'));
+  }
+});
+
+void test('keys whose user may read and not write fail a job that writes, before a node starts, with the statement to add to the user', async () => {
+  const user = {
+    arn: `arn:aws:iam::${home}:user/etl/loader`,
+    accessKeyId: 'AKIAKEYS',
+    secretAccessKey: 'canary-secret-of-keys',
+    permissions: documentOf([allow('s3:*', '*'), allow('kms:*', '*'), allow('dynamodb:*', '*'), deny(writes, '*')]),
+  };
+  const reading = await outcomeOf(changed(base({ ...orders, ...withKeys }), { users: [user] }));
+  assert.equal(reading.status.phase, 'Succeeded', reading.status.failure?.message ?? '');
+  assert.deepEqual(reading.said, []);
+  const { status, failed, simulation } = await outcomeOf(changed(base({ ...orders, usage: 'Target', ...withKeys }), { users: [user] }));
+  assert.equal(status.phase, 'Failed');
+  assert.equal(status.failure?.reason, 'AccessDenied');
+  assert.equal(failed[0]?.code, 'SimulatedAccessDenied');
+  assert.match(status.failure?.message ?? '', /user\/etl\/loader is not authorized to perform: dynamodb:/);
+  assert.equal(simulation.account.instances().length, 0);
+});
+
+void test('an operator that may not ask IAM of users says so, and a sample proves reading', async () => {
+  const roles = {
+    [roleArn('operator')]: (role: Role) =>
+      statementsOf(role).map((statement) =>
+        statement.Action === 'iam:SimulatePrincipalPolicy'
+          ? { ...statement, Resource: [statement.Resource ?? []].flat().filter((one) => !one.endsWith(':user/*')) }
+          : statement,
+      ),
+  };
+  const source = await outcomeOf(changed(base({ ...orders, ...withKeys }), {}, roles));
+  assert.deepEqual(source.looked, ['finance-orders dynamodb:DescribeTable: ok', 'finance-orders dynamodb:Scan: ok']);
+  assert.deepEqual(source.said, []);
+  const target = await outcomeOf(changed(base({ ...orders, usage: 'Target', ...withKeys }), {}, roles));
+  assert.equal(target.status.phase, 'Succeeded', target.status.failure?.message ?? '');
+  assert.match(target.said.join(), /may write: the operator's iam:SimulatePrincipalPolicy was answered AccessDenied/);
 });
 
 void test('keys that may not look are no proof that nothing can be read: said, not refused', async () => {
@@ -222,10 +286,9 @@ void test('keys that may not look are no proof that nothing can be read: said, n
   };
   const { status, said } = await outcomeOf(changed(base({ ...orders, ...withKeys }), { users: [user] }));
   assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
-  assert.match(
-    said.join(),
-    /whether it is there: dynamodb:DescribeTable as connectionCredentials:orders was answered AccessDenied.*whether connectionCredentials:orders may read/,
-  );
+  assert.match(said.join(), /whether it is there: dynamodb:DescribeTable as connectionCredentials:orders was answered AccessDenied/);
+  // IAM knows that their user may read.
+  assert.doesNotMatch(said.join(), /may read/);
 });
 
 void test('a role of another account is seen by its own calls, and IAM, which does not know it, is not asked', async () => {

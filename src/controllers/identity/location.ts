@@ -11,6 +11,7 @@ import {
   type Side,
   type SideVerdict,
   wantsSample,
+  whomToAsk,
 } from '../../core/preflight/location.ts';
 import type { AwsPort, Caller, SimulatedDecision } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -24,21 +25,21 @@ import { whoAmI } from './who.ts';
 type Context = Pick<OperatorContext, 'aws' | 'grants'>;
 
 /**
- * A location that is an ARN: seen with a harmless call as the identity itself, and IAM asked, as operator, what its role may do there. Where neither can say, that is
+ * A location that is an ARN: seen with a harmless call as the identity itself, and IAM asked, as operator, what its role or its keys' user may do there. Where neither can say, that is
  * told and fails nothing.
  */
 export async function proveLocation(
   context: Context,
   of: ProofOf,
   probe: LocationProbe,
-  ask: GrantRequest,
+  ask: (principalArn: string) => GrantRequest,
   { aws, caller }: { readonly aws: AwsPort; readonly caller: Caller },
 ): Promise<Result<Proof, AccessFailure>> {
-  const account = await accountOfCaller(aws, caller);
-  if (!account.ok) return account;
-  const seen = await look(aws, caller, probe, account.value);
+  const who = await whoCalls(aws, caller);
+  if (!who.ok) return who;
+  const seen = await look(aws, caller, probe, accountOf(who.value));
   if (!seen.ok) return seen;
-  const sides = await askIam(context, of, probe, ask);
+  const sides = await askIam(context, of, probe, who.value, ask);
   const sample = wantsSample(probe, seen.value, sides.read);
   const answer = sample === undefined ? undefined : await aws.resources.describe(caller, { action: sample, arn: probe.at.arn });
   const { identity, chain } = caller.grant;
@@ -50,12 +51,12 @@ export async function proveLocation(
   return ok(verdict.notVerified === undefined ? {} : { notVerified: [verdict.notVerified] });
 }
 
-/** Of keys STS knows, which also says whether they are valid. */
-async function accountOfCaller(aws: AwsPort, caller: Caller): Promise<Result<string, AccessFailure>> {
+/** ARN of the role; of keys STS knows whose they are, which also says whether they are valid. */
+async function whoCalls(aws: AwsPort, caller: Caller): Promise<Result<string, AccessFailure>> {
   const role = caller.grant.chain.at(-1);
-  if (role !== undefined) return ok(accountOf(role));
+  if (role !== undefined) return ok(role);
   const who = await whoAmI(aws, caller);
-  return who.ok ? ok(who.value.account) : who;
+  return who.ok ? ok(who.value.arn) : who;
 }
 
 async function look(aws: AwsPort, caller: Caller, { at }: LocationProbe, account: string): Promise<Result<Seen, AccessFailure>> {
@@ -73,22 +74,20 @@ async function askIam(
   context: Context,
   { runtime }: ProofOf,
   probe: LocationProbe,
-  ask: GrantRequest,
+  who: string,
+  ask: (principalArn: string) => GrantRequest,
 ): Promise<Readonly<Partial<Record<Side, SideVerdict>>>> {
   const sides = locationSides(probe);
   const all = (because: string) => Object.fromEntries(sides.map((side): readonly [Side, SideVerdict] => [side, { kind: 'open', because }]));
-  const { roleArn } = probe;
-  if (roleArn === undefined)
-    return all(`IAM is not asked of ${probe.identity === 'worker' ? 'default roles' : 'keys: their user is not known to the operator'}`);
-  const home = accountOf(runtime.spec.identities.operator.roleArn);
-  if (accountOf(roleArn) !== home)
-    return all(`${roleArn} lies in another account than the operator role (${home}), whose IAM does not know it`);
-  const caller = await context.grants.obtain(ask);
+  const whom = whomToAsk(probe.identity, who, accountOf(runtime.spec.identities.operator.roleArn));
+  if ('because' in whom) return all(whom.because);
+  const { principalArn } = whom;
+  const caller = await context.grants.obtain(ask(principalArn));
   if (!caller.ok) return all(`the operator role could not be had to ask IAM: ${caller.error.code}: ${caller.error.message}`);
   const { iam } = context.aws(runtime.spec.region);
   const verdicts: [Side, SideVerdict][] = [];
   for (const side of sides) {
-    const questions = locationQuestions(probe, side);
+    const questions = locationQuestions(probe, principalArn, side);
     const answers: (readonly SimulatedDecision[])[] = [];
     for (const question of questions) {
       const answer = await iam.simulatePrincipalPolicy(caller.value, question);
@@ -96,7 +95,7 @@ async function askIam(
       if (!answer.ok) return all(`the operator's iam:SimulatePrincipalPolicy was answered ${answer.error.code}: ${answer.error.message}`);
       answers.push(answer.value);
     }
-    verdicts.push([side, judgeSide(probe, questions, answers)]);
+    verdicts.push([side, judgeSide(probe, principalArn, questions, answers)]);
   }
   return Object.fromEntries(verdicts);
 }

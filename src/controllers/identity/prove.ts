@@ -95,7 +95,7 @@ function placeOf(probe: Probe): readonly unknown[] {
   const common = [probe.kind, probe.identity, probe.resource];
   if (probe.kind === 'path') return [...common, probe.of, probe.roleArn, probe.externalId];
   if (probe.kind === 'simulation') return [...common, probe.questions];
-  if (probe.kind === 'location') return [...common, probe.at.arn, probe.usage, probe.roleArn];
+  if (probe.kind === 'location') return [...common, probe.at.arn, probe.usage];
   if (probe.kind === 'identity') return [...common, probe.notVerified];
   if (probe.kind !== 'objects') return common;
   const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object } = probe;
@@ -156,12 +156,12 @@ async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Resul
   if (probe.kind === 'path') return proveOwnPath(context, of, probe, requestOf(of, probe));
   if (probe.kind === 'simulation') return proveMay(context, of, probe, requestOf(of, probe));
   if (probe.kind === 'location') {
-    const ask: GrantRequest = {
+    const ask = (principalArn: string): GrantRequest => ({
       ...requestOf(of, probe),
       identity: 'operator',
       resource: 'cluster-resources',
-      ...cutTo(askPolicy, of, probe),
-    };
+      ...cutTo(askPolicy, of, principalArn),
+    });
     return asProbed(context, of, probe, (aws, caller) => proveLocation(context, of, probe, ask, { aws, caller }));
   }
   const called = await proveByCall(context, of, probe);
@@ -248,12 +248,8 @@ function requestOf(of: ProofOf, probe: Probe): GrantRequest {
 }
 
 /** The session policy of a request. */
-function cutTo<P>(
-  policyOf: (probe: P, region: string, partition: string) => ReturnType<typeof probePolicy>,
-  { runtime }: ProofOf,
-  probe: P,
-) {
-  const policy = policyOf(probe, runtime.spec.region, partitionOf(runtime.spec.region));
+function cutTo<T>(policyOf: (what: T, region: string, partition: string) => ReturnType<typeof probePolicy>, { runtime }: ProofOf, what: T) {
+  const policy = policyOf(what, runtime.spec.region, partitionOf(runtime.spec.region));
   return policy.ok ? { policies: [policy.value] } : {};
 }
 

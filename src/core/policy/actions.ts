@@ -115,7 +115,7 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
     ];
   },
   'iam.getRole': onRole('iam:GetRole'),
-  'iam.simulatePrincipalPolicy': ({ roleArn }) => [{ action: 'iam:SimulatePrincipalPolicy', resource: roleArn, context: {} }],
+  'iam.simulatePrincipalPolicy': ({ principalArn }) => [{ action: 'iam:SimulatePrincipalPolicy', resource: principalArn, context: {} }],
   'iam.listAttachedRolePolicies': onRole('iam:ListAttachedRolePolicies'),
   'iam.listRolePolicies': onRole('iam:ListRolePolicies'),
   'iam.getRolePolicy': onRole('iam:GetRolePolicy'),

@@ -53,7 +53,7 @@ export type AwsCalls = {
   'ssm.getParameter': { readonly name: string };
   'secretsManager.getSecretValue': { readonly secretId: string };
   'iam.getRole': { readonly roleName: string };
-  'iam.simulatePrincipalPolicy': { readonly roleArn: string };
+  'iam.simulatePrincipalPolicy': { readonly principalArn: string };
   'iam.listAttachedRolePolicies': { readonly roleName: string };
   'iam.listRolePolicies': { readonly roleName: string };
   'iam.putRolePolicy': { readonly roleName: string; readonly policyName: string };

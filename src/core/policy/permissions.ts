@@ -93,11 +93,17 @@ function trustsToRead({ roles, connections, input }: DocumentContext, session: C
 /** Whether they may do what they will do, before they have to. Like GetRole of its own account only. */
 function rolesToAsk({ roles, connections, input }: DocumentContext, session: ConditionBlock): PolicyStatement {
   const { operator, master, worker } = roles;
-  const own = hasDefaultRoles(input.runtime) ? [operator] : [operator, master, worker];
   // Of data that the operator cannot try out itself.
   const located = connections.filter(({ connector = '', location }) => arnLocation(connector, location) !== undefined);
+  const defaultWorker = located.length === 0 ? [] : [defaultRolePattern(input.runtime, 'worker')];
+  const own = hasDefaultRoles(input.runtime) ? [operator, ...defaultWorker] : [operator, master, worker];
   const all = [...own, ...located.flatMap(({ authentication }) => authentication?.roleArn ?? [])];
-  const Resource = [...new Set(all)].filter((arn) => accountOf(arn) === accountOf(operator));
+  // Whose keys a Secret holds is known when they are used.
+  const [, partition = 'aws'] = operator.split(':');
+  const users = located.some(({ authentication }) => authentication?.credentials !== undefined)
+    ? [`arn:${partition}:iam::${accountOf(operator)}:user/*`]
+    : [];
+  const Resource = [...new Set([...all, ...users])].filter((arn) => accountOf(arn) === accountOf(operator));
   return { Sid: 'AskIamBeforeActing', Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource, Condition: session };
 }
 

@@ -19,8 +19,6 @@ export type LocationProbe = {
   readonly resource: Resource;
   readonly at: ArnLocation;
   readonly usage: Usage;
-  /** The identity's role, where IAM is asked of it: keys have none, and default roles are made with what they need. */
-  readonly roleArn?: string;
 };
 
 export type Side = 'read' | 'write';
@@ -85,12 +83,26 @@ export function locationSides({ usage, at: { kind } }: Pick<LocationProbe, 'usag
   return sidesOf[usage].filter((side) => (side === 'read' ? kind.reads : kind.writes).some(({ besides }) => besides !== true));
 }
 
+/** Whose policies IAM is asked of, or why of nobody's: of a role, or of the user whose keys they are. It answers the operator role, of its own account. */
+export function whomToAsk(
+  identity: Identity,
+  principalArn: string,
+  operatorAccount: string,
+): { readonly principalArn: string } | { readonly because: string } {
+  if (!/:(role|user)\//.test(principalArn)) {
+    const whose = principalArn.endsWith(':root') ? 'the root user' : `a session (${principalArn}), and what that was cut to is not known`;
+    return { because: `IAM is not asked: the keys of ${identity} are those of ${whose}` };
+  }
+  if (accountOf(principalArn) !== operatorAccount)
+    return { because: `${principalArn} lies in another account than the operator role (${operatorAccount}), whose IAM does not know it` };
+  return { principalArn };
+}
+
 /** What IAM is asked for one side: of each need all actions that would do, on what counts first. The Region is the one key that every such call has. */
-export function locationQuestions({ at, roleArn }: LocationProbe, side: Side): readonly PolicyQuestion[] {
-  if (roleArn === undefined) return [];
+export function locationQuestions({ at }: Pick<LocationProbe, 'at'>, principalArn: string, side: Side): readonly PolicyQuestion[] {
   const needs = (side === 'read' ? at.kind.reads : at.kind.writes).filter(({ besides }) => besides !== true);
   return needs.map((need) => ({
-    roleArn,
+    principalArn,
     actions: [...need.actions, ...(need.also ?? [])],
     resource: onOf(at, need)[0],
     context: { 'aws:RequestedRegion': at.region },
@@ -99,7 +111,8 @@ export function locationQuestions({ at, roleArn }: LocationProbe, side: Side): r
 
 /** One action allowed is enough. All refused for good: an explicit deny, or a service control policy, which no policy of the resource outweighs. */
 export function judgeSide(
-  { at, roleArn = '' }: LocationProbe,
+  { at }: Pick<LocationProbe, 'at'>,
+  principalArn: string,
   questions: readonly PolicyQuestion[],
   answers: readonly (readonly SimulatedDecision[])[],
 ): SideVerdict {
@@ -122,15 +135,15 @@ export function judgeSide(
     };
   const implicit = asked.filter(({ answer }) => answer?.decision === 'implicitDeny' && answer.refusedBy !== 'service control policy');
   // IAM's simulator sees no policy of the resource, and of another account's nothing at all.
-  const elsewhere = at.account !== accountOf(roleArn);
+  const elsewhere = at.account !== accountOf(principalArn);
   if (implicit.length > 0 && (elsewhere || at.kind.resourcePolicy === true))
     return {
       kind: 'open',
-      because: `no policy of role ${nameOf(roleArn)} allows any of ${names}; only a policy of ${at.kind.what} of its own still could`,
+      because: `no policy of ${called(principalArn)} allows any of ${names}; only a policy of ${at.kind.what} of its own still could`,
     };
   // A policy that names single ones of what lies below does not match the pattern that was asked.
   if (implicit.some(({ on }) => on !== at.arn && on.endsWith('/*')))
-    return { kind: 'open', because: `no policy of role ${nameOf(roleArn)} allows any of ${names} on all that lies in it` };
+    return { kind: 'open', because: `no policy of ${called(principalArn)} allows any of ${names} on all that lies in it` };
   const { action, on, answer } = implicit[0] ?? asked[0] ?? { action: names, on: at.arn, answer: undefined };
   const policy = answer?.refusedBy ?? 'identity-based policy';
   const article = policy === 'identity-based policy' ? 'an' : 'a';
@@ -139,7 +152,7 @@ export function judgeSide(
       ? `with an explicit deny in ${article} ${policy}`
       : `because no ${policy} allows the ${action} action`;
   // AWS's own wording of a refusal, so that the same remedy fits.
-  const message = `User: ${roleArn} is not authorized to perform: ${action} on resource: ${on} ${why} (IAM's policy simulator, asked of each of ${names})`;
+  const message = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${on} ${why} (IAM's policy simulator, asked of each of ${names})`;
   return { kind: 'denied', action, on, message };
 }
 
@@ -198,6 +211,7 @@ function nameOfConnection(resource: Resource): string {
   return resource.replace(':', ' ');
 }
 
-function nameOf(arn: string): string {
-  return arn.slice(arn.lastIndexOf('/') + 1);
+/** `role etl`, `user etl` */
+function called(principalArn: string): string {
+  return `${principalArn.includes(':user/') ? 'user' : 'role'} ${principalArn.slice(principalArn.lastIndexOf('/') + 1)}`;
 }

@@ -177,9 +177,7 @@ function access(
   const { principals } = plan;
   const partition = principals.roles.agent.split(':')[1] ?? 'aws';
   if (at === undefined) return { kind: 'identity', identity, resource, notVerified: notJudged(connection, { partition, region }) };
-  const ofWorker = identity === 'worker' && !principals.defaultRoles ? principals.roles.worker : undefined;
-  const roleArn = authentication.kind === 'role' ? authentication.roleArn : ofWorker;
-  return { kind: 'location', identity, resource, usage, at, ...(roleArn !== undefined && { roleArn }) };
+  return { kind: 'location', identity, resource, usage, at };
 }
 
 const usageActions: Readonly<Record<Connection['usage'], readonly ProbeAction[]>> = {
@@ -224,7 +222,7 @@ function describedBy({ at }: LocationProbe): NonNullable<SessionAccess['describe
   return { actions, resources: actions.flatMap((action) => askedOf(at, action)) };
 }
 
-/** The operator's session that asks IAM of the role behind a location. */
-export function askPolicy({ roleArn }: LocationProbe, region: string, partition: string): Parsed<SessionPolicy> {
-  return sessionPolicyFor({ region, partition, roles: { simulate: roleArn === undefined ? [] : [roleArn] } });
+/** The operator's session that asks IAM of the role, or the user, behind a location. */
+export function askPolicy(principalArn: string, region: string, partition: string): Parsed<SessionPolicy> {
+  return sessionPolicyFor({ region, partition, roles: { simulate: [principalArn] } });
 }

@@ -74,7 +74,7 @@ function questions(roleArn: string, calls: Calls, facts: AccountFacts, session: 
     const context = { ...Object.fromEntries(kept), ...session };
     const key = JSON.stringify([resource, context]);
     const known = asked.get(key);
-    asked.set(key, { roleArn, resource, context, actions: [...(known?.actions ?? []), action] });
+    asked.set(key, { principalArn: roleArn, resource, context, actions: [...(known?.actions ?? []), action] });
   }
   return [...asked.values()];
 }

@@ -1,9 +1,10 @@
-/** Shapes of IAM's own evaluation of a role's policies; a decision makes the questions and reads the answers, and core imports no port. */
+/** Shapes of IAM's own evaluation of a principal's policies; a decision makes the questions and reads the answers, and core imports no port. */
 import type { RequestContext } from '../policy/evaluate.ts';
 
 /** Asked of one resource, with the condition keys that the calls will have. */
 export type PolicyQuestion = {
-  readonly roleArn: string;
+  /** Whose policies: a role, or an IAM user */
+  readonly principalArn: string;
   readonly actions: readonly string[];
   /** ARN, or `*` for actions without a resource */
   readonly resource: string;
@@ -29,7 +30,7 @@ export type SimulationVerdict =
  * caller's address, its network) says nothing of the real call.
  */
 export function judgeSimulation(
-  { roleArn, actions, resource }: PolicyQuestion,
+  { principalArn, actions, resource }: PolicyQuestion,
   decisions: readonly SimulatedDecision[],
 ): SimulationVerdict {
   const verdicts = actions.map((action): SimulationVerdict => {
@@ -46,7 +47,7 @@ export function judgeSimulation(
         ? `with an explicit deny in ${article} ${policy}`
         : `because no ${policy} allows the ${action} action`;
     // AWS's own wording of a refusal, so that the same remedy fits.
-    const message = `User: ${roleArn} is not authorized to perform: ${action} on resource: ${resource} ${why} (IAM's policy simulator)`;
+    const message = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} ${why} (IAM's policy simulator)`;
     return { kind: 'denied', action, message };
   });
   return verdicts.find(({ kind }) => kind === 'denied') ?? verdicts.find(({ kind }) => kind === 'open') ?? { kind: 'allowed' };

@@ -25,9 +25,10 @@ export function simulatePrincipalPolicy(
 ): Result<readonly SimulatedDecision[], Failure> {
   const refused = authorize(state, caller, 'iam.simulatePrincipalPolicy', request, region);
   if (refused !== undefined) return err(refused);
-  const role = state.roles.get(request.roleArn);
-  if (role === undefined) return err(noRole(request.roleArn));
-  return ok(simulated(role, request));
+  const user = [...state.users.values()].find(({ spec }) => spec.arn === request.principalArn);
+  const principal = state.roles.get(request.principalArn) ?? user;
+  if (principal === undefined) return err(failure('NotFound', 'NoSuchEntity', `Entity ${request.principalArn} cannot be found.`));
+  return ok(simulated(principal, request));
 }
 
 export function listAttachedRolePolicies(

@@ -4,22 +4,24 @@ import { matchesPattern } from '../../core/policy/pattern.ts';
 import type { PolicyQuestion, SimulatedDecision } from '../../core/preflight/simulation.ts';
 
 /**
- * What IAM's policy simulator answers (https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html): the role's policies and its boundary
- * under the keys of the question, no session policy and no policy of the resource.
+ * What IAM's policy simulator answers (https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html): the policies and the boundary of
+ * a role or user under the keys of the question, no session policy and no policy of the resource.
  */
 export function simulated(
-  role: { readonly policies: readonly Policy[]; readonly boundary?: Policy },
-  { roleArn, actions, resource, context }: PolicyQuestion,
+  asked: { readonly policies: readonly Policy[]; readonly boundary?: Policy },
+  { principalArn, actions, resource, context }: PolicyQuestion,
 ): readonly SimulatedDecision[] {
-  const request = { principal: { kind: 'role', roleArn, sessionName: 'simulation' }, resource, context } as const;
+  const principal = principalArn.includes(':user/')
+    ? ({ kind: 'user', arn: principalArn } as const)
+    : ({ kind: 'role', roleArn: principalArn, sessionName: 'simulation' } as const);
   return actions.map((action) => {
-    const limits = role.boundary === undefined ? {} : { permissionBoundary: role.boundary };
-    const { decision, source } = evaluate({ ...request, action, identityPolicies: role.policies, ...limits });
+    const limits = asked.boundary === undefined ? {} : { permissionBoundary: asked.boundary };
+    const { decision, source } = evaluate({ principal, resource, context, action, identityPolicies: asked.policies, ...limits });
     return {
       action,
       decision: decision === 'Allow' ? 'allowed' : decision === 'ExplicitDeny' ? 'explicitDeny' : 'implicitDeny',
       ...(decision !== 'Allow' && source === 'permissions boundary' && { refusedBy: source }),
-      missingContext: missing(role.policies, action, context),
+      missingContext: missing(asked.policies, action, context),
     };
   });
 }

@@ -141,7 +141,10 @@ test('a plan that may use running nodes is never worse than one that only launch
         const plan = planPacking(problem);
         const [left, leftAlone] = [leftByPriority(problem, plan), leftByPriority(problem, alone)];
         const differs = left.findIndex((count, at) => count !== leftAlone[at]);
-        assert.ok(differs < 0 || (left[differs] as number) < (leftAlone[differs] as number), `left ${left.join()}, and alone ${leftAlone.join()}`);
+        assert.ok(
+          differs < 0 || (left[differs] as number) < (leftAlone[differs] as number),
+          `left ${left.join()}, and alone ${leftAlone.join()}`,
+        );
         if (differs >= 0 || missedShares(problem, alone).length > 0) return;
         assert.deepEqual(missedShares(problem, plan), []);
         assert.ok(plan.usdPerHour <= alone.usdPerHour + 1e-9, `${plan.usdPerHour} with nodes, ${alone.usdPerHour} without`);

@@ -126,7 +126,11 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
     ['secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:111122223333:secret:login-AbCdEf'],
   ],
   'iam.getRole': [{ roleName: 'agent' }, 'iam:GetRole agent', [`iam:GetRole ${agent}`]],
-  'iam.simulatePrincipalPolicy': [{ roleArn: agent }, `iam:SimulatePrincipalPolicy ${agent}`, [`iam:SimulatePrincipalPolicy ${agent}`]],
+  'iam.simulatePrincipalPolicy': [
+    { principalArn: agent },
+    `iam:SimulatePrincipalPolicy ${agent}`,
+    [`iam:SimulatePrincipalPolicy ${agent}`],
+  ],
   'iam.listAttachedRolePolicies': [{ roleName: 'agent' }, 'iam:ListAttachedRolePolicies agent', [`iam:ListAttachedRolePolicies ${agent}`]],
   'iam.listRolePolicies': [{ roleName: 'agent' }, 'iam:ListRolePolicies agent', [`iam:ListRolePolicies ${agent}`]],
   'iam.putRolePolicy': [{ roleName: 'agent', policyName: 'data' }, 'iam:PutRolePolicy agent/data', [`iam:PutRolePolicy ${agent}`]],

@@ -95,6 +95,10 @@ void test('the worker gets it for what nobody else authenticates, a role for its
   assert.deepEqual(asked?.Resource, ['operator', 'master', 'worker', 'reader'].map(role));
   const [text] = about(documentsOf([{ ...byRole, location: 'orders' }]).operator.permissions, 'iam:SimulatePrincipalPolicy');
   assert.deepEqual(text?.Resource, ['operator', 'master', 'worker'].map(role));
+  // Whose keys a Secret holds is not known here.
+  const byKeys = { ...orders, name: 'keys', authentication: { credentials: { secretRef: { name: 'keys' } } } };
+  const [users] = about(documentsOf([byKeys]).operator.permissions, 'iam:SimulatePrincipalPolicy');
+  assert.deepEqual(users?.Resource, [...['operator', 'master', 'worker'].map(role), `arn:aws:iam::${account}:user/*`]);
 });
 
 void test('one place read by one job and written by another is one access for both', () => {

@@ -14,6 +14,7 @@ import {
   type Seen,
   type SideVerdict,
   wantsSample,
+  whomToAsk,
 } from '../../../src/core/preflight/location.ts';
 import { probePolicy } from '../../../src/core/preflight/probes.ts';
 import type { SimulatedDecision } from '../../../src/core/preflight/simulation.ts';
@@ -21,9 +22,11 @@ import type { SimulatedDecision } from '../../../src/core/preflight/simulation.t
 const home = '111122223333';
 const arn = (service: string, resource: string, account = home): string => `arn:aws:${service}:us-east-1:${account}:${resource}`;
 
+const worker = `arn:aws:iam::${home}:role/worker`;
+
 function probeOf(connector: string, location: string, usage: Usage = 'Source'): LocationProbe {
   const at = arnLocation(connector, location) ?? assert.fail(`${connector} ${location}`);
-  return { kind: 'location', identity: 'worker', resource: 'connection:x', at, usage, roleArn: `arn:aws:iam::${home}:role/worker` };
+  return { kind: 'location', identity: 'worker', resource: 'connection:x', at, usage };
 }
 
 const table = probeOf('DynamoDB', arn('dynamodb', 'table/orders'));
@@ -45,9 +48,10 @@ const unsure: Answer = { decision: 'explicitDeny', missingContext: ['aws:SourceV
 function verdictOf(probe: LocationProbe, all: Answer, but: Readonly<Record<string, Answer>> = {}): SideVerdict {
   const [side] = locationSides(probe);
   assert.ok(side !== undefined);
-  const questions = locationQuestions(probe, side);
+  const questions = locationQuestions(probe, worker, side);
   return judgeSide(
     probe,
+    worker,
     questions,
     questions.map(({ actions }) => actions.map((action) => ({ action, ...(but[action] ?? all) }))),
   );
@@ -88,7 +92,7 @@ const rows: readonly (readonly [what: string, verdict: SideVerdict, kind: SideVe
   ['none allowed, in another account', verdictOf({ ...stream, at: { ...stream.at, account: '444455556666' } }, implicit), 'open'],
   ['all denied explicitly, in another account', verdictOf(foreign, explicit), 'denied'],
   ['denied where a key was not given', verdictOf(table, explicit, { 'dynamodb:Scan': unsure }), 'open', /policies ask for aws:SourceVpc/],
-  ['no answer for one', judgeSide(table, locationQuestions(table, 'read'), [[]]), 'open', /did not answer/],
+  ['no answer for one', judgeSide(table, worker, locationQuestions(table, worker, 'read'), [[]]), 'open', /did not answer/],
 ];
 
 for (const [what, verdict, kind, says = /^/] of rows)
@@ -97,20 +101,35 @@ for (const [what, verdict, kind, says = /^/] of rows)
     assert.match(verdict.kind === 'denied' ? verdict.message : verdict.kind === 'open' ? verdict.because : '', says);
   });
 
+const other = '444455556666';
+const user = `arn:aws:iam::${home}:user/etl/loader`;
+const keys = 'connectionCredentials:x';
+const session = `arn:aws:sts::${home}:assumed-role/loader/x`;
+const asked: readonly (readonly [what: string, answer: ReturnType<typeof whomToAsk>, says: RegExp])[] = [
+  ['the role', whomToAsk('worker', worker, home), /^\{"principalArn":"\S+role\/worker"\}$/],
+  ['the user whose keys they are', whomToAsk(keys, user, home), /^\{"principalArn":"\S+user\/etl\/loader"\}$/],
+  ['nobody: the root user', whomToAsk(keys, `arn:aws:iam::${home}:root`, home), /those of the root user/],
+  ['nobody: keys of a session', whomToAsk(keys, session, home), /those of a session \(\S+loader\/x\), and what that was cut to/],
+  ['nobody: a role elsewhere', whomToAsk('worker', worker, other), /role\/worker lies in another account/],
+  ['nobody: a user elsewhere', whomToAsk(keys, user, other), /user\/etl\/loader lies in another account than the operator role/],
+];
+
+for (const [what, answer, says] of asked) void test(`IAM is asked of ${what}`, () => assert.match(JSON.stringify(answer), says));
+
 void test('an action that is needed with the others proves nothing, and is not asked', () => {
   const sensors = probeOf('Timestream', arn('timestream', 'database/plant/table/sensors'));
   assert.deepEqual(
-    locationQuestions(sensors, 'read').flatMap(({ actions }) => actions),
+    locationQuestions(sensors, worker, 'read').flatMap(({ actions }) => actions),
     ['timestream:Select', 'timestream:ListMeasures', 'timestream:PrepareQuery', 'timestream:Unload'],
   );
 });
 
 void test('a table is asked with its indexes and its stream, so that a denial of the table alone refuses nothing', () => {
   assert.deepEqual(
-    locationQuestions(table, 'read').map(({ resource }) => resource.slice(table.at.arn.length)),
+    locationQuestions(table, worker, 'read').map(({ resource }) => resource.slice(table.at.arn.length)),
     ['', '/index/*', '/stream/*'],
   );
-  assert.deepEqual(locationQuestions(table, 'read')[0]?.context, { 'aws:RequestedRegion': 'us-east-1' });
+  assert.deepEqual(locationQuestions(table, worker, 'read')[0]?.context, { 'aws:RequestedRegion': 'us-east-1' });
 });
 
 const there: Seen = { kind: 'there' };

@@ -85,7 +85,7 @@ void test('the generated policies answer every question with yes, and every othe
   }
 });
 
-const question = { roleArn: role('master'), actions: ['ec2:TerminateInstances'], resource: '*', context: {} };
+const question = { principalArn: role('master'), actions: ['ec2:TerminateInstances'], resource: '*', context: {} };
 const answered = (more: Partial<SimulatedDecision>): readonly SimulatedDecision[] => [
   { action: 'ec2:terminateinstances', decision: 'implicitDeny', missingContext: [], ...more },
 ];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ElasticJob } from '../../../src/api/generated/types.ts';
+import type { ElasticJob, ElasticRuntime } from '../../../src/api/generated/types.ts';
 import { kindNamed } from '../../../src/sim/kubernetes/kinds.ts';
 import { type Simulation, type SimulationManifest, startSimulation } from '../../../src/sim/simulate.ts';
 
@@ -46,6 +46,16 @@ type Sketch = {
     readonly exitCode?: string;
   };
 };
+
+/** The stage's runtime without master and worker roles. */
+export function defaultRoles(): readonly SimulationManifest[] {
+  return runtime({}).map((manifest) => {
+    if (manifest.kind !== 'ElasticRuntime') return manifest;
+    const spec = manifest['spec'] as ElasticRuntime['spec'];
+    const { agent, operator } = spec.identities;
+    return { ...manifest, spec: { ...spec, identities: { agent, operator } } };
+  });
+}
 
 export function job(
   name: string,
