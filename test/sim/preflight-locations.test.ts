@@ -291,16 +291,36 @@ void test('keys that may not look are no proof that nothing can be read: said, n
   assert.doesNotMatch(said.join(), /may read/);
 });
 
-void test('a role of another account is seen by its own calls, and IAM, which does not know it, is not asked', async () => {
+void test('a role of another account is seen by its own calls, and asks IAM of itself', async () => {
   const location = arn('kinesis', 'stream/clicks', other);
   const clicks = { name: 'clicks', usage: 'Source', connector: 'Kinesis', location, authentication: { roleArn: roleArn('reader', other) } };
-  const { status, said, looked } = await outcomeOf(base(clicks));
+  const { status, said, looked, simulation } = await outcomeOf(base(clicks));
   assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
   assert.deepEqual(looked, ['reader kinesis:DescribeStreamSummary: ok']);
-  assert.match(
-    said.join(),
-    /whether connectionRole:clicks may read: \S+reader lies in another account than the operator role \(111122223333\)/,
+  assert.deepEqual(
+    said.filter((line) => line.includes('connection clicks')),
+    [],
   );
+  const reader = roleArn('reader', other);
+  const asked = simulation.account.calls.filter(({ action, resource }) => action === 'iam:SimulatePrincipalPolicy' && resource === reader);
+  assert.ok(asked.length > 0 && asked.every(({ caller, outcome }) => caller.split('/')[1] === 'reader' && outcome === 'ok'));
+  const records = simulation
+    .audit()
+    .filter(({ action, identity }) => action === 'iam:SimulatePrincipalPolicy' && identity === 'connectionRole:clicks');
+  assert.ok(records.length > 0);
+  for (const { phase, planResource, chain, rule } of records)
+    assert.deepEqual([phase, planResource, chain.at(-1), rule === undefined], ['Run', 'connection:clicks', reader, false]);
+  // A role that somebody made by hand may not ask: said, with what would make it known.
+  const byHand = await outcomeOf(changed(base(clicks), {}, { [reader]: without('iam:') }));
+  assert.equal(byHand.status.phase, 'Succeeded', byHand.status.failure?.message ?? '');
+  assert.match(
+    byHand.said.join(),
+    /may read: connectionRole:clicks's own iam:SimulatePrincipalPolicy was answered AccessDenied: .*; role reader lies in another account than the operator role, so it must be allowed that of itself/,
+  );
+  const refused = (role: Role) => [...statementsOf(role), deny('kinesis:*', '*')];
+  const denied = await outcomeOf(changed(base(clicks), {}, { [reader]: refused }));
+  assert.equal(denied.status.failure?.reason, 'AccessDenied');
+  assert.equal(denied.simulation.account.instances().length, 0);
 });
 
 void test("another account's queue of which AWS says that it is not there may only be hidden: said, not refused", async () => {

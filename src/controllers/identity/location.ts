@@ -6,6 +6,7 @@ import {
   locationQuestions,
   locationSides,
   lookAt,
+  notAnswered,
   notSeen,
   type Seen,
   type Side,
@@ -25,7 +26,7 @@ import { whoAmI } from './who.ts';
 type Context = Pick<OperatorContext, 'aws' | 'grants'>;
 
 /**
- * A location that is an ARN: seen with a harmless call as the identity itself, and IAM asked, as operator, what its role or its keys' user may do there. Where neither can say, that is
+ * A location that is an ARN: seen with a harmless call as the identity itself, and IAM asked, as operator or in another account as itself, what its role or its keys' user may do there. Where neither can say, that is
  * told and fails nothing.
  */
 export async function proveLocation(
@@ -39,7 +40,7 @@ export async function proveLocation(
   if (!who.ok) return who;
   const seen = await look(aws, caller, probe, accountOf(who.value));
   if (!seen.ok) return seen;
-  const sides = await askIam(context, of, probe, who.value, ask);
+  const sides = await askIam(context, of, probe, { ask, arn: who.value, caller });
   const sample = wantsSample(probe, seen.value, sides.read);
   const answer = sample === undefined ? undefined : await aws.resources.describe(caller, { action: sample, arn: probe.at.arn });
   const { identity, chain } = caller.grant;
@@ -74,15 +75,14 @@ async function askIam(
   context: Context,
   { runtime }: ProofOf,
   probe: LocationProbe,
-  who: string,
-  ask: (principalArn: string) => GrantRequest,
+  who: { readonly arn: string; readonly caller: Caller; readonly ask: (principalArn: string) => GrantRequest },
 ): Promise<Readonly<Partial<Record<Side, SideVerdict>>>> {
   const sides = locationSides(probe);
   const all = (because: string) => Object.fromEntries(sides.map((side): readonly [Side, SideVerdict] => [side, { kind: 'open', because }]));
-  const whom = whomToAsk(probe.identity, who, accountOf(runtime.spec.identities.operator.roleArn));
+  const whom = whomToAsk(probe.identity, who.arn, accountOf(runtime.spec.identities.operator.roleArn));
   if ('because' in whom) return all(whom.because);
   const { principalArn } = whom;
-  const caller = await context.grants.obtain(ask(principalArn));
+  const caller: Result<Caller, AccessFailure> = whom.as === 'itself' ? ok(who.caller) : await context.grants.obtain(who.ask(principalArn));
   if (!caller.ok) return all(`the operator role could not be had to ask IAM: ${caller.error.code}: ${caller.error.message}`);
   const { iam } = context.aws(runtime.spec.region);
   const verdicts: [Side, SideVerdict][] = [];
@@ -92,7 +92,7 @@ async function askIam(
     for (const question of questions) {
       const answer = await iam.simulatePrincipalPolicy(caller.value, question);
       // Also where IAM gives no answer: it is one endpoint for the world, and jobs do not depend on it.
-      if (!answer.ok) return all(`the operator's iam:SimulatePrincipalPolicy was answered ${answer.error.code}: ${answer.error.message}`);
+      if (!answer.ok) return all(notAnswered({ ...probe, ...whom }, `${answer.error.code}: ${answer.error.message}`));
       answers.push(answer.value);
     }
     verdicts.push([side, judgeSide(probe, principalArn, questions, answers)]);

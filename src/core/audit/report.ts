@@ -125,6 +125,8 @@ const implied: Readonly<Record<string, readonly Action[]>> = {
   'ec2:DescribeVolumesModifications': ['grow'],
   'ssm:GetParameter': ['read', 'create'],
   'secretsmanager:GetSecretValue': ['read'],
+  // What a role may do at a location, asked before it is done.
+  'iam:SimulatePrincipalPolicy': ['create', 'read', 'write'],
 };
 
 function allowedBy(action: string): readonly Action[] {

@@ -80,7 +80,7 @@ function connectionRoles(
   }
   return Object.fromEntries(
     [...byRole].flatMap(([arn, connections]) => {
-      const documents = make(arn, connectionTrust(context, connections), connectionStatements(context, connections));
+      const documents = make(arn, connectionTrust(context, connections), connectionStatements(context, arn, connections));
       return connections.map((connection) => [connection.name, documents]);
     }),
   );

@@ -196,13 +196,25 @@ export function nodeStatements({ partition, region, accountId }: DocumentContext
 }
 
 /** The connections that share a role: their data, and staging, which such a role reaches by precedence. */
-export function connectionStatements(context: DocumentContext, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
+export function connectionStatements(
+  context: DocumentContext,
+  roleArn: string,
+  connections: readonly PolicyConnection[],
+): readonly PolicyStatement[] {
   return [
+    ...askOfItself(context, roleArn, connections),
     ...byLocation(connections).flatMap((connection) =>
       connectionData(context, `ConnectionData${sidPart(connection.name)}`, connection, everything),
     ),
     ...folder(context, 'StagingByPrecedence', context.staging, everything),
   ];
+}
+
+/** In another account the operator role is answered nothing. */
+function askOfItself({ roles }: DocumentContext, roleArn: string, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
+  const located = connections.some(({ connector = '', location }) => arnLocation(connector, location) !== undefined);
+  if (!located || accountOf(roleArn) === accountOf(roles.operator)) return [];
+  return [{ Sid: 'AskIamOfItself', Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: roleArn }];
 }
 
 /** Describe actions of EC2 know no resources. */

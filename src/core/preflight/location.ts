@@ -19,6 +19,8 @@ export type LocationProbe = {
   readonly resource: Resource;
   readonly at: ArnLocation;
   readonly usage: Usage;
+  /** The identity's role, where it lies in another account than the operator role: it asks IAM of itself. */
+  readonly foreignRole?: string;
 };
 
 export type Side = 'read' | 'write';
@@ -83,19 +85,33 @@ export function locationSides({ usage, at: { kind } }: Pick<LocationProbe, 'usag
   return sidesOf[usage].filter((side) => (side === 'read' ? kind.reads : kind.writes).some(({ besides }) => besides !== true));
 }
 
-/** Whose policies IAM is asked of, or why of nobody's: of a role, or of the user whose keys they are. It answers the operator role, of its own account. */
+/**
+ * Whose policies IAM is asked of, and as whom, or why of nobody's: of a role, or of the user whose keys they are. It answers an account's own identities: the
+ * operator, and of another account the role or user itself.
+ */
 export function whomToAsk(
   identity: Identity,
   principalArn: string,
   operatorAccount: string,
-): { readonly principalArn: string } | { readonly because: string } {
+): { readonly principalArn: string; readonly as: 'operator' | 'itself' } | { readonly because: string } {
   if (!/:(role|user)\//.test(principalArn)) {
     const whose = principalArn.endsWith(':root') ? 'the root user' : `a session (${principalArn}), and what that was cut to is not known`;
     return { because: `IAM is not asked: the keys of ${identity} are those of ${whose}` };
   }
-  if (accountOf(principalArn) !== operatorAccount)
-    return { because: `${principalArn} lies in another account than the operator role (${operatorAccount}), whose IAM does not know it` };
-  return { principalArn };
+  return { principalArn, as: accountOf(principalArn) === operatorAccount ? 'operator' : 'itself' };
+}
+
+/** IAM did not answer: why, and what would make it answer. */
+export function notAnswered(
+  { identity, principalArn, as }: { readonly identity: Identity; readonly principalArn: string; readonly as: 'operator' | 'itself' },
+  answer: string,
+): string {
+  const whose = as === 'operator' ? "the operator's" : `${identity}'s own`;
+  const hint =
+    as === 'operator'
+      ? ''
+      : `; ${called(principalArn)} lies in another account than the operator role, so it must be allowed that of itself`;
+  return `${whose} iam:SimulatePrincipalPolicy was answered ${answer}${hint}`;
 }
 
 /** What IAM is asked for one side: of each need all actions that would do, on what counts first. The Region is the one key that every such call has. */

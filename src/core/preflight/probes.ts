@@ -5,6 +5,7 @@ import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimeFolder, type S
 import type { AccessPlan } from '../access/plan.ts';
 import { hasDefaultRoles } from '../access/roles.ts';
 import type { Identity, Resource, RuntimeIdentity } from '../access/vocabulary.ts';
+import { accountOf } from '../policy/principal.ts';
 import { type SessionAccess, type SessionPolicy, sessionPolicyFor } from '../policy/session-policy.ts';
 import type { Parsed } from '../quantity/outcome.ts';
 import { type LocationProbe, notJudged } from './location.ts';
@@ -177,7 +178,9 @@ function access(
   const { principals } = plan;
   const partition = principals.roles.agent.split(':')[1] ?? 'aws';
   if (at === undefined) return { kind: 'identity', identity, resource, notVerified: notJudged(connection, { partition, region }) };
-  return { kind: 'location', identity, resource, usage, at };
+  const role = authentication.kind === 'role' ? authentication.roleArn : identity === 'worker' ? principals.roles.worker : undefined;
+  const isForeign = role !== undefined && accountOf(role) !== accountOf(principals.roles.operator);
+  return { kind: 'location', identity, resource, usage, at, ...(isForeign && { foreignRole: role }) };
 }
 
 const usageActions: Readonly<Record<Connection['usage'], readonly ProbeAction[]>> = {
@@ -207,7 +210,10 @@ export function probeName(runtimeUid: string, discriminator: string): string {
 export function probePolicy(probe: Probe, region: string, partition: string): Parsed<SessionPolicy> {
   if (probe.kind === 'path') return sessionPolicyFor({ region, partition, roles: { read: [probe.roleArn] } });
   if (probe.kind === 'simulation') return sessionPolicyFor({ region, partition, roles: { simulate: [probe.roleArn] } });
-  if (probe.kind === 'location') return sessionPolicyFor({ region, partition, described: describedBy(probe) });
+  if (probe.kind === 'location') {
+    const roles = probe.foreignRole === undefined ? {} : { simulate: [probe.foreignRole] };
+    return sessionPolicyFor({ region, partition, described: describedBy(probe), roles });
+  }
   if (probe.kind !== 'objects') return sessionPolicyFor({ region, partition });
   const { actions } = probe;
   const folder = probe.within ?? probe.folder;

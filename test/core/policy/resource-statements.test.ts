@@ -95,6 +95,12 @@ void test('the worker gets it for what nobody else authenticates, a role for its
   assert.deepEqual(asked?.Resource, ['operator', 'master', 'worker', 'reader'].map(role));
   const [text] = about(documentsOf([{ ...byRole, location: 'orders' }]).operator.permissions, 'iam:SimulatePrincipalPolicy');
   assert.deepEqual(text?.Resource, ['operator', 'master', 'worker'].map(role));
+  // Elsewhere the operator is answered nothing of it.
+  const elsewhere = { ...byRole, authentication: { roleArn: 'arn:aws:iam::444455556666:role/reader' } };
+  const foreign = documentsOf([elsewhere]);
+  assert.deepEqual(about(foreign.operator.permissions, 'SimulatePrincipalPolicy')[0]?.Resource, ['operator', 'master', 'worker'].map(role));
+  const [own] = about(foreign.connectionRoles['mine']?.permissions ?? assert.fail(), 'iam:SimulatePrincipalPolicy');
+  assert.equal(own?.Resource, 'arn:aws:iam::444455556666:role/reader');
   // Whose keys a Secret holds is not known here.
   const byKeys = { ...orders, name: 'keys', authentication: { credentials: { secretRef: { name: 'keys' } } } };
   const [users] = about(documentsOf([byKeys]).operator.permissions, 'iam:SimulatePrincipalPolicy');
