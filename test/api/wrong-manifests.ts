@@ -388,6 +388,21 @@ const jobs: readonly WrongManifest[] = [
       'put the login of a location into',
     ),
   ),
+  ...[
+    'arn:aws:dynamodb:us-east-1',
+    'arn:aws:dynamodb:us-east-1:1111:table/orders',
+    'arn:aws:dynamodb:us-east-1:111122223333:table/or ders',
+  ].map((location) =>
+    ejob(
+      `an ARN that is none, ${location}`,
+      [
+        ['spec.connections.0.connector', 'DynamoDB'],
+        ['spec.connections.0.location', location],
+      ],
+      'spec.connections[0].location',
+      'it begins like an ARN and is none',
+    ),
+  ),
   ejob('a location of everything', ['spec.connections.0.location', 's3://acme-orders/*'], 'spec.connections[0].location', 'or wildcards'),
   ejob(
     'an account that is none',

@@ -8,10 +8,14 @@ import type {
   JobWorkers,
   SecretSource,
 } from '../../../api/generated/types.ts';
+import { serviceResources } from '../../access/service-resources.ts';
 import * as patterns from '../patterns.ts';
 import { frozenFieldRule, immutableRule, type Rule, rule, textRule } from '../rule.ts';
 
 const KIND = 'ElasticJob';
+/** Of other connectors a location that begins with `arn:` is a text like any other. */
+const ARN_CONNECTORS = Object.keys(serviceResources);
+const WHOLE_ARN = new RegExp(patterns.RESOURCE_ARN, 'u');
 const OBJECT_NAME = new RegExp(patterns.OBJECT_NAME, 'u');
 const S3_DATA = new RegExp(patterns.S3_DATA, 'u');
 /** User and password of a URL, or a password among its parameters, as the drivers of JDBC take them. */
@@ -82,6 +86,13 @@ const connections: readonly Rule[] = [
     cel: "!has(self.connector) || self.connector != 'AmazonS3' || has(self.location)",
     message: 'connector AmazonS3 needs a location, s3://<bucket>/<folder>/',
     check: (self) => self.connector !== 'AmazonS3' || self.location !== undefined,
+  }),
+  rule<Connection>(KIND, CONNECTION, {
+    cel: `!has(self.connector) || !(self.connector in [${ARN_CONNECTORS.map((name) => `'${name}'`).join(', ')}]) || !has(self.location) || !self.location.startsWith('arn:') || self.location.matches(r"${patterns.RESOURCE_ARN}")`,
+    message: 'it begins like an ARN and is none: write arn:<partition>:<service>:<region>:<account of 12 digits>:<resource>',
+    fieldPath: '.location',
+    check: ({ connector = '', location = '' }) =>
+      !ARN_CONNECTORS.includes(connector) || !location.startsWith('arn:') || WHOLE_ARN.test(location),
   }),
   rule<Connection>(KIND, CONNECTION, {
     cel: "!has(self.access) || self.access != 'Indirect' || !has(self.authentication) || (!has(self.authentication.roleArn) && !has(self.authentication.credentials))",
