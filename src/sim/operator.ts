@@ -16,6 +16,8 @@ export type SimulatedOperator = {
   /** Incarnations that died: calls they made may have left no audit record. */
   readonly died: ReadonlySet<string>;
   readonly logs: readonly string[];
+  /** As last set, by name and labels: `plan_gap_ratio {"runtime":"finance/analytics"}` */
+  readonly gauges: ReadonlyMap<string, number>;
 };
 
 /** How long a cluster takes to start a crashed pod again. */
@@ -31,11 +33,12 @@ export function runOperator(
   const audit: AuditRecord[] = [];
   const died = new Set<string>();
   const logs: string[] = [];
+  const gauges = new Map<string, number>();
   let current = start();
 
   function start(): { readonly process: SimulatedProcess; readonly operator: Operator } {
     const process = world.startProcess('operator');
-    const voice = telemetry(world, process, options.keepLogs === true ? logs : undefined);
+    const voice = telemetry(world, process, { gauges, logs: options.keepLogs === true ? logs : undefined });
     const pace = createApiPace({ clock: process.clock, random: process.random, telemetry: voice });
     const operator = createOperator({
       pace,
@@ -68,10 +71,14 @@ export function runOperator(
     return { process, operator };
   }
 
-  return { current: () => current, audit, died, logs };
+  return { current: () => current, audit, died, logs, gauges };
 }
 
-function telemetry(world: World, process: SimulatedProcess, logs: string[] | undefined): Telemetry {
+function telemetry(
+  world: World,
+  process: SimulatedProcess,
+  { gauges, logs }: { readonly gauges: Map<string, number>; readonly logs: string[] | undefined },
+): Telemetry {
   return {
     log(level, message, fields) {
       if (fields?.['error'] instanceof Error && level === 'error') world.trace.add(`${process.name} error ${fields['error'].message}`);
@@ -80,7 +87,7 @@ function telemetry(world: World, process: SimulatedProcess, logs: string[] | und
       );
     },
     count: () => undefined,
-    gauge: () => undefined,
+    gauge: (name, value, labels = {}) => void gauges.set(`${name} ${JSON.stringify(labels)}`, value),
     observeSeconds: () => undefined,
   };
 }

@@ -39,7 +39,12 @@ export const metrics: Readonly<Record<string, Metric>> = {
   },
   leader: { kind: 'gauge', labels: [], help: '1 on the replica that acts.' },
   broker_requests_total: { kind: 'counter', labels: ['status'], help: 'Requests of node agents by HTTP status.' },
-  plan_usd_per_hour: { kind: 'gauge', labels: ['runtime'], help: "Price of a runtime's nodes as last planned, US dollars an hour." },
+  plan_usd_per_hour: { kind: 'gauge', labels: ['runtime'], help: 'Price of the nodes that the last plan launches, US dollars an hour.' },
+  plan_lower_bound_usd_per_hour: {
+    kind: 'gauge',
+    labels: ['runtime'],
+    help: 'What no plan for the same pods could cost less than, US dollars an hour.',
+  },
   plan_gap_ratio: {
     kind: 'gauge',
     labels: ['runtime'],

@@ -290,8 +290,10 @@ function inWordsOf(jobUid: string, attempt: string, message: string): string {
 
 function announce(context: OperatorContext, runtime: Stored<ElasticRuntime>, plan: PackingPlan): void {
   const { usdPerHour, lowerBoundUsdPerHour, gap, newNodes } = plan;
-  context.telemetry.gauge('plan_usd_per_hour', usdPerHour, { runtime: runtimeKey(runtime.metadata) });
-  context.telemetry.gauge('plan_gap_ratio', gap, { runtime: runtimeKey(runtime.metadata) });
+  const ofRuntime = { runtime: runtimeKey(runtime.metadata) };
+  context.telemetry.gauge('plan_usd_per_hour', usdPerHour, ofRuntime);
+  context.telemetry.gauge('plan_lower_bound_usd_per_hour', lowerBoundUsdPerHour, ofRuntime);
+  context.telemetry.gauge('plan_gap_ratio', gap, ofRuntime);
   const types = newNodes
     .map((node) => `${node.capacityType} ${node.instanceType}`)
     .slice(0, 10)
