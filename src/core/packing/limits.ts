@@ -83,12 +83,26 @@ export function brokenLimit(limits: LaunchLimits, candidate: Candidate): string 
   );
 }
 
-/** Would the limits be broken by one launch in place of another? */
+/** Would the limits be broken by one launch in place of another of the same pool? */
 export function brokenExchange(limits: LaunchLimits, from: Candidate, to: Candidate): boolean {
-  countLaunch(limits, from, -1);
-  const broken = brokenLimit(limits, to) !== undefined;
-  countLaunch(limits, from, 1);
-  return broken;
+  const { pool } = from.shape;
+  return exceeds(limits.all, limits.caps, from, to) || exceeds(limits.byPool.get(pool.name) as Tally, pool.limits, from, to);
+}
+
+function exceeds(tally: Tally, caps: LaunchCaps | undefined, from: Candidate, to: Candidate): boolean {
+  if (caps === undefined) return false;
+  return (
+    tally.vcpus + to.shape.vcpus - from.shape.vcpus > (caps.vcpus ?? Infinity) ||
+    tally.memoryGiB + to.shape.memoryGiB - from.shape.memoryGiB > (caps.memoryGiB ?? Infinity) ||
+    tally.usdPerHour + to.usdPerHour - from.usdPerHour > (caps.usdPerHour ?? Infinity) + CENT_DUST
+  );
+}
+
+/** No node can become dearer by as much: what all and the pool may still pay, and a bit more. */
+export function dollarsLeft(limits: LaunchLimits, pool: PackingPool): number {
+  const all = (limits.caps?.usdPerHour ?? Infinity) - limits.all.usdPerHour;
+  const own = (pool.limits?.usdPerHour ?? Infinity) - (limits.byPool.get(pool.name) as Tally).usdPerHour;
+  return Math.max(0, Math.min(all, own)) + 2 * CENT_DUST;
 }
 
 // Sums of prices carry rounding of the last bits; a cap met exactly is kept.

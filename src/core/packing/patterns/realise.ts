@@ -77,17 +77,20 @@ function fill(
   }
   const left = new Map<number, number>();
   if (limited) waiting.sort(byNeed);
+  const tooLarge: Variant[] = [];
   for (const { variant, count } of waiting) {
-    const placed = limited ? placeWithin(ledger, variant, count, mayLaunch) : placePods(ledger, variant, count, 'nodes and launches');
+    const placed = limited
+      ? placeWithin(ledger, variant, count, mayLaunch, tooLarge)
+      : placePods(ledger, variant, count, 'nodes and launches');
     left.set(variant.class.id, (left.get(variant.class.id) ?? 0) + count - placed);
   }
   return left;
 }
 
 /** What limits leave for pods without a place: room on nodes, then larger nodes, then more of them. */
-function placeWithin(ledger: Ledger, variant: Variant, count: number, mayLaunch: boolean): number {
+function placeWithin(ledger: Ledger, variant: Variant, count: number, mayLaunch: boolean, tooLarge: Variant[]): number {
   let placed = placePods(ledger, variant, count, 'nodes');
-  if (placed < count) placed += growNodes(ledger, variant, count - placed);
+  if (placed < count) placed += growNodes(ledger, variant, count - placed, tooLarge);
   if (placed < count && mayLaunch) placed += placePods(ledger, variant, count - placed, 'nodes and launches');
   return placed;
 }
