@@ -2,10 +2,11 @@ import { admitsLaunch } from './admit.ts';
 import { answer } from './answer.ts';
 import { lowerBound } from './bound.ts';
 import { launchFor, meetsLimit } from './buy.ts';
-import { classify, dimensions } from './classes.ts';
+import { classify, dimensions, type PodClass } from './classes.ts';
 import { laxest, type Variant } from './compile.ts';
 import { effortOf } from './effort.ts';
 import { explain } from './explain.ts';
+import { ZONE } from './filters.ts';
 import { fleetOf } from './fleet.ts';
 import { type Candidate, launchSpace } from './launch.ts';
 import { type Ledger, openedNodes, openLedger, openNode, resetLedger, restoreLedger, roomOf, type Snapshot, saveLedger } from './ledger.ts';
@@ -16,7 +17,8 @@ import { resizeNodes } from './resize.ts';
 import { placeScarce } from './scarce.ts';
 import { missesShare } from './share.ts';
 import { isMore, placedByPriority, placeStubborn } from './stubborn.ts';
-import { allOf, isWaiting, placeOnNodes, placeUnits, type Unit, unitsOf } from './units.ts';
+import { allOf, isWaiting, placeOnNodes, placeRest, placeUnits, type Unit, unitsOf } from './units.ts';
+import { vacateNodes } from './vacate.ts';
 
 /**
  * Decides where pending pods go and which nodes to launch for them, at the least price per hour that it finds, with a proven lower
@@ -38,15 +40,11 @@ export function planPacking(problem: PackingProblem): PackingPlan {
  * take the places that rules or a spot share allow, or keep another pod away. What runs on the nodes counts as ever.
  */
 function placeWithAndWithoutNodes(ledger: Ledger, units: readonly Unit[]): Left {
-  const left = placeAndImprove(ledger, units);
-  if (!usesNodes(ledger)) return left;
-  if (!isWaiting(left) && !missesShare(ledger) && priceOfNew(ledger) <= leastAlone(ledger, units)) return left;
+  const left = placeAndImprove(ledger, units, { isAlone: false });
+  if (!usesNodes(ledger) || !couldBeBetterAlone(ledger, units, left)) return left;
   const withNodes = outcome(ledger, units, left);
   const saved = saveLedger(ledger);
-  resetLedger(ledger);
-  ledger.areNodesClosed = true;
-  const alone = placeAndImprove(ledger, units);
-  ledger.areNodesClosed = false;
+  const alone = placeAndImprove(ledger, units, { isAlone: true });
   if (isBetterOutcome(outcome(ledger, units, alone), withNodes)) return alone;
   restoreLedger(ledger, saved);
   return left;
@@ -56,23 +54,38 @@ function priceOfNew(ledger: Ledger): number {
   return openedNodes(ledger).reduce((sum, { candidate }) => sum + (candidate?.usdPerHour ?? 0), 0);
 }
 
-/** What launches alone cost at least: some node must hold the pod that needs the dearest one. */
-function leastAlone(ledger: Ledger, units: readonly Unit[]): number {
-  const least = units
-    .flatMap((unit) => unit.classes)
-    .map((one) => {
-      const { filter, requests } = laxest(ledger.compiled.strictest[one.id] as Variant);
-      const holds = (candidate: Candidate) =>
-        roomOf(ledger, candidate).every((room, dim) => (requests[dim] as number) <= Math.max(0, room));
-      return ledger.space.candidates.find((candidate) => admitsLaunch(ledger, filter, candidate) && holds(candidate))?.usdPerHour ?? 0;
-    });
-  return Math.max(0, ...least);
+/**
+ * Launches alone cost at least what the dearest pod needs: some node must hold it. They place no pod that no node for sale holds, and nothing where no node may be
+ * bought.
+ */
+function couldBeBetterAlone(ledger: Ledger, units: readonly Unit[], left: Left): boolean {
+  const cheapest = units.flatMap((unit) => unit.classes).map((one) => ({ one, usdPerHour: cheapestFor(ledger, one)?.usdPerHour }));
+  if (missesShare(ledger) || cheapest.some(({ one, usdPerHour }) => usdPerHour !== undefined && (left.get(one.id) as number) > 0)) {
+    const { opened, log, phase } = saveLedger(ledger);
+    resetLedger(ledger);
+    const mayBuy = ledger.space.candidates.some((candidate) => brokenLimit(ledger.limits, candidate) === undefined);
+    restoreLedger(ledger, { opened, log, phase });
+    return mayBuy;
+  }
+  return priceOfNew(ledger) > Math.max(0, ...cheapest.map(({ usdPerHour = 0 }) => usdPerHour));
 }
 
-function placeAndImprove(ledger: Ledger, units: readonly Unit[]): Left {
-  const left = placeAll(ledger, units);
+/** The cheapest node for sale that holds a pod of the class, whatever else there is. */
+function cheapestFor(ledger: Ledger, one: PodClass): Candidate | undefined {
+  const { filter, requests } = laxest(ledger.compiled.strictest[one.id] as Variant);
+  const holds = (candidate: Candidate) => roomOf(ledger, candidate).every((room, dim) => (requests[dim] as number) <= Math.max(0, room));
+  return ledger.space.candidates.find((candidate) => admitsLaunch(ledger, filter, candidate) && holds(candidate));
+}
+
+/** `isAlone`: the nodes that are there are for what launches leave over, and for pods that save a new node by going there. */
+function placeAndImprove(ledger: Ledger, units: readonly Unit[], { isAlone }: { readonly isAlone: boolean }): Left {
+  if (isAlone) resetLedger(ledger);
+  ledger.areNodesClosed = isAlone;
+  const left = new Map(placeAll(ledger, units));
   resizeNodes(ledger);
   improveLaunches(ledger, effortOf(ledger.problem).improvements);
+  ledger.areNodesClosed = false;
+  if ((vacateNodes(ledger) || isAlone) && isWaiting(left)) placeRest(ledger, units, left);
   keepMinimumNodes(ledger);
   return left;
 }
@@ -170,9 +183,12 @@ function keepMinimumNodes(ledger: Ledger): void {
   for (const pool of ledger.problem.pools) {
     const tally = ledger.limits.byPool.get(pool.name);
     for (let missing = (pool.minNodes ?? 0) - (tally?.nodes ?? 0); missing > 0; missing--) {
-      const cheapest = ledger.space.candidates.find(
+      const fitting = ledger.space.candidates.filter(
         (candidate) => candidate.shape.pool === pool && brokenLimit(ledger.limits, candidate) === undefined,
       );
+      // A zone that had no node yet is one more that pods may have to be spread over.
+      const zones = new Set(ledger.nodes.map((node) => node.label(ZONE)));
+      const cheapest = fitting.find(({ zone }) => zones.has(zone)) ?? fitting[0];
       if (cheapest === undefined) break;
       openNode(ledger, cheapest);
     }

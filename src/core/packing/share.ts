@@ -8,13 +8,21 @@ export type Slack = { readonly surcharge: (candidate: Candidate) => number; read
 
 export const NO_SLACK: Slack = { surcharge: () => 0, allowance: 0 };
 
-/** Is a share missed by more than the largest of the new nodes of its pools? */
+/**
+ * Is a share missed by more than the largest of the new nodes of its pools, and could it be closer? Where nodes that were there have moved it, new ones of the type
+ * that is wanted are all that can be done: to buy more of them than are needed is not.
+ */
 export function missesShare(ledger: Ledger): boolean {
   return [...ledger.limits.shares].some(([group, { spotVcpus, vcpus, percent }]) => {
+    const off = spotVcpus - (vcpus * percent) / 100;
     let largest = 0;
-    for (const { candidate } of openedNodes(ledger))
-      if (candidate !== undefined && shareGroup(candidate.shape.pool) === group) largest = Math.max(largest, candidate.shape.vcpus);
-    return largest > 0 && Math.abs(spotVcpus - (vcpus * percent) / 100) > largest + DUST;
+    let isAgainst = false;
+    for (const { candidate } of openedNodes(ledger)) {
+      if (candidate === undefined || shareGroup(candidate.shape.pool) !== group) continue;
+      largest = Math.max(largest, candidate.shape.vcpus);
+      if ((candidate.capacityType === 'spot') === off > 0) isAgainst = true;
+    }
+    return isAgainst && Math.abs(off) > largest + DUST;
   });
 }
 

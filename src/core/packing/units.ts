@@ -91,6 +91,11 @@ export function placeOnNodes(ledger: Ledger, units: readonly Unit[]): Map<number
   return left;
 }
 
+/** What a whole plan has left: gangs of which nothing is placed, and pods; onto nodes or new ones. */
+export function placeRest(ledger: Ledger, units: readonly Unit[], left: Map<number, number>): void {
+  untilStill(ledger, units, left, 'nodes and launches');
+}
+
 /** Gangs that must stay in one zone, onto nodes or new ones. Answers whether all of them found a place. */
 export function placeTogether(ledger: Ledger, units: readonly Unit[], left: Map<number, number>): boolean {
   const together = units.filter((unit) => unit.singleZone);

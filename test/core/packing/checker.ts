@@ -415,7 +415,10 @@ function limitFaults(problem: PackingProblem, plan: PackingPlan): readonly strin
   return faults;
 }
 
-/** Spot shares that the plan misses by more than the largest node that it launches there; pods may ask for a capacity type, so no plan must keep them. */
+/**
+ * Spot shares that the plan misses by more than the largest node that it launches there, with a node among these that is not of the wanted type; pods may ask for a
+ * capacity type, so no plan must keep them.
+ */
 export function missedShares(problem: PackingProblem, plan: PackingPlan): readonly string[] {
   const vcpus = (instanceType: string) => amount(problem.types.find((one) => one.name === instanceType)?.capacity['cpu'] ?? 0);
   return problem.pools.flatMap((pool) => {
@@ -437,8 +440,9 @@ export function missedShares(problem: PackingProblem, plan: PackingPlan): readon
     const all = sizes.reduce((sum, node) => sum + node.vcpus, 0);
     const spot = sizes.reduce((sum, node) => sum + (node.isSpot ? node.vcpus : 0), 0);
     const largest = Math.max(0, ...launched.map((node) => vcpus(node.instanceType)));
-    const off = Math.abs(spot - (all * pool.spotPercent) / 100);
-    return launched.length > 0 && off > largest + 1e-9 ? [`${pool.name}: ${off} vCPUs off, largest node ${largest}`] : [];
+    const off = spot - (all * pool.spotPercent) / 100;
+    const isAgainst = launched.some((node) => (node.capacityType === 'spot') === off > 0);
+    return isAgainst && Math.abs(off) > largest + 1e-9 ? [`${pool.name}: ${off} vCPUs off, largest node ${largest}`] : [];
   });
 }
 

@@ -140,6 +140,7 @@ test('a plan that may use running nodes is never worse than one that only launch
         const alone = planPacking({ ...problem, nodes: full });
         const plan = planPacking(problem);
         const [left, leftAlone] = [leftByPriority(problem, plan), leftByPriority(problem, alone)];
+        assert.deepEqual(onceMore(problem, plan), [], 'found a place, or saved a node, on nodes that are there');
         const differs = left.findIndex((count, at) => count !== leftAlone[at]);
         assert.ok(
           differs < 0 || (left[differs] as number) < (leftAlone[differs] as number),
@@ -158,6 +159,29 @@ test('a plan that may use running nodes is never worse than one that only launch
   random(40, 12, 60);
   assert.ok(cheaper > 300, `running nodes saved something in ${cheaper} of ${compared} problems`);
 });
+
+/** Pods that are left though a node that is there would take them as the plan leaves it, and new nodes whose pods would all go onto one that is there. */
+function onceMore(problem: PackingProblem, plan: PackingPlan): readonly string[] {
+  const podOf = new Map(problem.pods.map((pod) => [pod.key, pod]));
+  const moved = (keys: readonly string[], node: string): PackingPlan => ({
+    ...plan,
+    assignments: [...plan.assignments, ...keys.map((pod) => ({ pod, node }))],
+    newNodes: plan.newNodes.filter(({ pods }) => !pods.some((pod) => keys.includes(pod))),
+    unschedulable: plan.unschedulable.filter(({ pod }) => !keys.includes(pod)),
+    order: [...plan.order.filter((pod) => !keys.includes(pod)), ...keys],
+    usdPerHour: plan.newNodes.reduce((sum, { pods, usdPerHour }) => sum + (pods.some((pod) => keys.includes(pod)) ? 0 : usdPerHour), 0),
+    lowerBoundUsdPerHour: 0,
+  });
+  // Preferences are worth a node; gangs move as a whole; of hosts spread takes one for empty that could be launched.
+  const prefers = (pod: PackingPod | undefined) => /preferred|topologySpread/.test(JSON.stringify(pod?.spec));
+  const isFree = (keys: readonly string[]) =>
+    keys.length > 0 && keys.every((key) => podOf.get(key)?.gang === undefined && !prefers(podOf.get(key)));
+  const nodes = problem.nodes.filter(({ taints = [] }) => !taints.some(({ effect }) => effect === 'PreferNoSchedule'));
+  const sets = [...plan.unschedulable.map(({ pod }) => [pod]), ...plan.newNodes.map(({ pods }) => pods)].filter(isFree);
+  const isBetter = (other: PackingPlan) =>
+    violations(problem, other).length === 0 && missedShares(problem, other).length <= missedShares(problem, plan).length;
+  return sets.flatMap((keys) => nodes.flatMap(({ name }) => (isBetter(moved(keys, name)) ? [`${keys.join()} on ${name}`] : [])));
+}
 
 /** How many pods of each priority are left, the highest first. */
 function leftByPriority(problem: PackingProblem, plan: PackingPlan): readonly number[] {
