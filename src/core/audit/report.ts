@@ -125,8 +125,6 @@ const implied: Readonly<Record<string, readonly Action[]>> = {
   'ec2:DescribeVolumesModifications': ['grow'],
   'ssm:GetParameter': ['read', 'create'],
   'secretsmanager:GetSecretValue': ['read'],
-  // What a role may do at a location, asked before it is done.
-  'iam:SimulatePrincipalPolicy': ['create', 'read', 'write'],
 };
 
 function allowedBy(action: string): readonly Action[] {
@@ -168,10 +166,18 @@ function differenceOf(record: Recorded, rows: readonly PlanRow[] | undefined): s
   const asWhom = meant.filter((row) => row.identity === identity);
   if (asWhom.length === 0)
     return `the plan reaches ${planResource} as ${[...new Set(meant.map((row) => row.identity))].join(' or ')}, not as ${identity}`;
+  if (action === 'iam:SimulatePrincipalPolicy' && planResource.startsWith('connection:')) return asksOfItself(record);
   const actions = allowedBy(action);
   return asWhom.some((row) => actions.includes(row.action))
     ? undefined
     : `the plan has ${planResource} to ${[...new Set(asWhom.map((row) => row.action))].join(', ')}, which takes no ${action}`;
+}
+
+/** What the role, or the user whose keys they are, may do at a connection's location is asked of nobody else. */
+function asksOfItself({ chain, resource }: Recorded): string | undefined {
+  const own = chain.at(-1);
+  const isOwn = own === undefined ? /^arn:[a-z-]+:iam::\d{12}:user\//.test(resource) : resource === own;
+  return isOwn ? undefined : `IAM is asked what ${resource} may do, which is not whose call it is`;
 }
 
 /** No row of the plan may lead to the operator: pods reach staging by themselves. Its way begins with the agent's role, and is two hops long. */

@@ -43,7 +43,7 @@ const planned: readonly (readonly [what: string, record: Recorded])[] = [
   ['a list that a read implies', record({ action: 's3:ListBucket' })],
   ['a probe that a write implies', record({ planResource: 'staging', identity: 'worker', chain: ours, action: 's3:DeleteObject' })],
   ['a call that shows a table, before it is read', record({ action: 'dynamodb:DescribeTable' })],
-  ['IAM asked of itself what a role may do there', record({ action: 'iam:SimulatePrincipalPolicy' })],
+  ['IAM asked of itself what a role may do there', record({ action: 'iam:SimulatePrincipalPolicy', resource: role('orders') })],
   ['a read of a table', record({ action: 'dynamodb:Query' })],
   ['a hop on the way', record({ identity: 'operator', chain: ours.slice(0, 2), action: 'sts:AssumeRole', resource: role('worker') })],
   [
@@ -74,6 +74,19 @@ const unplanned: readonly (readonly [what: string, record: Recorded, why: RegExp
   ['somebody else', record({ identity: 'worker', chain: ours }), /as connectionRole:orders, not as worker/],
   ['another action', record({ action: 's3:PutObject' }), /to read, which takes no s3:PutObject/],
   ['a write to a table that is read', record({ action: 'dynamodb:PutItem' }), /to read, which takes no dynamodb:PutItem/],
+  ...(
+    [
+      ['IAM asked of another role', {}],
+      ['IAM asked of another role, at staging', { planResource: 'staging', identity: 'worker', chain: ours }],
+    ] as const
+  ).map(
+    ([what, more]) =>
+      [
+        what,
+        record({ action: 'iam:SimulatePrincipalPolicy', resource: role('payroll'), ...more }),
+        /not whose call it is|takes no iam:/,
+      ] as const,
+  ),
   ['an action of a service that no connection has', record({ action: 'dynamodb:DeleteBackup' }), /which takes no dynamodb:DeleteBackup/],
   [
     'what is taken out of staging, read',
