@@ -94,11 +94,11 @@ async function outcomeOf(manifests: readonly SimulationManifest[]): Promise<{
   return { simulation, status, said: notVerified, failed, looked };
 }
 
-void test('a table is seen by the worker itself, IAM says what it may do, and nothing is left open', async () => {
+void test('a table is seen and sampled by the worker itself, IAM says what it may do, and nothing is left open', async () => {
   const { status, said, looked, simulation } = await outcomeOf(base(orders));
   assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
   assert.deepEqual(said, []);
-  assert.deepEqual(looked, ['worker dynamodb:DescribeTable: ok']);
+  assert.deepEqual(looked, ['worker dynamodb:DescribeTable: ok', 'worker dynamodb:Scan: ok']);
   const asked = simulation.account.calls.filter(
     ({ action, resource }) => action === 'iam:SimulatePrincipalPolicy' && resource === roleArn('worker'),
   );
@@ -124,6 +124,19 @@ void test('IAM is asked of a default worker role, too, once the stack has made i
     ({ action, resource }) => action === 'iam:SimulatePrincipalPolicy' && resource.startsWith(worker),
   );
   assert.ok(asked.length > 0 && asked.every(({ outcome }) => outcome === 'ok'));
+});
+
+void test('a default worker role that may not use what its agent may not: the remedy names the agent role, whose policies it gets', async () => {
+  const location = arn('athena', 'workgroup/reports');
+  const reports = { name: 'reports', usage: 'Source', connector: 'Athena', location };
+  const { status, failed } = await outcomeOf(
+    changed([...defaultRoles(), job('etl', {}, { connections: [reports] })], {}, { [roleArn('agent')]: without('athena:') }),
+  );
+  assert.equal(status.failure?.reason, 'AccessDenied');
+  assert.match(
+    failed[0]?.add?.[0]?.policy ?? '',
+    /^identity policy of agent role agent \(arn:aws:iam::111122223333:role\/agent\), whose policies the default worker role gets within ten minutes$/,
+  );
 });
 
 void test('every call of it stands in the audit with identity, chain, row of the plan and request id, and is planned', async () => {
@@ -234,7 +247,8 @@ void test('keys see the table themselves, and IAM says what their user may do th
   for (const usage of ['Source', 'Target', 'SourceAndTarget']) {
     const { status, said, looked, simulation } = await outcomeOf(base({ ...orders, usage, ...withKeys }));
     assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
-    assert.deepEqual(looked, ['finance-orders dynamodb:DescribeTable: ok']);
+    const scan = usage === 'Target' ? [] : ['finance-orders dynamodb:Scan: ok'];
+    assert.deepEqual(looked, ['finance-orders dynamodb:DescribeTable: ok', ...scan]);
     assert.deepEqual(said, []);
     const asked = simulation.account.calls.filter(({ action }) => action === 'iam:SimulatePrincipalPolicy');
     const ofUser = asked.filter(({ resource }) => resource.endsWith(':user/finance-orders'));
@@ -362,7 +376,7 @@ const askedBy = async (second: object): Promise<number> => {
   const simulation = start([...base(orders), job('etl-2', {}, { connections: [second] })]);
   const done = (name: string) => ['Failed', 'Succeeded'].includes(find(simulation, name).status?.phase ?? '');
   await until(simulation, 'both end', () => done('etl') && done('etl-2'));
-  return simulation.account.calls.filter(({ method }) => method === 'resources.describe').length;
+  return simulation.account.calls.filter(({ action }) => action === 'dynamodb:DescribeTable').length;
 };
 
 void test('equal jobs ask once, others for themselves', async () => {

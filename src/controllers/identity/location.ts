@@ -40,16 +40,17 @@ export async function proveLocation(
   if (!who.ok) return who;
   const seen = await look(aws, caller, probe, accountOf(who.value));
   if (!seen.ok) return seen;
-  const sides = await askIam(context, of, probe, { ask, arn: who.value, caller });
+  const { sides, isBrief } = await askIam(context, of, probe, { ask, arn: who.value, caller });
   const sample = wantsSample(probe, seen.value, sides.read);
   const answer = sample === undefined ? undefined : await aws.resources.describe(caller, { action: sample, arn: probe.at.arn });
   const { identity, chain } = caller.grant;
   const tried =
     answer?.ok === false ? awsFailure({ identity, chain, action: sample ?? '', resource: probe.at.arn }, answer.error) : undefined;
   if (tried?.transient === true) return err(tried);
-  const verdict = judgeLocation(probe, seen.value, sides, answer?.ok === true);
+  const refused = tried === undefined ? {} : { refused: `${tried.action} was answered ${tried.code}: ${tried.message}` };
+  const verdict = judgeLocation(probe, seen.value, sides, answer === undefined ? undefined : refused);
   if ('refused' in verdict) return err({ identity, chain, transient: false, ...verdict.refused });
-  return ok(verdict.notVerified === undefined ? {} : { notVerified: [verdict.notVerified] });
+  return ok({ ...(verdict.notVerified !== undefined && { notVerified: [verdict.notVerified] }), ...(isBrief && { isBrief }) });
 }
 
 /** ARN of the role; of keys STS knows whose they are, which also says whether they are valid. */
@@ -71,19 +72,26 @@ async function look(aws: AwsPort, caller: Caller, { at }: LocationProbe, account
   return failure.transient ? err(failure) : ok(notSeen(at, account, failure, answer.error.kind === 'NotFound'));
 }
 
+/** `isBrief`: IAM may answer in a minute. */
+type Asked = { readonly sides: Readonly<Partial<Record<Side, SideVerdict>>>; readonly isBrief: boolean };
+
 async function askIam(
   context: Context,
   { runtime }: ProofOf,
   probe: LocationProbe,
   who: { readonly arn: string; readonly caller: Caller; readonly ask: (principalArn: string) => GrantRequest },
-): Promise<Readonly<Partial<Record<Side, SideVerdict>>>> {
+): Promise<Asked> {
   const sides = locationSides(probe);
-  const all = (because: string) => Object.fromEntries(sides.map((side): readonly [Side, SideVerdict] => [side, { kind: 'open', because }]));
+  const all = (because: string, isBrief = false): Asked => ({
+    sides: Object.fromEntries(sides.map((side): readonly [Side, SideVerdict] => [side, { kind: 'open', because }])),
+    isBrief,
+  });
   const whom = whomToAsk(probe.identity, who.arn, accountOf(runtime.spec.identities.operator.roleArn));
   if ('because' in whom) return all(whom.because);
   const { principalArn } = whom;
   const caller: Result<Caller, AccessFailure> = whom.as === 'itself' ? ok(who.caller) : await context.grants.obtain(who.ask(principalArn));
-  if (!caller.ok) return all(`the operator role could not be had to ask IAM: ${caller.error.code}: ${caller.error.message}`);
+  if (!caller.ok)
+    return all(`the operator role could not be had to ask IAM: ${caller.error.code}: ${caller.error.message}`, caller.error.transient);
   const { iam } = context.aws(runtime.spec.region);
   const verdicts: [Side, SideVerdict][] = [];
   for (const side of sides) {
@@ -92,10 +100,13 @@ async function askIam(
     for (const question of questions) {
       const answer = await iam.simulatePrincipalPolicy(caller.value, question);
       // Also where IAM gives no answer: it is one endpoint for the world, and jobs do not depend on it.
-      if (!answer.ok) return all(notAnswered({ ...probe, ...whom }, `${answer.error.code}: ${answer.error.message}`));
+      if (!answer.ok) {
+        const passes = awsFailure({ ...caller.value.grant, action: 'iam:SimulatePrincipalPolicy', resource: principalArn }, answer.error);
+        return all(notAnswered({ ...probe, ...whom }, `${answer.error.code}: ${answer.error.message}`), passes.transient);
+      }
       answers.push(answer.value);
     }
     verdicts.push([side, judgeSide(probe, principalArn, questions, answers)]);
   }
-  return Object.fromEntries(verdicts);
+  return { sides: Object.fromEntries(verdicts), isBrief: false };
 }

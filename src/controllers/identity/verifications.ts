@@ -4,7 +4,7 @@ import type { Result } from '../../ports/result.ts';
 import type { AccessFailure } from './failure.ts';
 
 /** What a success says besides: what of it could not be looked at. */
-export type Proof = { readonly notVerified?: readonly string[] };
+export type Proof = { readonly notVerified?: readonly string[]; readonly isBrief?: boolean };
 
 type Outcome = Result<Proof, AccessFailure>;
 
@@ -19,8 +19,9 @@ export type Verifications = {
   isFresh(key: string): boolean;
 };
 
-/** How long a success serves others. */
+/** How long a success serves others; one of which an input may change unseen, or that will soon know more, a minute. */
 const keptMs = 600_000;
+const briefMs = 60_000;
 /** A refusal is not asked for again within this time: equal jobs that fail together ask once. */
 const refusedMs = 2_000;
 const longestPauseMs = 30_000;
@@ -35,7 +36,7 @@ export function createVerifications(clock: Clock): Verifications {
     const now = clock.monotonic();
     for (const [old, { until }] of known) if (until + longestPauseMs < now) known.delete(old);
     const failures = outcome.ok ? 0 : (known.get(key)?.failures ?? 0) + 1;
-    known.set(key, { outcome, failures, until: now + (outcome.ok ? keptMs : pauseMs(outcome.error, failures)) });
+    known.set(key, { outcome, failures, until: now + keptFor(outcome, failures) });
   }
 
   function current(key: string): Outcome | undefined {
@@ -55,6 +56,11 @@ export function createVerifications(clock: Clock): Verifications {
     },
     isFresh: (key) => current(key)?.ok === true,
   };
+}
+
+function keptFor(outcome: Outcome, failures: number): number {
+  if (!outcome.ok) return pauseMs(outcome.error, failures);
+  return outcome.value.isBrief === true ? briefMs : keptMs;
 }
 
 /** What passes by itself is asked for again after a growing pause. */

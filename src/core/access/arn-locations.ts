@@ -85,7 +85,7 @@ function kindOf(kinds: readonly ServiceResource[], { service, resource }: ArnPar
   return kinds.find((kind) => kind.service === service && kind.pattern.test(resource));
 }
 
-const arnPattern = /^arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]+):(\d{12}):(\S+)$/;
+const arnPattern = /^arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]+):(\d{12}):([^ \t\n\f\r]+)$/;
 
 function partsOf(arn: string): ArnParts | undefined {
   const [, partition, service, region, account, resource] = arnPattern.exec(arn) ?? [];

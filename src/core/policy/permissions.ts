@@ -140,6 +140,11 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
     ...folderObjects(context, 'StoreWorkerLogs', context.logs, ['write'], { objects: ['jobs/*/*/worker/*'], multipart: false }),
     ...provingLogs(context),
     ...directData(context, 'RoleBasedData', everything),
+    ...askOfItself(
+      context,
+      context.roles.worker,
+      context.connections.filter(({ authentication }) => authentication === undefined),
+    ),
     ...assumeConnectionRoles(context, 'BecomeConnectionRoles'),
     { Sid: 'ConnectionParametersOfThisNamespace', Effect: 'Allow', Action: 'ssm:GetParameter', Resource: stored.parameters },
     { Sid: 'ConnectionSecretsOfThisNamespace', Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: stored.secrets },

@@ -266,7 +266,7 @@ function otherStatements({
   }
   if (roles.read !== undefined) statements.push({ Effect: 'Allow', Action: 'iam:GetRole', Resource: unique(roles.read) });
   if (roles.simulate !== undefined)
-    statements.push({ Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: unique(roles.simulate) });
+    statements.push({ Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: unique(roles.simulate).map(literal) });
   if (described !== undefined && described.actions.length > 0)
     statements.push({ Effect: 'Allow', Action: unique(described.actions), Resource: unique(described.resources).map(literal) });
   if (certificates !== undefined)

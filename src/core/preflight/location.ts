@@ -32,7 +32,8 @@ export type Seen =
   | { readonly kind: 'unseen'; readonly because: string };
 
 export type SideVerdict =
-  | { readonly kind: 'allowed' }
+  /** `actions`: those that are */
+  | { readonly kind: 'allowed'; readonly actions: readonly string[] }
   | { readonly kind: 'denied'; readonly action: string; readonly on: string; readonly message: string }
   | { readonly kind: 'open'; readonly because: string };
 
@@ -139,7 +140,10 @@ export function judgeSide(
       answer: (answers[index] ?? []).find((decision) => decision.action.toLowerCase() === action.toLowerCase()),
     })),
   );
-  if (asked.some(({ answer }) => answer?.decision === 'allowed')) return { kind: 'allowed' };
+  // IAM's simulator sees no policy of the resource, and of another account's nothing at all.
+  const elsewhere = at.account !== accountOf(principalArn);
+  const allowed = asked.filter(({ answer }) => answer?.decision === 'allowed').map(({ action }) => action);
+  if (allowed.length > 0) return elsewhere ? halfAllowed(at, principalArn) : { kind: 'allowed', actions: allowed };
   const names = [...new Set(asked.map(({ action }) => action))].join(', ');
   if (asked.some(({ answer }) => answer === undefined))
     return { kind: 'open', because: `IAM's policy simulator did not answer of all of ${names}` };
@@ -150,8 +154,6 @@ export function judgeSide(
       because: `policies ask for ${keys.join(', ')}, which only the calls themselves have, and allow none of ${names} without`,
     };
   const implicit = asked.filter(({ answer }) => answer?.decision === 'implicitDeny' && answer.refusedBy !== 'service control policy');
-  // IAM's simulator sees no policy of the resource, and of another account's nothing at all.
-  const elsewhere = at.account !== accountOf(principalArn);
   if (implicit.length > 0 && (elsewhere || at.kind.resourcePolicy === true))
     return {
       kind: 'open',
@@ -172,18 +174,32 @@ export function judgeSide(
   return { kind: 'denied', action, on, message };
 }
 
-/** Whether a call that reads a little is worth it: where IAM could not say, or the resource was not seen otherwise. */
-export function wantsSample({ at, usage }: LocationProbe, seen: Seen, read: SideVerdict | undefined): DescribeAction | undefined {
-  if (!sidesOf[usage].includes('read') || seen.kind === 'missing' || read?.kind === 'denied') return undefined;
-  return read?.kind === 'allowed' && seen.kind === 'there' ? undefined : at.kind.sample;
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html: both sides must allow. */
+function halfAllowed({ kind, account }: ArnLocation, principalArn: string): SideVerdict {
+  const other = kind.resourcePolicy === true ? `a policy of ${kind.what} must, too` : `${kind.what} has no policy that could, too`;
+  return { kind: 'open', because: `policies of ${called(principalArn)} allow it; in account ${account} ${other}` };
 }
+
+/**
+ * A call that reads a little, where there is one: of policies of the resource and of its key it knows what IAM's simulator does not. Not where another action is
+ * what is allowed.
+ */
+export function wantsSample({ at, usage }: LocationProbe, seen: Seen, read: SideVerdict | undefined): DescribeAction | undefined {
+  const { sample } = at.kind;
+  if (sample === undefined || !sidesOf[usage].includes('read') || seen.kind === 'missing' || read?.kind === 'denied') return undefined;
+  return read?.kind === 'allowed' && seen.kind === 'there' && !read.actions.includes(sample) ? undefined : sample;
+}
+
+/** What the sample came to: read, or why not. */
+export type Sampled = { readonly refused?: string };
 
 export function judgeLocation(
   probe: LocationProbe,
   seen: Seen,
   sides: Readonly<Partial<Record<Side, SideVerdict>>>,
-  sampled: boolean,
+  sample: Sampled | undefined,
 ): LocationVerdict {
+  const sampled = sample !== undefined && sample.refused === undefined;
   const { at, usage } = probe;
   const verdicts = Object.entries(sides) as readonly (readonly [Side, SideVerdict])[];
   const denied = verdicts.map(([, verdict]) => verdict).find((verdict) => verdict.kind === 'denied');
@@ -199,7 +215,10 @@ export function judgeLocation(
     ...(seen.kind === 'missing' ? [`${absent}: the job has to make it`] : []),
     ...(seen.kind === 'unseen' && !sampled ? [`whether it is there: ${seen.because}`] : []),
     ...verdicts.flatMap(([side, verdict]) => {
-      if (verdict.kind === 'allowed' || (side === 'read' && sampled)) return [];
+      if (side === 'read' && sampled) return [];
+      if (verdict.kind === 'allowed' && side === 'read' && sample?.refused !== undefined && verdict.actions.includes(at.kind.sample ?? ''))
+        return [`whether ${probe.identity} may read: its own policies allow it, but ${sample.refused}`];
+      if (verdict.kind === 'allowed') return [];
       return [`whether ${probe.identity} may ${side}: ${verdict.kind === 'denied' ? verdict.message : verdict.because}`];
     }),
   ];

@@ -30,6 +30,8 @@ export type RefusedAt = {
   readonly actions?: readonly ObjectAction[] | undefined;
   readonly kmsKeyArn?: string | undefined;
   readonly expectedBucketOwner?: string | undefined;
+  /** Of a runtime with default roles: the agent's, whose policies the worker role is made with. */
+  readonly defaultsFrom?: string | undefined;
   /** What `kubectl-elastic iam` generates for the runtime, where it could be made. */
   readonly documents?: RuntimeDocuments | undefined;
 };
@@ -185,7 +187,7 @@ function webIdentity({ refusal, at }: Known): Remedy | undefined {
 /** S3 answers a wrong expected owner with a bare Access Denied (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html). */
 function wrongOwner({ refusal, at, said }: Known): Remedy | undefined {
   if (at.expectedBucketOwner === undefined || said.action !== undefined || !isDenied(refusal) || at.folder === undefined) return undefined;
-  const add = objectStatements(refusal, at);
+  const add = objectStatements({ refusal, at, said });
   const text = `bucket ${at.folder.bucket} is not owned by account ${at.expectedBucketOwner} (expectedBucketOwner), or ${actor(refusal)} may not use it: correct the owner, or add the statement`;
   return { text, add };
 }
@@ -202,37 +204,39 @@ function denied(known: Known): Remedy | undefined {
 }
 
 function statementsFor(known: Known, action: string, resource: string): readonly MissingStatement[] {
-  const { refusal, at, said } = known;
+  const { refusal, at } = known;
   if (action.startsWith('kms:')) return keyStatements(known, resource);
-  if (action.startsWith('s3:') && at.folder !== undefined) return objectStatements(refusal, at, said);
-  const policy = `identity policy of ${actorShown(refusal, said)}`;
+  if (action.startsWith('s3:') && at.folder !== undefined) return objectStatements(known);
+  const policy = `identity policy of ${actorShown(known)}`;
   const generated = statementsAllowing(at.documents, refusal.chain.at(-1), action, resource);
   return generated.length === 0 ? plain(known, action, resource) : generated.map((statement) => ({ policy, statement }));
 }
 
-function plain({ refusal, said }: Known, action: string, resource: string): readonly MissingStatement[] {
+function plain(known: Known, action: string, resource: string): readonly MissingStatement[] {
   const statement: PolicyStatement = { Sid: 'ElasticRuntime', Effect: 'Allow', Action: action, Resource: resource };
-  return [{ policy: `identity policy of ${actorShown(refusal, said)}`, statement }];
+  return [{ policy: `identity policy of ${actorShown(known)}`, statement }];
 }
 
 /** The role's side; and the bucket's, where the bucket is another account's or AWS says that it is the one. */
-function objectStatements(refusal: Refusal, at: RefusedAt, said: Said = whatAwsSaid(refusal.message)): readonly MissingStatement[] {
+function objectStatements(known: Known): readonly MissingStatement[] {
+  const { refusal, at, said } = known;
   const { folder, partition, actions = [] } = at;
-  if (folder === undefined) return plain({ refusal, at, said }, said.action ?? refusal.action, said.resource ?? refusal.resource);
+  if (folder === undefined) return plain(known, said.action ?? refusal.action, said.resource ?? refusal.resource);
   const allow = folderStatements('ElasticRuntimeData', folder, actions.length === 0 ? ['read', 'list'] : actions, { partition });
   const principal = principalOf(refusal, said);
   const byBucket = allow.map((statement) => ({
     policy: `bucket policy of ${folder.bucket}`,
     statement: { ...statement, Principal: { AWS: principal ?? '*' } } satisfies PolicyStatement,
   }));
-  const byIdentity = allow.map((statement) => ({ policy: `identity policy of ${actorShown(refusal, said)}`, statement }));
+  const byIdentity = allow.map((statement) => ({ policy: `identity policy of ${actorShown(known)}`, statement }));
   if (principal === undefined) return byIdentity;
   if (said.policy === 'resource-based') return byBucket;
   const foreign = at.expectedBucketOwner !== undefined && at.expectedBucketOwner !== accountOf(principal);
   return foreign ? [...byIdentity, ...byBucket] : byIdentity;
 }
 
-function keyStatements({ refusal, at, said }: Known, key: string): readonly MissingStatement[] {
+function keyStatements(known: Known, key: string): readonly MissingStatement[] {
+  const { refusal, at, said } = known;
   const { folder, region, partition, actions = [] } = at;
   const folders = folder === undefined ? [] : [folder];
   const principal = principalOf(refusal, said);
@@ -255,7 +259,7 @@ function keyStatements({ refusal, at, said }: Known, key: string): readonly Miss
     policy: `key policy of ${keyArn}`,
     statement: { ...rest, Principal: { AWS: principal ?? '*' }, Resource: '*', ...withoutContext(Condition) },
   };
-  const byIdentity: MissingStatement = { policy: `identity policy of ${actorShown(refusal, said)}`, statement: used };
+  const byIdentity: MissingStatement = { policy: `identity policy of ${actorShown(known)}`, statement: used };
   if (said.policy === 'resource-based') return [byKey];
   const foreign = principal !== undefined && accountOf(principal) !== accountOf(keyArn);
   return foreign ? [byIdentity, byKey] : [byIdentity];
@@ -284,8 +288,12 @@ function actor({ identity, chain }: Refusal): string {
   return role === undefined ? identity : `role ${nameOf(role)} (${identity})`;
 }
 
-function actorShown({ identity, chain }: Refusal, { caller }: Said): string {
+/** Whose identity policy is to be changed. */
+function actorShown({ refusal: { identity, chain }, at, said: { caller } }: Known): string {
   const role = chain.at(-1);
+  // The stack's role is not for people to change: what the agent's gets it gets, too.
+  if (identity === 'worker' && at.defaultsFrom !== undefined)
+    return `agent role ${shown(at.defaultsFrom)}, whose policies the default worker role gets within ten minutes`;
   if (role !== undefined) return `role ${shown(role)}`;
   return caller?.includes(':user/') === true ? `user ${shown(caller)}` : `the user whose keys are ${identity}`;
 }

@@ -50,4 +50,4 @@ export const TAG_TEXT = '^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$';
 export const ARN_GLOB = '^([*]|arn:[A-Za-z0-9:/_+=,.@*-]+)$';
 export const URI_GLOB = `^([*]|arn:[A-Za-z0-9:/_+=,.@*-]+|s3://[a-z0-9*][a-z0-9.*-]*(/${segment('[A-Za-z0-9!_()=+@:,~*-]', '[.A-Za-z0-9!_()=+@:,~*-]')})*)$`;
 /** Whole, of a resource in a region of an account: what a location that begins like an ARN must be. */
-export const RESOURCE_ARN = '^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]+:[0-9]{12}:[!-~]+$';
+export const RESOURCE_ARN = '^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]+:[0-9]{12}:[^ \\t\\n\\f\\r]+$';

@@ -11,6 +11,7 @@ import {
   lookAt,
   notJudged,
   notSeen,
+  type Sampled,
   type Seen,
   type SideVerdict,
   wantsSample,
@@ -90,6 +91,18 @@ const rows: readonly (readonly [what: string, verdict: SideVerdict, kind: SideVe
   ['none allowed on all that lies in it', verdictOf(keyspace, implicit), 'open', /on all that lies in it/],
   ['all that lies in it denied explicitly', verdictOf(keyspace, explicit), 'denied'],
   ['none allowed, in another account', verdictOf({ ...stream, at: { ...stream.at, account: '444455556666' } }, implicit), 'open'],
+  [
+    'allowed, in another account: a policy there must allow it, too',
+    verdictOf(foreign, allowed),
+    'open',
+    /policies of role worker allow it; in account 444455556666 a policy of a DynamoDB table must, too/,
+  ],
+  [
+    'allowed, in another account, of what has no policy',
+    verdictOf({ ...stream, at: { ...stream.at, account: '444455556666' } }, allowed),
+    'open',
+    /has no policy that could, too/,
+  ],
   ['all denied explicitly, in another account', verdictOf(foreign, explicit), 'denied'],
   ['denied where a key was not given', verdictOf(table, explicit, { 'dynamodb:Scan': unsure }), 'open', /policies ask for aws:SourceVpc/],
   ['no answer for one', judgeSide(table, worker, locationQuestions(table, worker, 'read'), [[]]), 'open', /did not answer/],
@@ -141,7 +154,8 @@ const missing: Seen = {
   requestId: 'r',
 };
 const unseen: Seen = { kind: 'unseen', because: 'denied' };
-const may: SideVerdict = { kind: 'allowed' };
+const may: SideVerdict = { kind: 'allowed', actions: ['dynamodb:GetItem'] };
+const mayScan: SideVerdict = { kind: 'allowed', actions: ['dynamodb:GetItem', 'dynamodb:Scan'] };
 const open: SideVerdict = { kind: 'open', because: 'nobody knows' };
 const never: SideVerdict = { kind: 'denied', action: 'a:B', on: table.at.arn, message: 'not authorized' };
 
@@ -150,7 +164,7 @@ type Row = readonly [
   probe: LocationProbe,
   seen: Seen,
   sides: Readonly<Partial<Record<'read' | 'write', SideVerdict>>>,
-  sampled: boolean,
+  sampled: boolean | Sampled,
   outcome: string | RegExp,
 ];
 const outcomes: readonly Row[] = [
@@ -186,6 +200,15 @@ const outcomes: readonly Row[] = [
   ],
   ['missing, but both', { ...table, usage: 'SourceAndTarget' }, missing, { read: may, write: may }, false, /the job has to make it$/],
   ['unseen', table, unseen, { read: may }, false, /: whether it is there: denied$/],
+  [
+    'allowed, but the table or its key refuses',
+    table,
+    there,
+    { read: mayScan },
+    { refused: 'dynamodb:Scan was answered AccessDenied: kms' },
+    /: whether worker may read: its own policies allow it, but dynamodb:Scan was answered AccessDenied: kms$/,
+  ],
+  ['allowed, and another action than the sample', table, there, { read: may }, { refused: 'x' }, 'verified'],
   ['IAM silent', table, there, { read: open }, false, /: whether worker may read: nobody knows$/],
   [
     'read, but IAM silent of writing',
@@ -199,7 +222,7 @@ const outcomes: readonly Row[] = [
 
 for (const [what, probe, seen, sides, sampled, outcome] of outcomes)
   void test(`a location: ${what}: ${outcome}`, () => {
-    const verdict = judgeLocation(probe, seen, sides, sampled);
+    const verdict = judgeLocation(probe, seen, sides, sampled === true ? {} : sampled === false ? undefined : sampled);
     const said = 'refused' in verdict ? `refused ${verdict.refused.code}` : (verdict.notVerified ?? 'verified');
     if (typeof outcome === 'string') assert.equal(said, outcome);
     else assert.match(said, outcome);
@@ -223,7 +246,7 @@ void test('a call that goes by a name is not made from another account, and wher
 });
 
 void test('what is missing is named as its owner would', () => {
-  const verdict = judgeLocation(cluster, missing, { read: may }, false);
+  const verdict = judgeLocation(cluster, missing, { read: may }, undefined);
   const text = 'refused' in verdict ? verdict.refused.remedy?.text : '';
   assert.equal(
     text,
@@ -236,6 +259,7 @@ void test('a sample is taken where it can tell something, and only of what is re
   assert.equal(wanted(table, there, open), 'dynamodb:Scan');
   assert.equal(wanted(table, unseen, may), 'dynamodb:Scan');
   assert.equal(wanted(table, there, may), undefined);
+  assert.equal(wanted(table, there, mayScan), 'dynamodb:Scan');
   assert.equal(wanted(table, missing, open), undefined);
   assert.equal(wanted(table, there, never), undefined);
   assert.equal(wanted({ ...table, usage: 'Target' }, there, undefined), undefined);
