@@ -7,8 +7,8 @@ import { brokenLimit, wantedCapacityType } from './limits.ts';
 import { searchSets } from './search-sets.ts';
 import { isWaiting, placeUnits, type Unit } from './units.ts';
 
-// Each attempt is a whole plan; what three orders do not place is rarely placed by a fourth.
-const ATTEMPTS = 3;
+// Each attempt is a whole plan; what four orders do not place is rarely placed by a fifth.
+const ATTEMPTS = 4;
 const FEW_PODS = 8;
 const SEARCH_STEPS = 4000;
 
@@ -17,25 +17,27 @@ const SEARCH_STEPS = 4000;
  * pod of a higher priority its place; a handful of pods is searched for a way to place them all.
  */
 export function placeStubborn(ledger: Ledger, units: readonly Unit[]): ReadonlyMap<number, number> {
-  let order = units;
-  let best = { order, placed: [] as readonly number[] };
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  const orders: (readonly Unit[])[] = [units];
+  let best: { readonly order: readonly Unit[]; readonly placed: readonly number[] } | undefined;
+  for (let attempt = 0; attempt < orders.length && attempt < ATTEMPTS; attempt++) {
     resetLedger(ledger);
+    const order = orders[attempt] as readonly Unit[];
     const left = placeUnits(ledger, order);
     if (!isWaiting(left)) return left;
     const placed = placedByPriority(units, left);
-    if (attempt === 0 || isMore(placed, best.placed)) best = { order, placed };
-    const stuck = order.filter((unit) => unit.classes.some((one) => (left.get(one.id) as number) > 0));
-    const next = [
-      ...stuck.map((unit) => ({ ...unit, priority: Number.POSITIVE_INFINITY })),
-      ...order.filter((unit) => !stuck.includes(unit)),
-    ];
-    if (sameOrder(next, order)) break;
-    order = next;
+    if (best === undefined || isMore(placed, best.placed)) best = { order, placed };
+    const waiting = (unit: Unit) => unit.classes.reduce((sum, one) => sum + (left.get(one.id) as number), 0);
+    const stuck = order.filter((unit) => waiting(unit) > 0);
+    // A few large pods may keep many small ones away.
+    const byMost = attempt === 0 ? [stuck.toSorted((one, other) => waiting(other) - waiting(one))] : [];
+    for (const first of [stuck, ...byMost]) {
+      const next = [...first.map((unit) => ({ ...unit, priority: Infinity })), ...order.filter((unit) => !first.includes(unit))];
+      if (!orders.some((known) => sameOrder(next, known))) orders.push(next);
+    }
   }
   if (searchAll(ledger, units)) return new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, 0] as const)));
   resetLedger(ledger);
-  return placeUnits(ledger, best.order);
+  return placeUnits(ledger, best?.order ?? units);
 }
 
 function sameOrder(left: readonly Unit[], right: readonly Unit[]): boolean {

@@ -189,3 +189,38 @@ function leftByPriority(problem: PackingProblem, plan: PackingPlan): readonly nu
   const priorities = [...new Set(priorityOf.values())].sort((one, other) => other - one);
   return priorities.map((priority) => plan.unschedulable.filter(({ pod }) => priorityOf.get(pod) === priority).length);
 }
+
+test('many small pods rather than a large one that keeps them away; what only launches leave over goes onto nodes that are there', () => {
+  const zone = 'topology.kubernetes.io/zone';
+  const pod = (name: string, cpu: number, more: Partial<PackingPod['spec']> = {}, labels = {}): PackingPod => ({
+    key: `ns/${name}`,
+    namespace: 'ns',
+    labels,
+    spec: { containers: [{ resources: { requests: { cpu, memory: '128Mi' } } }], ...more },
+  });
+  const app = { app: 'one' };
+  const apart = [{ topologyKey: zone, labelSelector: { matchLabels: app } }];
+  const large = [0, 1].map((index) =>
+    pod(`large-${index}`, 3, { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: apart } } }, app),
+  );
+  const small = [0, 1, 2, 3, 4, 5].map((index) => pod(`small-${index}`, 1, {}, app));
+  const node: PackingNode = {
+    name: 'idle',
+    labels: { 'kubernetes.io/hostname': 'idle', [zone]: 'a' },
+    allocatable: { cpu: 8, memory: '64Gi', pods: 110 },
+    pods: [],
+    pool: 'workers',
+  };
+  const problem: PackingProblem = {
+    pods: [...large, ...small, pod('other', 2.5)],
+    nodes: [node],
+    types: [{ name: 't8', capacity: { cpu: 8, memory: '32Gi', pods: 110 }, labels: {} }],
+    offerings: [{ instanceType: 't8', zone: 'a', capacityType: 'on-demand', usdPerHour: 0.4 }],
+    pools: [{ name: 'workers', limits: { nodes: 2 } }],
+    gangs: [],
+  };
+  const plan = planPacking(problem);
+  assert.deepEqual(violations(problem, plan), []);
+  assert.deepEqual(plan.unschedulable.map((one) => one.pod).sort(), ['ns/large-0', 'ns/large-1']);
+  assert.equal(plan.usdPerHour, 0.4);
+});
