@@ -17,6 +17,7 @@ import { resizeNodes } from './resize.ts';
 import { placeScarce } from './scarce.ts';
 import { missesShare } from './share.ts';
 import { isMore, placedByPriority, placeStubborn } from './stubborn.ts';
+import { tightness } from './tightness.ts';
 import { allOf, isWaiting, placeOnNodes, placeRest, placeUnits, type Unit, unitsOf } from './units.ts';
 import { vacateNodes } from './vacate.ts';
 
@@ -115,11 +116,20 @@ function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   // Where nothing went onto nodes, looking again would find nothing again.
   const onNodes = () => (isUntouched ? new Map(left) : placeOnNodes(ledger, units));
   const launch = (limits?: 'quick' | 'thorough') => () => launchFor(ledger, units, onNodes(), limits);
-  const strategies: Strategy[] = [launch()];
+  const classes = units.flatMap((unit) => unit.classes);
+  // Rules may do more with few pods than the relaxation knows, and few plans in vain cost little.
+  const tight = ledger.problem.pods.length <= FEW_PODS ? 'loose' : tightness(ledger, classes, left);
+  const others: Strategy[] = [];
   // Nodes filled first may leave the awkward part over: the same pods once more, nodes only where launches leave some.
-  if (!isUntouched) strategies.push(() => launchFor(ledger, units, allOf(units)));
-  if (ledger.problem.pods.length <= FEW_PODS) strategies.push(() => placeSimply(ledger, units));
-  const free = cheapest(ledger, strategies);
+  if (!isUntouched) others.push(() => launchFor(ledger, units, allOf(units)));
+  if (ledger.problem.pods.length <= FEW_PODS) others.push(() => placeSimply(ledger, units));
+  if (tight === 'hopeless') return (isUntouched ? undefined : cheapest(ledger, others)) ?? placeMost(ledger, units);
+  if (tight === 'tight') {
+    // Under a spot share each attempt is slow, and a second seldom better than the first.
+    const within = cheapest(ledger, [launch(ledger.limits.shares.size > 0 ? 'quick' : 'thorough'), ...others]);
+    return within ?? cheapest(ledger, [launch()]) ?? placeMost(ledger, units);
+  }
+  const free = cheapest(ledger, [launch(), ...others]);
   if (free !== undefined && !meetsLimit(ledger)) return free;
   const usdPerHour = free === undefined ? Number.POSITIVE_INFINITY : ledger.limits.all.usdPerHour;
   const saved = free && { rest: free, saved: saveLedger(ledger), usdPerHour, missesShare: missesShare(ledger) };
@@ -156,7 +166,8 @@ function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
     usdPerHour: ledger.limits.all.usdPerHour,
     state: saveLedger(ledger),
   };
-  const simple = placeStubborn(ledger, units);
+  // Above so few pods no order of single units does better than a plan; one attempt where rules make it so.
+  const simple = placeStubborn(ledger, units, planned === undefined || ledger.problem.pods.length <= FEW_PODS ? undefined : 1);
   if (planned === undefined || saved === undefined) return simple;
   const placed = placedByPriority(units, simple);
   if (isMore(placed, saved.placed)) return simple;

@@ -5,7 +5,7 @@ import type { Candidate } from './launch.ts';
 import { type Ledger, mark, openNode, place, resetLedger, rollBack, stateOf } from './ledger.ts';
 import { brokenLimit, wantedCapacityType } from './limits.ts';
 import { searchSets } from './search-sets.ts';
-import { isWaiting, placeUnits, type Unit } from './units.ts';
+import { allOf, isWaiting, placeUnits, type Unit } from './units.ts';
 
 // Each attempt is a whole plan; what four orders do not place is rarely placed by a fifth.
 const ATTEMPTS = 4;
@@ -16,16 +16,18 @@ const SEARCH_STEPS = 4000;
  * Unit by unit, from the start. Where pods are left, the units that they belong to go first in the next attempt, as far as that costs no
  * pod of a higher priority its place; a handful of pods is searched for a way to place them all.
  */
-export function placeStubborn(ledger: Ledger, units: readonly Unit[]): ReadonlyMap<number, number> {
+export function placeStubborn(ledger: Ledger, units: readonly Unit[], attempts = ATTEMPTS): ReadonlyMap<number, number> {
   const orders: (readonly Unit[])[] = [units];
-  let best: { readonly order: readonly Unit[]; readonly placed: readonly number[] } | undefined;
-  for (let attempt = 0; attempt < orders.length && attempt < ATTEMPTS; attempt++) {
+  let best: { readonly order: readonly Unit[]; readonly placed: readonly number[]; readonly left: ReadonlyMap<number, number> } | undefined;
+  let held = orders[0];
+  for (let attempt = 0; attempt < orders.length && attempt < attempts; attempt++) {
     resetLedger(ledger);
     const order = orders[attempt] as readonly Unit[];
     const left = placeUnits(ledger, order);
     if (!isWaiting(left)) return left;
+    held = order;
     const placed = placedByPriority(units, left);
-    if (best === undefined || isMore(placed, best.placed)) best = { order, placed };
+    if (best === undefined || isMore(placed, best.placed)) best = { order, placed, left };
     const waiting = (unit: Unit) => unit.classes.reduce((sum, one) => sum + (left.get(one.id) as number), 0);
     const stuck = order.filter((unit) => waiting(unit) > 0);
     // A few large pods may keep many small ones away.
@@ -35,7 +37,10 @@ export function placeStubborn(ledger: Ledger, units: readonly Unit[]): ReadonlyM
       if (!orders.some((known) => sameOrder(next, known))) orders.push(next);
     }
   }
-  if (searchAll(ledger, units)) return new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, 0] as const)));
+  const pods = units.reduce((sum, unit) => unit.classes.reduce((of, one) => of + one.pods.length, sum), 0);
+  if (pods > FEW_PODS && best !== undefined && held === best.order) return best.left;
+  if (pods <= FEW_PODS && searchAll(ledger, units, pods))
+    return new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, 0] as const)));
   resetLedger(ledger);
   return placeUnits(ledger, best?.order ?? units);
 }
@@ -60,10 +65,8 @@ export function isMore(left: readonly number[], right: readonly number[]): boole
 }
 
 /** Depth first over which pod goes next and where, for few pods and so many steps. True if all are placed. */
-function searchAll(ledger: Ledger, units: readonly Unit[]): boolean {
-  const left = new Map(units.flatMap((unit) => unit.classes.map((one) => [one.id, one.pods.length] as const)));
-  const pods = [...left.values()].reduce((sum, count) => sum + count, 0);
-  if (pods > FEW_PODS) return false;
+function searchAll(ledger: Ledger, units: readonly Unit[], pods: number): boolean {
+  const left = allOf(units);
   resetLedger(ledger);
   ledger.phase = 'launch';
   const search = { left, pods, steps: SEARCH_STEPS, units, variants: ledger.compiled.strictest.map(laxest), seen: new Set<string>() };

@@ -3,8 +3,8 @@ import type { Item, Option, PatternProblem } from './items.ts';
 import type { Pattern } from './knapsack.ts';
 
 type Filling = { readonly option: Option; readonly counts: Int32Array; readonly waste: number };
-/** `fillings`: full nodes that are considered for one pod, of each kind of node. */
-export type CompletionEffort = { readonly steps: number; readonly fillings: number };
+/** `fillings`: full nodes that are considered for one pod, of each kind of node. `mostNodes`: more are not allowed. */
+export type CompletionEffort = { readonly steps: number; readonly fillings: number; readonly mostNodes?: number };
 type Search = {
   readonly problem: PatternProblem;
   readonly values: Float64Array;
@@ -15,6 +15,7 @@ type Search = {
   found: readonly Filling[] | undefined;
   steps: number;
   readonly fillings: number;
+  readonly mostNodes: number;
   /** Some node had more fillings than were considered: what was not found may be there. */
   truncated: boolean;
 };
@@ -29,12 +30,12 @@ export function completeNodes(
   problem: PatternProblem,
   { values }: Fluid,
   below: number,
-  { steps, fillings }: CompletionEffort,
+  effort: CompletionEffort,
 ): readonly Pattern[] | undefined {
-  const { search, left, worth } = begin(problem, values, below, { steps, fillings });
+  const { search, left, worth } = begin(problem, values, below, effort);
   if (!cheapestFirst(search, left, worth)) {
     search.reached.clear();
-    search.steps = Math.floor(steps / 3);
+    search.steps = Math.floor(effort.steps / 3);
     deepen(search, left, 0, worth, []);
   }
   return search.found?.map(patternOf);
@@ -53,9 +54,20 @@ export function leastPrice(problem: PatternProblem, { values }: Fluid, below: nu
   return cheapestFirst(search, left, worth) && !search.truncated ? search.best : undefined;
 }
 
-function begin(problem: PatternProblem, values: Float64Array, best: number, { steps, fillings }: CompletionEffort) {
+function begin(problem: PatternProblem, values: Float64Array, best: number, { steps, fillings, mostNodes = Infinity }: CompletionEffort) {
   const order = [...problem.items].sort((one, other) => (values[other.id] as number) - (values[one.id] as number) || one.id - other.id);
-  const search: Search = { problem, values, order, reached: new Map(), best, found: undefined, steps, fillings, truncated: false };
+  const search: Search = {
+    problem,
+    values,
+    order,
+    reached: new Map(),
+    best,
+    found: undefined,
+    steps,
+    fillings,
+    mostNodes,
+    truncated: false,
+  };
   const left = Int32Array.from(problem.items, (item) => item.count);
   const worth = problem.items.reduce((sum, item) => sum + item.count * (values[item.id] as number), 0);
   return { search, left, worth };
@@ -65,6 +77,7 @@ type State = {
   readonly left: Int32Array;
   readonly paid: number;
   readonly worth: number;
+  readonly nodes: number;
   readonly before: State | undefined;
   readonly filling: Filling | undefined;
 };
@@ -76,7 +89,7 @@ type State = {
 function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean {
   const heap: State[] = [];
   const cost = stepsPerState(search);
-  push(heap, { left, paid: 0, worth, before: undefined, filling: undefined });
+  push(heap, { left, paid: 0, worth, nodes: 0, before: undefined, filling: undefined });
   for (let state = pop(heap); state !== undefined; state = pop(heap)) {
     const key = state.left.join();
     if ((search.reached.get(key) ?? Number.POSITIVE_INFINITY) < state.paid - 1e-12) continue;
@@ -88,15 +101,17 @@ function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean
     }
     if (search.steps <= 0) return false;
     search.steps -= cost;
+    const isLast = state.nodes + 1 >= search.mostNodes;
     for (const filling of fillingsWith(search, hardest, state.left, search.best - 1e-9 - state.paid - state.worth)) {
       if (state.paid + state.worth + filling.waste >= search.best - 1e-9) break;
       const { usdPerHour } = filling.option;
       const rest = state.left.map((count, item) => count - (filling.counts[item] as number));
+      if (isLast && rest.some((count) => count > 0)) continue;
       const paid = state.paid + usdPerHour;
       const restKey = rest.join();
       if ((search.reached.get(restKey) ?? Number.POSITIVE_INFINITY) <= paid + 1e-12) continue;
       search.reached.set(restKey, paid);
-      push(heap, { left: rest, paid, worth: state.worth - (usdPerHour - filling.waste), before: state, filling });
+      push(heap, { left: rest, paid, worth: state.worth - (usdPerHour - filling.waste), nodes: state.nodes + 1, before: state, filling });
     }
   }
   return true;
@@ -155,12 +170,14 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
   }
   if (search.steps <= 0) return;
   search.steps -= stepsPerState(search);
+  const isLast = chosen.length + 1 >= search.mostNodes;
   const state = left.join();
   if ((search.reached.get(state) ?? Number.POSITIVE_INFINITY) <= paid + 1e-9) return;
   search.reached.set(state, paid);
   for (const filling of fillingsWith(search, hardest, left, search.best - 1e-9 - paid - worth)) {
     if (paid + worth + filling.waste >= search.best - 1e-9) break;
     const rest = left.map((count, item) => count - (filling.counts[item] as number));
+    if (isLast && rest.some((count) => count > 0)) continue;
     const { usdPerHour } = filling.option;
     deepen(search, rest, paid + usdPerHour, worth - (usdPerHour - filling.waste), [...chosen, filling]);
     if (search.steps <= 0) return;

@@ -26,6 +26,8 @@ const MOST_TOGETHER = 40;
 // Of so few kinds a node has few fillings, however many pods it holds.
 const FEW_KINDS = 4;
 const EFFORT = { steps: 50, fillings: 40 };
+// Measured: what so many choices did not make cheaper the next did not either.
+const MOST_MISSES = 100;
 const CLOSE_ENOUGH = 1.003;
 
 /**
@@ -41,10 +43,11 @@ export function improveLaunches(ledger: Ledger, rounds: number): void {
   const itemOf = new Map<string, number>();
   for (const item of problem.items) for (const { variant, zone } of item.members) itemOf.set(keyOf(variant, zone), item.id);
   const most = Math.floor(rounds * Math.min(1, 100 / placed.pods) * Math.min(1, 150 / problem.items.length));
+  const failed = new Set<string>();
   let misses = 0;
-  for (let round = 0; round < most && misses < 150; round++) {
+  for (let round = 0; round < most && misses < MOST_MISSES; round++) {
     if (priceOfNew(ledger) <= fluid.usdPerHour * CLOSE_ENOUGH) return;
-    misses = tryRound(ledger, problem, fluid, itemOf, round) ? 0 : misses + 1;
+    misses = tryRound(ledger, problem, fluid, itemOf, round, failed) ? 0 : misses + 1;
   }
 }
 
@@ -84,7 +87,15 @@ function priceOfNew(ledger: Ledger): number {
 
 type Load = { readonly node: LedgerNode; readonly counts: Int32Array; readonly pods: number; readonly waste: number };
 
-function tryRound(ledger: Ledger, problem: PatternProblem, fluid: Fluid, itemOf: ReadonlyMap<string, number>, round: number): boolean {
+/** `failed`: nodes that were packed anew in vain, by what they cost and hold; this adds to them. */
+function tryRound(
+  ledger: Ledger,
+  problem: PatternProblem,
+  fluid: Fluid,
+  itemOf: ReadonlyMap<string, number>,
+  round: number,
+  failed: Set<string>,
+): boolean {
   const loads = openedNodes(ledger)
     .filter(mayChange)
     .map((node) => loadOf(ledger, problem, fluid, itemOf, node, node.candidate as Candidate))
@@ -95,7 +106,12 @@ function tryRound(ledger: Ledger, problem: PatternProblem, fluid: Fluid, itemOf:
   const counts = new Int32Array(problem.items.length);
   for (const load of chosen) for (const [item, count] of load.counts.entries()) counts[item] = (counts[item] as number) + count;
   const paid = chosen.reduce((sum, { node }) => sum + (node.candidate?.usdPerHour ?? 0), 0);
-  const patterns = packAnew(problem, counts, paid);
+  // Few nodes are chosen together again and again: what was not packed for less then is not now.
+  const key = `${paid} ${counts.join()}`;
+  if (failed.has(key)) return false;
+  const mostNodes = chosen.length + (ledger.limits.caps?.nodes ?? Infinity) - ledger.limits.all.nodes;
+  const patterns = packAnew(problem, counts, paid, mostNodes);
+  if (patterns === undefined) failed.add(key);
   return patterns !== undefined && rebuild(ledger, new Set(chosen.map(({ node }) => node.index)), patterns, itemOf);
 }
 
@@ -137,7 +153,7 @@ function chooseNodes(loads: readonly Load[], round: number, mostTogether: number
   return [...chosen];
 }
 
-function packAnew(problem: PatternProblem, counts: Int32Array, below: number): readonly Pattern[] | undefined {
+function packAnew(problem: PatternProblem, counts: Int32Array, below: number, mostNodes: number): readonly Pattern[] | undefined {
   const items = problem.items
     .filter((item) => (counts[item.id] as number) > 0)
     .map((item) => ({ ...item, count: counts[item.id] as number }));
@@ -156,10 +172,19 @@ function packAnew(problem: PatternProblem, counts: Int32Array, below: number): r
   if (part.items.some((item) => !item.eligible.includes(1))) return undefined;
   const fluid = solveFluid(part);
   if (fluid.usdPerHour >= below - 1e-6) return undefined;
-  return completeNodes(part, fluid, below - 1e-6, EFFORT)?.map((pattern) => ({
+  if (mostNodes < Infinity && leastWithin(part, mostNodes) >= below - 1e-6) return undefined;
+  return completeNodes(part, fluid, below - 1e-6, { ...EFFORT, mostNodes })?.map((pattern) => ({
     ...pattern,
     items: pattern.items.map((item) => (items[item] as (typeof items)[number]).id),
   }));
+}
+
+/** What so few nodes cost at least. */
+function leastWithin(part: PatternProblem, mostNodes: number): number {
+  const limits = [{ left: mostNodes, takes: () => 1, excessUsd: undefined, spare: 0 }];
+  const options = part.options.map((option) => ({ ...option, uses: Float64Array.of(1) }));
+  const { isShort, usdPerHour } = solveFluid({ ...part, options, limits });
+  return isShort ? Number.POSITIVE_INFINITY : usdPerHour;
 }
 
 /** The plan with these nodes replaced: every pod at its old place in the order, judged again by every rule. False, and all as it was, where one is refused. */
