@@ -1,10 +1,11 @@
 import { planWithin } from './buy.ts';
 import type { PodClass } from './classes.ts';
-import { type Ledger, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
+import type { Variant } from './compile.ts';
+import { type Ledger, resetLedger, restoreLedger, saveLedger } from './ledger.ts';
+import { worthWithin } from './tightness.ts';
 import { placeInParts, placeOnNodes, placeTogether, type Unit } from './units.ts';
 
 type Left = ReadonlyMap<number, number>;
-type Outcome = { readonly left: Left; readonly saved: Snapshot };
 
 /**
  * Where not every pod can have a place: all of the highest priorities as long as they all have one, together; then as many as possible of
@@ -26,10 +27,7 @@ export function placeScarce(ledger: Ledger, units: readonly Unit[]): Left | unde
   }
   for (let level = whole; level < levels.length; level++) {
     const own = waiting.filter((unit) => unit.priority === levels[level]);
-    const outcome =
-      level === whole && whole > 0
-        ? (placeMost(ledger, upTo(whole), own, left) ?? placeAfter(ledger, upTo(whole), own, left))
-        : placeMost(ledger, [], own, left);
+    const outcome = placeMost(ledger, level === whole ? upTo(whole) : [], own, left);
     if (outcome === undefined) return undefined;
     for (const [id, count] of outcome) left.set(id, count);
   }
@@ -62,45 +60,89 @@ function tryAll(ledger: Ledger, must: readonly Unit[], may: readonly Unit[], lef
   return rest === undefined || classesOf(must).some((one) => (rest.get(one.id) as number) > 0) ? undefined : rest;
 }
 
-/** As many pods as possible of these units beside those that must have a place; gangs that are large or awkward go first where not all fit. */
+/** As many pods as possible of these units beside those that must have a place. */
 function placeMost(ledger: Ledger, must: readonly Unit[], units: readonly Unit[], left: Left): Left | undefined {
-  const before = saveLedger(ledger);
-  const gangs = units.filter((unit) => unit.gang !== undefined).sort(bySize);
   const singles = units.filter((unit) => unit.gang === undefined);
-  const attempt = (count: number, isProbe: boolean): Outcome | undefined => {
+  const gangs = units.filter((unit) => unit.gang !== undefined);
+  if (gangs.length === 0) return placeBeside(ledger, must, singles, left);
+  const before = saveLedger(ledger);
+  const fits = (some: readonly Unit[]) => {
+    const found = tryAll(ledger, [...must, ...some], [], left, true) !== undefined;
     restoreLedger(ledger, before);
-    const rest = tryAll(ledger, [...must, ...gangs.slice(0, count)], singles, left, isProbe);
-    return rest && { left: rest, saved: saveLedger(ledger) };
+    return found;
   };
-  let best = gangs.length === 0 ? undefined : attempt(gangs.length, true);
-  let fits = best === undefined ? 0 : gangs.length;
-  for (let none = gangs.length; none - fits > 1; ) {
-    const middle = (fits + none) >> 1;
-    const outcome = attempt(middle, true);
-    if (outcome === undefined) none = middle;
-    else {
-      fits = middle;
-      best = outcome;
+  let chosen = cheapestGangs(ledger, must, gangs, singles, left);
+  for (let turn = 0; turn < TURNS && !fits(chosen); turn++) {
+    let most = 0;
+    for (let none = chosen.length; none - most > 1; ) {
+      const middle = (most + none) >> 1;
+      if (fits(chosen.slice(0, middle))) most = middle;
+      else none = middle;
     }
+    // The first that is one too many may be awkward, and not all that come after it.
+    chosen = turn + 1 < TURNS ? chosen.toSpliced(most, 1) : chosen.slice(0, most);
   }
-  best = attempt(fits, false) ?? best;
-  restoreLedger(ledger, best?.saved ?? before);
-  return best?.left;
+  return placeBeside(ledger, [...must, ...chosen], singles, left);
 }
 
-/** The same, one after the other: rules between pods may keep a plan for both from giving each of the first its place. */
+const TURNS = 3;
+
+/** Gangs to place so that the most pods find room, singles among them, by what pods are worth; the cheapest first. */
+function cheapestGangs(
+  ledger: Ledger,
+  must: readonly Unit[],
+  gangs: readonly Unit[],
+  singles: readonly Unit[],
+  left: Left,
+): readonly Unit[] {
+  const worth = worthWithin(ledger, classesOf([...must, ...gangs, ...singles]), left);
+  if (worth === undefined) return gangs;
+  const waits = ({ classes }: Unit) => classes.filter(({ id }) => (left.get(id) as number) > 0);
+  const price = (unit: Unit) => waits(unit).reduce((sum, { id }) => sum + (left.get(id) as number) * (worth.perPod.get(id) ?? 0), 0);
+  const pods = (unit: Unit) => waits(unit).reduce((sum, { id }) => sum + (left.get(id) as number), 0);
+  let open = must.reduce((rest, unit) => rest - price(unit), worth.budget * FILLED);
+  const chosen: Unit[] = [];
+  const placeable = [...gangs, ...singles].filter((unit) => waits(unit).every(({ id }) => worth.perPod.has(id)));
+  const ranked = placeable.map((unit) => ({ unit, usd: price(unit), each: price(unit) / Math.max(1, pods(unit)) }));
+  for (const { unit, usd } of ranked.sort((one, other) => one.each - other.each)) {
+    if (unit.gang === undefined) open -= Math.min(open, usd);
+    else if (usd <= open) {
+      open -= usd;
+      chosen.push(unit);
+    }
+  }
+  return chosen;
+}
+
+// What of its room a plan fills.
+const FILLED = 0.98;
+
+/** Planned together what needs no place may take the room of what does; where rules would keep that from finding other room it goes first. */
+function placeBeside(ledger: Ledger, must: readonly Unit[], units: readonly Unit[], left: Left): Left | undefined {
+  if (must.length === 0) return tryAll(ledger, [], units, left, false);
+  const before = saveLedger(ledger);
+  const together = () => tryAll(ledger, must, units, left, false);
+  const after = () => placeAfter(ledger, must, units, left);
+  for (const place of hasRules(ledger, must) ? [after, together] : [together, after]) {
+    const found = place();
+    if (found !== undefined) return found;
+    restoreLedger(ledger, before);
+  }
+  return undefined;
+}
+
+function hasRules(ledger: Ledger, units: readonly Unit[]): boolean {
+  return classesOf(units).some(({ id }) => {
+    const { spreads, affinities, avoids } = ledger.compiled.strictest[id] as Variant;
+    return spreads.length + affinities.length + avoids.length > 0;
+  });
+}
+
+/** One after the other: rules between pods may keep a plan for both from giving each of the first its place. */
 function placeAfter(ledger: Ledger, must: readonly Unit[], units: readonly Unit[], left: Left): Left | undefined {
   const first = tryAll(ledger, must, [], left, false);
   if (first === undefined) return undefined;
   const open = new Map([...left, ...first]);
-  const rest = placeMost(ledger, [], units, open);
+  const rest = tryAll(ledger, [], units, open, false);
   return rest && new Map([...open, ...rest]);
-}
-
-function bySize(one: Unit, other: Unit): number {
-  return podsOf(one) - podsOf(other);
-}
-
-function podsOf({ classes }: Unit): number {
-  return classes.reduce((sum, one) => sum + one.pods.length, 0);
 }

@@ -41,11 +41,12 @@ export function completeNodes(
   return search.found?.map(patternOf);
 }
 
-// Every kind of node is filled anew in each state: with more kinds than these, a state is more than a step.
+// Every kind of node is filled anew in each state, by looking at every kind of pod: with more kinds than these, a state is more than a step.
 const KINDS_A_STEP = 12;
+const PODS_A_STEP = 16;
 
-function stepsPerState({ problem }: Search): number {
-  return Math.max(1, problem.options.length / KINDS_A_STEP);
+function stepsPerState({ problem: { options, items } }: Search): number {
+  return Math.max(1, options.length / KINDS_A_STEP) * Math.max(1, items.length / PODS_A_STEP);
 }
 
 /** What the cheapest whole nodes for all pods cost, `below` where none cost less; undefined where the search ends without an answer. */

@@ -94,7 +94,10 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   if (!buying.quick && free.problem.items.length > 0 && pods <= MOST_ON_LARGE && isFar()) consider({ ...FIRST, podsPerNode: LARGER });
   // Whole nodes may leave no room for the last pods: then patterns are made for a bit less than the limits allow.
   const lacks = () => best !== undefined && best.missed[0] > 0 && free.problem.limits.some(({ excessUsd }) => excessUsd === undefined);
-  for (const reserve of buying.quick ? RESERVES.slice(1, 2) : RESERVES) if (lacks()) consider({ ...FIRST, reserve });
+  for (const reserve of buying.quick ? RESERVES.slice(1, 2) : RESERVES) {
+    // Where a bit less does not help, it is rules that keep pods out.
+    if (!lacks() || (!consider({ ...FIRST, reserve }) && pods > MOST_COMPLETED)) break;
+  }
   const placesAll = () => best !== undefined && best.missed[1] === 0;
   if (free.problem.limits.some((limit) => limit.spare > 0) && placesAll() && !buying.quick)
     for (const spare of SPARES) if (!isClose()) consider({ ...FIRST, spare });
