@@ -125,6 +125,8 @@ function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   if (ledger.problem.pods.length <= FEW_PODS) others.push(() => placeSimply(ledger, units));
   if (tight === 'hopeless') return (isUntouched ? undefined : cheapest(ledger, others)) ?? placeMost(ledger, units);
   if (tight === 'tight') {
+    // Of few kinds of pods another plan costs next to nothing.
+    if (classes.length <= FEW_KINDS) others.push(launch());
     // Under a spot share each attempt is slow, and a second seldom better than the first.
     const within = cheapest(ledger, [launch(ledger.limits.shares.size > 0 ? 'quick' : 'thorough'), ...others]);
     return within ?? cheapest(ledger, [launch()]) ?? placeMost(ledger, units);
@@ -178,6 +180,7 @@ function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
 
 // Above this the simple planner is never the cheaper one, and it is slow.
 const FEW_PODS = 100;
+const FEW_KINDS = 8;
 
 function usesNodes(ledger: Ledger): boolean {
   return ledger.log.some((node, at) => at % 2 === 1 && node < ledger.problem.nodes.length);

@@ -1,7 +1,7 @@
 import { fillBound } from './fill-bound.ts';
 import { excessColumns, type Fluid, pricedAt } from './fluid.ts';
 import type { Item, Option, PatternProblem } from './items.ts';
-import { fillNode, holding, type Pattern, patternOf, type Ranked, rank, relaxedValue } from './knapsack.ts';
+import { fillNode, holding, mostOn, type Pattern, patternOf, type Ranked, rank, relaxedValue } from './knapsack.ts';
 import { isAffordable } from './limit-rows.ts';
 import { seedPatterns } from './seeds.ts';
 import { type Column, optimise, priceOf, reducedCost, type Simplex, startSimplex } from './simplex.ts';
@@ -74,6 +74,8 @@ export function solveMaster(
   const floor = leaves ? Number.NEGATIVE_INFINITY : worthOf(active, left, fluid) - allowanceOf(fluid.prices, room);
   const smooth = { center: fluid.values, bound: 0 };
   const weights = [...fluid.weights];
+  const held: (readonly Item[] | undefined)[] = [];
+  const heldOn = (option: Option) => (held[option.id] ??= active.filter((item) => mostOn(item, left, option) > 0));
   let steps = effort.fillSteps;
   let most = effort.rounds;
   const rows = active.length + limits.length;
@@ -101,6 +103,7 @@ export function solveMaster(
       for (const pattern of price(
         active,
         options,
+        heldOn,
         values,
         { limits: sigma, allowance: allowanceOf(sigma, room) },
         left,
@@ -204,6 +207,7 @@ type Smooth = { center: Float64Array; bound: number };
 function price(
   active: readonly Item[],
   options: readonly Option[],
+  heldOn: (option: Option) => readonly Item[],
   values: Float64Array,
   prices: { readonly limits: Float64Array; readonly allowance: number },
   left: Int32Array,
@@ -216,10 +220,13 @@ function price(
   const orders = new Map<Float64Array, readonly Ranked[]>();
   const ranked = options.map((option) => {
     const usd = pricedAt(option, prices.limits);
-    const weights = surrogateWeights(active, values, left, option, weightsOf[option.id] as Float64Array, WEIGHING, usd);
+    // Where zones are decided a machine holds few of all items: only those are looked at.
+    const held = heldOn(option);
+    const weights = surrogateWeights(held, values, left, option, weightsOf[option.id] as Float64Array, WEIGHING, usd);
     weightsOf[option.id] = weights;
-    const order = orders.get(weights) ?? rank(active, values, weights);
-    orders.set(weights, order);
+    const isShared = held.length === active.length;
+    const order = (isShared ? orders.get(weights) : undefined) ?? rank(held, values, weights);
+    if (isShared) orders.set(weights, order);
     return { option, usd, weights, order, ratio: relaxedValue(order, left, option, weights) / usd };
   });
   ranked.sort((one, other) => other.ratio - one.ratio || one.option.id - other.option.id);

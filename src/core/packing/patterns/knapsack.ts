@@ -32,7 +32,8 @@ export function holding(order: readonly Ranked[], limits: Int32Array, option: Op
   return held;
 }
 
-function mostOn(item: Item, limits: Int32Array, option: Option): number {
+/** How many of an item an empty node of the option holds. */
+export function mostOn(item: Item, limits: Int32Array, option: Option): number {
   return item.eligible[option.id] === 1 ? fitting(item, option.room, limits[item.id] as number) : 0;
 }
 

@@ -113,14 +113,23 @@ function pivot(simplex: Simplex, index: number, leaving: number, direction: Floa
   const { size, inverse, x } = simplex;
   const pivotValue = direction[leaving] as number;
   const pivotRow = leaving * size;
-  for (let row = 0; row < size; row++) inverse[pivotRow + row] = (inverse[pivotRow + row] as number) / pivotValue;
+  // Most of the row is 0 while the basis is near its start.
+  const filled: number[] = [];
+  for (let row = 0; row < size; row++) {
+    const value = inverse[pivotRow + row] as number;
+    if (value === 0) continue;
+    inverse[pivotRow + row] = value / pivotValue;
+    filled.push(row);
+  }
   for (let position = 0; position < size; position++) {
     const rate = direction[position] as number;
     if (position === leaving || rate === 0) continue;
     x[position] = (x[position] as number) - rate * step;
     const offset = position * size;
-    for (let row = 0; row < size; row++)
+    for (let at = 0; at < filled.length; at++) {
+      const row = filled[at] as number;
       inverse[offset + row] = (inverse[offset + row] as number) - rate * (inverse[pivotRow + row] as number);
+    }
   }
   x[leaving] = step;
   simplex.basis[leaving] = index;
