@@ -28,7 +28,7 @@ export const RESERVES = [0.003, 0.01, 0.03] as const;
 export const SPARES = [0.3, 0.05, 0] as const;
 
 /** The fewer the pods, the more attempts: each costs its pods, and a plan of few nodes leaves the most to gain. */
-export function attemptsFor(effort: Effort, pods: number, { items }: PatternProblem, zonesMatter: boolean): readonly Attempt[] {
+export function attemptsFor(effort: Effort, pods: number, { items, limits }: PatternProblem, zonesMatter: boolean): readonly Attempt[] {
   const share = (100 / pods) ** 2;
   const tried = (most: number, zoned: boolean): readonly Attempt[] =>
     Array.from({ length: Math.min(most, Math.floor(most * share)) }, (_, index) => ({
@@ -41,8 +41,11 @@ export function attemptsFor(effort: Effort, pods: number, { items }: PatternProb
     }));
   const zones = items.some((item) => item.members.some(({ variant }) => hasZoneRules(variant)));
   // Where zones differ in price, patterns that do not know their pods' zones are of little use.
-  if (zones && zonesMatter)
-    return [{ ...FIRST, zoned: true }, ...tried(effort.zonedAttempts, true).slice(1), ...tried(effort.attempts, false).slice(0, 1)];
+  if (zones && zonesMatter) {
+    const hasShare = limits.some(({ excessUsd }) => excessUsd !== undefined);
+    const blind = hasShare ? [] : tried(effort.attempts, false).slice(0, 1);
+    return [{ ...FIRST, zoned: true }, ...tried(effort.zonedAttempts, true).slice(1), ...blind];
+  }
   const large = items.length <= FEW_KINDS && effort.rounds > 0 ? LARGE.map((podsPerNode) => ({ ...FIRST, podsPerNode })) : [];
   return [FIRST, ...large, ...tried(effort.attempts, false).slice(1), ...(zones ? tried(effort.zonedAttempts, true) : [])];
 }

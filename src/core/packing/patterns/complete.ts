@@ -10,7 +10,9 @@ type Search = {
   readonly values: Float64Array;
   readonly order: readonly Item[];
   /** The least that was paid to reach what was left: reached dearer, it is not looked at again. */
-  readonly reached: Map<string, number>;
+  readonly reached: Map<number | string, number>;
+  /** By item: what one more of it adds to the number of a state; undefined where numbers are not exact for so many states. */
+  readonly places: Float64Array | undefined;
   best: number;
   found: readonly Filling[] | undefined;
   steps: number;
@@ -43,7 +45,7 @@ export function completeNodes(
 
 // Every kind of node is filled anew in each state, by looking at every kind of pod: with more kinds than these, a state is more than a step.
 const KINDS_A_STEP = 12;
-const PODS_A_STEP = 16;
+const PODS_A_STEP = 32;
 
 function stepsPerState({ problem: { options, items } }: Search): number {
   return Math.max(1, options.length / KINDS_A_STEP) * Math.max(1, items.length / PODS_A_STEP);
@@ -62,6 +64,7 @@ function begin(problem: PatternProblem, values: Float64Array, best: number, { st
     values,
     order,
     reached: new Map(),
+    places: placesOf(problem.items),
     best,
     found: undefined,
     steps,
@@ -74,8 +77,31 @@ function begin(problem: PatternProblem, values: Float64Array, best: number, { st
   return { search, left, worth };
 }
 
+/** Numbers of mixed radix, a digit for each item: strings of what is left take longer to make than all else that a state asks for. */
+function placesOf(items: readonly Item[]): Float64Array | undefined {
+  const places = new Float64Array(items.length);
+  let states = 1;
+  for (const { id, count } of items) {
+    places[id] = states;
+    states *= count + 1;
+  }
+  return states < Number.MAX_SAFE_INTEGER ? places : undefined;
+}
+
+function keyOf({ places }: Search, left: Int32Array): number | string {
+  if (places === undefined) return left.join();
+  let key = 0;
+  for (let item = 0; item < left.length; item++) key += (left[item] as number) * (places[item] as number);
+  return key;
+}
+
+function without(left: Int32Array, counts: Int32Array): Int32Array {
+  return left.map((count, item) => count - (counts[item] as number));
+}
+
 type State = {
-  readonly left: Int32Array;
+  /** Of what is left. */
+  readonly key: number | string;
   readonly paid: number;
   readonly worth: number;
   readonly nodes: number;
@@ -90,29 +116,36 @@ type State = {
 function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean {
   const heap: State[] = [];
   const cost = stepsPerState(search);
-  push(heap, { left, paid: 0, worth, nodes: 0, before: undefined, filling: undefined });
+  push(heap, { key: keyOf(search, left), paid: 0, worth, nodes: 0, before: undefined, filling: undefined });
+  const known = new Map<State, Int32Array>();
+  const leftAt = (state: State): Int32Array => {
+    const found =
+      known.get(state) ?? (state.before === undefined ? left : without(leftAt(state.before), (state.filling as Filling).counts));
+    known.set(state, found);
+    return found;
+  };
   for (let state = pop(heap); state !== undefined; state = pop(heap)) {
-    const key = state.left.join();
-    if ((search.reached.get(key) ?? Number.POSITIVE_INFINITY) < state.paid - 1e-12) continue;
-    const hardest = search.order.find((item) => (state.left[item.id] as number) > 0);
+    const { key, paid: before } = state;
+    if ((search.reached.get(key) ?? Number.POSITIVE_INFINITY) < before - 1e-12) continue;
+    const open = leftAt(state);
+    const hardest = search.order.find((item) => (open[item.id] as number) > 0);
     if (hardest === undefined) {
       search.found = fillingsTo(state);
-      search.best = state.paid;
+      search.best = before;
       return true;
     }
     if (search.steps <= 0) return false;
     search.steps -= cost;
     const isLast = state.nodes + 1 >= search.mostNodes;
-    for (const filling of fillingsWith(search, hardest, state.left, search.best - 1e-9 - state.paid - state.worth)) {
-      if (state.paid + state.worth + filling.waste >= search.best - 1e-9) break;
+    for (const filling of fillingsWith(search, hardest, open, search.best - 1e-9 - before - state.worth)) {
+      if (before + state.worth + filling.waste >= search.best - 1e-9) break;
       const { usdPerHour } = filling.option;
-      const rest = state.left.map((count, item) => count - (filling.counts[item] as number));
-      if (isLast && rest.some((count) => count > 0)) continue;
-      const paid = state.paid + usdPerHour;
-      const restKey = rest.join();
+      if (isLast && without(open, filling.counts).some((count) => count > 0)) continue;
+      const paid = before + usdPerHour;
+      const restKey = typeof key === 'number' ? key - (keyOf(search, filling.counts) as number) : without(open, filling.counts).join();
       if ((search.reached.get(restKey) ?? Number.POSITIVE_INFINITY) <= paid + 1e-12) continue;
       search.reached.set(restKey, paid);
-      push(heap, { left: rest, paid, worth: state.worth - (usdPerHour - filling.waste), nodes: state.nodes + 1, before: state, filling });
+      push(heap, { key: restKey, paid, worth: state.worth - (usdPerHour - filling.waste), nodes: state.nodes + 1, before: state, filling });
     }
   }
   return true;
@@ -172,7 +205,7 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
   if (search.steps <= 0) return;
   search.steps -= stepsPerState(search);
   const isLast = chosen.length + 1 >= search.mostNodes;
-  const state = left.join();
+  const state = keyOf(search, left);
   if ((search.reached.get(state) ?? Number.POSITIVE_INFINITY) <= paid + 1e-9) return;
   search.reached.set(state, paid);
   for (const filling of fillingsWith(search, hardest, left, search.best - 1e-9 - paid - worth)) {

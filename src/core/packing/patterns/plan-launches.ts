@@ -85,13 +85,17 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
     if (better) best = { ...found, saved: saveLedger(ledger), rest, types };
     return better;
   };
-  for (const attempt of attemptsFor(effort, pods, free.problem, zonesMatter)) {
+  const attempts = attemptsFor(effort, pods, free.problem, zonesMatter);
+  // The search for whole nodes knows no share, and no pods that may be left out.
+  const hasShare = free.problem.limits.some(({ excessUsd }) => excessUsd !== undefined);
+  for (const attempt of attempts) {
     consider(attempt);
     // Where no node may be bought for any of them all attempts are the same.
     if (isClose() || buying.quick || free.problem.items.length === 0) break;
   }
   const isFar = () => best !== undefined && (best.missed[1] > 0 || best.usdPerHour > free.fluid.usdPerHour * FAR);
-  if (!buying.quick && free.problem.items.length > 0 && pods <= MOST_ON_LARGE && isFar()) consider({ ...FIRST, podsPerNode: LARGER });
+  if (!buying.quick && free.problem.items.length > 0 && pods <= MOST_ON_LARGE && isFar() && !(hasShare && attempts[0]?.zoned))
+    consider({ ...FIRST, podsPerNode: LARGER });
   // Whole nodes may leave no room for the last pods: then patterns are made for a bit less than the limits allow.
   const lacks = () => best !== undefined && best.missed[0] > 0 && free.problem.limits.some(({ excessUsd }) => excessUsd === undefined);
   for (const reserve of buying.quick ? RESERVES.slice(1, 2) : RESERVES) {
@@ -102,8 +106,6 @@ export function planLaunches(ledger: Ledger, classes: readonly PodClass[], left:
   if (free.problem.limits.some((limit) => limit.spare > 0) && placesAll() && !buying.quick)
     for (const spare of SPARES) if (!isClose()) consider({ ...FIRST, spare });
   const enough = () => isClose() || buying.quick === true || free.problem.items.length === 0;
-  // The search for whole nodes knows no share, and no pods that may be left out.
-  const hasShare = free.problem.limits.some(({ excessUsd }) => excessUsd !== undefined);
   if (!enough() && !hasShare && buying.mayLeave === undefined && pods <= MOST_COMPLETED && best !== undefined) {
     const { missed, usdPerHour } = best;
     const nodes = completeNodes(free.problem, free.fluid, missed[1] === 0 ? usdPerHour : Number.POSITIVE_INFINITY, {
