@@ -12,9 +12,10 @@ import { type Candidate, launchSpace } from './launch.ts';
 import { type Ledger, openedNodes, openLedger, openNode, resetLedger, restoreLedger, roomOf, type Snapshot, saveLedger } from './ledger.ts';
 import { brokenLimit } from './limits.ts';
 import { improveLaunches } from './patterns/improve.ts';
+import { capRows } from './patterns/limit-rows.ts';
 import type { PackingPlan, PackingProblem } from './problem.ts';
 import { resizeNodes } from './resize.ts';
-import { placeScarce } from './scarce.ts';
+import { hasRules, placeScarce } from './scarce.ts';
 import { missesShare } from './share.ts';
 import { isMore, placedByPriority, placeStubborn } from './stubborn.ts';
 import { tightness } from './tightness.ts';
@@ -135,8 +136,13 @@ function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   if (free !== undefined && !meetsLimit(ledger)) return free;
   const usdPerHour = free === undefined ? Number.POSITIVE_INFINITY : ledger.limits.all.usdPerHour;
   const saved = free && { rest: free, saved: saveLedger(ledger), usdPerHour, missesShare: missesShare(ledger) };
-  const all = cheapest(ledger, [launch(free === undefined ? 'thorough' : 'quick')], saved);
-  return all ?? placeMost(ledger, units);
+  // What the small nodes that come last take of a limit on nodes is found by trying.
+  const isCounted = capRows(ledger).some(({ spare }) => spare > 0);
+  const first = free === undefined && isCounted ? 'thorough' : 'quick';
+  const all = cheapest(ledger, [launch(first)], saved);
+  if (all !== undefined || first === 'thorough') return all ?? placeMost(ledger, units);
+  // Where rules keep the last pods out, looking longer seldom finds a place for each.
+  return (hasRules(ledger, units) ? undefined : cheapest(ledger, [launch('thorough')])) ?? placeMost(ledger, units);
 }
 
 type Found = { readonly saved: Snapshot; readonly rest: Left; readonly usdPerHour: number; readonly missesShare: boolean };

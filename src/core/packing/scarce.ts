@@ -131,7 +131,8 @@ function placeBeside(ledger: Ledger, must: readonly Unit[], units: readonly Unit
   return undefined;
 }
 
-function hasRules(ledger: Ledger, units: readonly Unit[]): boolean {
+/** Rules between pods. */
+export function hasRules(ledger: Ledger, units: readonly Unit[]): boolean {
   return classesOf(units).some(({ id }) => {
     const { spreads, affinities, avoids } = ledger.compiled.strictest[id] as Variant;
     return spreads.length + affinities.length + avoids.length > 0;
