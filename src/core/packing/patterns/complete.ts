@@ -137,7 +137,7 @@ function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean
     if (search.steps <= 0) return false;
     search.steps -= cost;
     const isLast = state.nodes + 1 >= search.mostNodes;
-    for (const filling of fillingsWith(search, hardest, open, search.best - 1e-9 - before - state.worth)) {
+    for (const filling of fillingsWith(search, hardest, open, state.worth, search.best - 1e-9 - before - state.worth)) {
       if (before + state.worth + filling.waste >= search.best - 1e-9) break;
       const { usdPerHour } = filling.option;
       if (isLast && without(open, filling.counts).some((count) => count > 0)) continue;
@@ -208,7 +208,7 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
   const state = keyOf(search, left);
   if ((search.reached.get(state) ?? Number.POSITIVE_INFINITY) <= paid + 1e-9) return;
   search.reached.set(state, paid);
-  for (const filling of fillingsWith(search, hardest, left, search.best - 1e-9 - paid - worth)) {
+  for (const filling of fillingsWith(search, hardest, left, worth, search.best - 1e-9 - paid - worth)) {
     if (paid + worth + filling.waste >= search.best - 1e-9) break;
     const rest = left.map((count, item) => count - (filling.counts[item] as number));
     if (isLast && rest.some((count) => count > 0)) continue;
@@ -219,9 +219,11 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
 }
 
 /** Full nodes that hold at least one of the item and waste less than `allowed`, the least wasteful first. */
-function fillingsWith(search: Search, item: Item, left: Int32Array, allowed: number): readonly Filling[] {
+function fillingsWith(search: Search, item: Item, left: Int32Array, worth: number, allowed: number): readonly Filling[] {
   const found: Filling[] = [];
   for (const option of search.problem.options) {
+    // Full of all that is left it would waste too much.
+    if (option.usdPerHour - worth > allowed + 1e-9) continue;
     if (item.eligible[option.id] === 0) continue;
     const free = Float64Array.from(option.room);
     const counts = new Int32Array(left.length);
