@@ -137,10 +137,10 @@ function cheapestFirst(search: Search, left: Int32Array, worth: number): boolean
     if (search.steps <= 0) return false;
     search.steps -= cost;
     const isLast = state.nodes + 1 >= search.mostNodes;
-    for (const filling of fillingsWith(search, hardest, open, state.worth, search.best - 1e-9 - before - state.worth)) {
+    const allowed = search.best - 1e-9 - before - state.worth;
+    for (const filling of isLast ? wholeFillings(search, open, state.worth) : fillingsWith(search, hardest, open, state.worth, allowed)) {
       if (before + state.worth + filling.waste >= search.best - 1e-9) break;
       const { usdPerHour } = filling.option;
-      if (isLast && without(open, filling.counts).some((count) => count > 0)) continue;
       const paid = before + usdPerHour;
       const restKey = typeof key === 'number' ? key - (keyOf(search, filling.counts) as number) : without(open, filling.counts).join();
       if ((search.reached.get(restKey) ?? Number.POSITIVE_INFINITY) <= paid + 1e-12) continue;
@@ -208,14 +208,24 @@ function deepen(search: Search, left: Int32Array, paid: number, worth: number, c
   const state = keyOf(search, left);
   if ((search.reached.get(state) ?? Number.POSITIVE_INFINITY) <= paid + 1e-9) return;
   search.reached.set(state, paid);
-  for (const filling of fillingsWith(search, hardest, left, worth, search.best - 1e-9 - paid - worth)) {
+  const allowed = search.best - 1e-9 - paid - worth;
+  for (const filling of isLast ? wholeFillings(search, left, worth) : fillingsWith(search, hardest, left, worth, allowed)) {
     if (paid + worth + filling.waste >= search.best - 1e-9) break;
     const rest = left.map((count, item) => count - (filling.counts[item] as number));
-    if (isLast && rest.some((count) => count > 0)) continue;
     const { usdPerHour } = filling.option;
     deepen(search, rest, paid + usdPerHour, worth - (usdPerHour - filling.waste), [...chosen, filling]);
     if (search.steps <= 0) return;
   }
+}
+
+/** Nodes that hold all that is left, the cheapest first. */
+function wholeFillings({ problem: { items, options, width } }: Search, left: Int32Array, worth: number): readonly Filling[] {
+  const some = items.filter((item) => (left[item.id] as number) > 0);
+  const asked = new Float64Array(width);
+  for (const item of some) take(item, asked, -(left[item.id] as number));
+  const holds = ({ id, room }: Option) =>
+    some.every((item) => item.eligible[id] === 1) && asked.every((amount, dim) => amount === 0 || amount <= (room[dim] as number));
+  return options.filter(holds).map((option) => ({ option, counts: left, waste: option.usdPerHour - worth }));
 }
 
 /** Full nodes that hold at least one of the item and waste less than `allowed`, the least wasteful first. */
