@@ -11,10 +11,13 @@ type Left = ReadonlyMap<number, number>;
 
 // More kinds of pods than this are told apart less finely.
 const MOST_KINDS = 200;
+// Plans of so few cost no more than the question.
+const FEW_PODS = 32;
 
 /** What limits mean for these pods, by the resource relaxation: whole plans that must break a limit need not be made to know it. */
 export function tightness(ledger: Ledger, classes: readonly PodClass[], left: Left): Tightness {
-  if (capRows(ledger).length === 0) return 'loose';
+  const pods = classes.reduce((sum, { id }) => sum + (left.get(id) as number), 0);
+  if (pods <= FEW_PODS || capRows(ledger).length === 0) return 'loose';
   const problem = problemOf(ledger, classes, left);
   if (problem === undefined) return 'loose';
   const { isShort, prices } = solveFluid(problem);
