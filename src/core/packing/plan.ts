@@ -138,7 +138,8 @@ function placeAll(ledger: Ledger, units: readonly Unit[]): Left {
   const saved = free && { rest: free, saved: saveLedger(ledger), usdPerHour, missesShare: missesShare(ledger) };
   // What the small nodes that come last take of a limit on nodes is found by trying.
   const isCounted = capRows(ledger).some(({ spare }) => spare > 0);
-  const first = free === undefined && isCounted ? 'thorough' : 'quick';
+  const isThorough = isCounted || ledger.problem.pods.length <= FEW_PODS;
+  const first = free === undefined && isThorough ? 'thorough' : 'quick';
   const all = cheapest(ledger, [launch(first)], saved);
   if (all !== undefined || first === 'thorough') return all ?? placeMost(ledger, units);
   // Where rules keep the last pods out, looking longer seldom finds a place for each.
@@ -175,7 +176,7 @@ function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
     state: saveLedger(ledger),
   };
   // Above so few pods no order of single units does better than a plan; one attempt where rules make it so.
-  const simple = placeStubborn(ledger, units, planned === undefined || ledger.problem.pods.length <= FEW_PODS ? undefined : 1);
+  const simple = placeStubborn(ledger, units, planned === undefined || ledger.problem.pods.length <= SOME_PODS ? undefined : 1);
   if (planned === undefined || saved === undefined) return simple;
   const placed = placedByPriority(units, simple);
   if (isMore(placed, saved.placed)) return simple;
@@ -184,6 +185,8 @@ function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
   return planned;
 }
 
+// Above this orders of single units place no more than a plan of all together.
+const SOME_PODS = 400;
 // Above this the simple planner is never the cheaper one, and it is slow.
 const FEW_PODS = 100;
 const FEW_KINDS = 8;

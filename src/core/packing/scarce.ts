@@ -1,7 +1,7 @@
 import { planWithin } from './buy.ts';
 import type { PodClass } from './classes.ts';
 import type { Variant } from './compile.ts';
-import { type Ledger, resetLedger, restoreLedger, saveLedger } from './ledger.ts';
+import { type Ledger, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
 import { worthWithin } from './tightness.ts';
 import { placeInParts, placeOnNodes, placeTogether, type Unit } from './units.ts';
 
@@ -71,7 +71,26 @@ function placeMost(ledger: Ledger, must: readonly Unit[], units: readonly Unit[]
     restoreLedger(ledger, before);
     return found;
   };
-  let chosen = cheapestGangs(ledger, must, gangs, singles, left);
+  const orders = [cheapestGangs(ledger, must, gangs, singles, left)];
+  // What pods are worth knows no rules: with few pods the largest gangs first are tried, too.
+  if (ledger.problem.pods.length <= FEW_PODS) orders.push(gangs);
+  let best: { readonly rest: Left; readonly waiting: number; readonly saved: Snapshot } | undefined;
+  for (const order of orders) {
+    restoreLedger(ledger, before);
+    const rest = placeBeside(ledger, [...must, ...thoseThatFit(order, fits)], singles, left);
+    if (rest === undefined) continue;
+    const waiting = classesOf(units).reduce((sum, { id }) => sum + (rest.get(id) as number), 0);
+    if (best === undefined || waiting < best.waiting) best = { rest, waiting, saved: saveLedger(ledger) };
+  }
+  if (best !== undefined) restoreLedger(ledger, best.saved);
+  return best?.rest;
+}
+
+// As in plan.ts.
+const FEW_PODS = 100;
+
+function thoseThatFit(gangs: readonly Unit[], fits: (some: readonly Unit[]) => boolean): readonly Unit[] {
+  let chosen = gangs;
   for (let turn = 0; turn < TURNS && !fits(chosen); turn++) {
     let most = 0;
     for (let none = chosen.length; none - most > 1; ) {
@@ -82,7 +101,7 @@ function placeMost(ledger: Ledger, must: readonly Unit[], units: readonly Unit[]
     // The first that is one too many may be awkward, and not all that come after it.
     chosen = turn + 1 < TURNS ? chosen.toSpliced(most, 1) : chosen.slice(0, most);
   }
-  return placeBeside(ledger, [...must, ...chosen], singles, left);
+  return chosen;
 }
 
 const TURNS = 3;

@@ -19,6 +19,8 @@ export type Attempt = {
   readonly spare: number;
 };
 
+// So few pods that an attempt in vain costs little.
+const SURVEYED = 400;
 const SIZES = [16, 8, 24, 12] as const;
 // Few kinds of pods may leave a gap on every machine but a large one, and a whole plan of few kinds costs little.
 const LARGE = [64, 256, 6] as const;
@@ -43,7 +45,7 @@ export function attemptsFor(effort: Effort, pods: number, { items, limits }: Pat
   // Where zones differ in price, patterns that do not know their pods' zones are of little use.
   if (zones && zonesMatter) {
     const hasShare = limits.some(({ excessUsd }) => excessUsd !== undefined);
-    const blind = hasShare ? [] : tried(effort.attempts, false).slice(0, 1);
+    const blind = hasShare && pods > SURVEYED ? [] : tried(effort.attempts, false).slice(0, 1);
     return [{ ...FIRST, zoned: true }, ...tried(effort.zonedAttempts, true).slice(1), ...blind];
   }
   const large = items.length <= FEW_KINDS && effort.rounds > 0 ? LARGE.map((podsPerNode) => ({ ...FIRST, podsPerNode })) : [];
