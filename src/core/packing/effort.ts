@@ -20,6 +20,11 @@ export function effortOf(problem: PackingProblem): Effort {
   };
 }
 
+// Above this the simple planner is never the cheaper one, and it is slow; below it ways in vain cost little.
+export const FEW_PODS = 100;
+// Above this orders of single units place no more than a plan of all together.
+export const SOME_PODS = 400;
+
 export function boundEffort(problem: PackingProblem): BoundEffort {
   return problem.effort === 0 ? { rounds: 0, steps: 0 } : { rounds: 40, steps: 1_000_000 };
 }

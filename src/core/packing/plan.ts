@@ -4,7 +4,7 @@ import { lowerBound } from './bound.ts';
 import { launchFor, meetsLimit } from './buy.ts';
 import { classify, dimensions, type PodClass } from './classes.ts';
 import { laxest, type Variant } from './compile.ts';
-import { effortOf } from './effort.ts';
+import { effortOf, FEW_PODS, SOME_PODS } from './effort.ts';
 import { explain } from './explain.ts';
 import { ZONE } from './filters.ts';
 import { fleetOf } from './fleet.ts';
@@ -184,11 +184,6 @@ function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
   restoreLedger(ledger, saved.state);
   return planned;
 }
-
-// Above this orders of single units place no more than a plan of all together.
-const SOME_PODS = 400;
-// Above this the simple planner is never the cheaper one, and it is slow.
-const FEW_PODS = 100;
 const FEW_KINDS = 8;
 
 function usesNodes(ledger: Ledger): boolean {

@@ -1,6 +1,7 @@
 import { planWithin } from './buy.ts';
 import type { PodClass } from './classes.ts';
 import type { Variant } from './compile.ts';
+import { FEW_PODS } from './effort.ts';
 import { type Ledger, resetLedger, restoreLedger, type Snapshot, saveLedger } from './ledger.ts';
 import { worthWithin } from './tightness.ts';
 import { placeInParts, placeOnNodes, placeTogether, type Unit } from './units.ts';
@@ -85,9 +86,6 @@ function placeMost(ledger: Ledger, must: readonly Unit[], units: readonly Unit[]
   if (best !== undefined) restoreLedger(ledger, best.saved);
   return best?.rest;
 }
-
-// As in plan.ts.
-const FEW_PODS = 100;
 
 function thoseThatFit(gangs: readonly Unit[], fits: (some: readonly Unit[]) => boolean): readonly Unit[] {
   let chosen = gangs;
