@@ -42,6 +42,15 @@ void test('many that ask at once, and all who ask within ten minutes, get one an
   assert.equal(asked(), 2);
 });
 
+void test('an answer that may soon be another one serves others for a minute', async () => {
+  const { ask, asked, pass } = stand(() => ok({ isBrief: true }));
+  for (const ms of [0, 59_999, 1]) {
+    pass(ms);
+    await ask();
+  }
+  assert.equal(asked(), 2);
+});
+
 void test('a refusal is asked for again after two seconds; what passes by itself after a pause that doubles up to thirty', async () => {
   const refused = stand(() => err(failure(false)));
   for (const ms of [0, 1_999, 1, 2_000, 2_000]) {

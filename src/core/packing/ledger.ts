@@ -322,6 +322,17 @@ export function restoreLedger(ledger: Ledger, saved: Snapshot): void {
   ledger.phase = saved.phase;
 }
 
+/** From the start with the new nodes that stay, and nothing placed; answers their new places. */
+export function reopenLedger(ledger: Ledger, before: Snapshot, gone: ReadonlySet<number>): ReadonlyMap<number, number> {
+  resetLedger(ledger);
+  ledger.phase = before.phase;
+  const moved = new Map<number, number>();
+  const first = ledger.nodes.length;
+  for (const [at, candidate] of before.opened.entries())
+    if (!gone.has(first + at)) moved.set(first + at, openNode(ledger, candidate).index);
+  return moved;
+}
+
 /** From here on spread counts the domains that have nodes, no longer those that could get one. */
 export function closeLedger(ledger: Ledger, phase: 'closing' | 'closed'): void {
   ledger.phase = phase;

@@ -184,6 +184,7 @@ function placeMost(ledger: Ledger, units: readonly Unit[]): Left {
   restoreLedger(ledger, saved.state);
   return planned;
 }
+
 const FEW_KINDS = 8;
 
 function usesNodes(ledger: Ledger): boolean {

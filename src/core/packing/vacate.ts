@@ -1,6 +1,6 @@
 import { admitsNode, canPlace, fits } from './admit.ts';
 import type { Variant } from './compile.ts';
-import { type Ledger, openedNodes, openNode, place, resetLedger, restoreLedger, roomyNodes, type Snapshot, saveLedger } from './ledger.ts';
+import { type Ledger, openedNodes, place, reopenLedger, restoreLedger, roomyNodes, type Snapshot, saveLedger } from './ledger.ts';
 import { placePods } from './place.ts';
 import { missesShare } from './share.ts';
 
@@ -73,10 +73,7 @@ function without(ledger: Ledger, node: number): boolean {
 }
 
 function replay(ledger: Ledger, before: Snapshot, gone: number): boolean {
-  resetLedger(ledger);
-  ledger.phase = before.phase;
-  const first = ledger.nodes.length;
-  for (const [at, candidate] of before.opened.entries()) if (first + at !== gone) openNode(ledger, candidate);
+  const moved = reopenLedger(ledger, before, new Set([gone]));
   const moving: Variant[] = [];
   for (let at = 0; at < before.log.length; at += 2) {
     const variant = ledger.compiled.variants[before.log[at] as number] as Variant;
@@ -85,7 +82,7 @@ function replay(ledger: Ledger, before: Snapshot, gone: number): boolean {
       moving.push(variant);
       continue;
     }
-    const now = node > gone ? node - 1 : node;
+    const now = moved.get(node) ?? node;
     if (!canPlace(ledger, variant, now)) return false;
     place(ledger, variant, now);
   }

@@ -552,6 +552,20 @@ test('the minimum of a pool is kept without pods', () => {
     ['t.small', 't.small'],
   );
 });
+test('nodes for a minimum open no zone that pods would have to be spread over', () => {
+  const { offerings } = problem({});
+  const [first] = offerings;
+  assert.ok(first);
+  const sold = [
+    { ...first, zone: 'cheap', usdPerHour: first.usdPerHour / 2 },
+    { ...first, zone: 'there' },
+  ];
+  const pods = [pod('p', 1, '1Gi', { nodeSelector: { 'topology.kubernetes.io/zone': 'there' } })];
+  assert.deepEqual(
+    launched({ pods, offerings: sold, pools: [{ name: 'workers', minNodes: 2 }] }).map((one) => one.zone),
+    ['there', 'there'],
+  );
+});
 test('dollars: the cap is kept, and priority decides who is left', () => {
   const pods = [pod('low', 2, '1Gi', {}, { priority: 1 }), pod('high', 2, '1Gi', {}, { priority: 9 })];
   const plan = planPacking(problem({ pods, limits: { usdPerHour: 0.15 } }));

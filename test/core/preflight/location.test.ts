@@ -17,7 +17,7 @@ import {
   wantsSample,
   whomToAsk,
 } from '../../../src/core/preflight/location.ts';
-import { probePolicy } from '../../../src/core/preflight/probes.ts';
+import { askPolicy, probePolicy } from '../../../src/core/preflight/probes.ts';
 import type { SimulatedDecision } from '../../../src/core/preflight/simulation.ts';
 
 const home = '111122223333';
@@ -291,4 +291,9 @@ void test('what is not judged is said with the form that would be', () => {
   assert.match(said('Athena', undefined), /it has no location: write it as arn:aws:athena:us-east-1:<account>:workgroup\/<name>$/);
   assert.match(said('Iceberg', 'sales.orders'), /write it as s3:\/\/<bucket>\/<folder>\/$/);
   assert.match(said('OurOwn', 'x'), /understands$/);
+});
+
+void test("IAM is asked of one user, whatever stands in the user's path", () => {
+  const policy = askPolicy(`arn:aws:iam::${home}:user/*/loader`, 'us-east-1', 'aws');
+  assert.match(policy.ok ? policy.value.policy : '', /user\/\$\{\*\}\/loader/);
 });

@@ -2,17 +2,7 @@ import { canPlace } from '../admit.ts';
 import type { Variant } from '../compile.ts';
 import { ZONE } from '../filters.ts';
 import type { Candidate } from '../launch.ts';
-import {
-  type Ledger,
-  type LedgerNode,
-  openedNodes,
-  openNode,
-  place,
-  resetLedger,
-  restoreLedger,
-  type Snapshot,
-  saveLedger,
-} from '../ledger.ts';
+import { type Ledger, type LedgerNode, openedNodes, openNode, place, reopenLedger, restoreLedger, saveLedger } from '../ledger.ts';
 import { brokenLimit, isMixed } from '../limits.ts';
 import { completeNodes } from './complete.ts';
 import { type Fluid, solveFluid } from './fluid.ts';
@@ -197,7 +187,7 @@ function rebuild(ledger: Ledger, gone: ReadonlySet<number>, patterns: readonly P
     const item = gone.has(node) ? itemOf.get(keyOf(variant, zoneKept(ledger, variant, ledger.nodes[node] as LedgerNode))) : undefined;
     entries.push({ variant, node, item });
   }
-  const moved = reopen(ledger, before, gone);
+  const moved = reopenLedger(ledger, before, gone);
   const slots = openPatterns(ledger, patterns);
   const done =
     slots !== undefined &&
@@ -209,17 +199,6 @@ function rebuild(ledger: Ledger, gone: ReadonlySet<number>, patterns: readonly P
     });
   if (!done) restoreLedger(ledger, before);
   return done;
-}
-
-/** Opens the nodes that stay; answers their new places. */
-function reopen(ledger: Ledger, before: Snapshot, gone: ReadonlySet<number>): ReadonlyMap<number, number> {
-  resetLedger(ledger);
-  ledger.phase = before.phase;
-  const moved = new Map<number, number>();
-  const first = ledger.nodes.length;
-  for (const [at, candidate] of before.opened.entries())
-    if (!gone.has(first + at)) moved.set(first + at, openNode(ledger, candidate).index);
-  return moved;
 }
 
 type Slot = { readonly node: number; readonly left: Map<number, number> };
