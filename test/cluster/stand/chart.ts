@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import * as good from '../../api/manifests.ts';
 import type { ControlPlane } from '../../controlplane/start.ts';
 import { waitFor } from '../../controlplane/wait.ts';
 import { type Manifest, parseManifests, toYaml } from './manifests.ts';
@@ -24,6 +25,7 @@ export async function installChart(controlPlane: ControlPlane, options: ChartOpt
     controlPlane,
     rendered.filter((manifest) => !first.includes(manifest) && !notApplied.has(manifest.kind)),
   );
+  await policiesHold(controlPlane);
 }
 
 async function render(
@@ -55,4 +57,70 @@ async function apply(controlPlane: ControlPlane, manifests: readonly Manifest[])
   }).catch((error: unknown) => {
     throw new Error(`kubectl apply: ${problem}`, { cause: error });
   });
+}
+
+const admission = 'admissionregistration.k8s.io/v1';
+const last = 'stand-last-policy';
+
+/** Refuses every ConfigMap of its own name. */
+const lastPolicy: readonly Manifest[] = [
+  {
+    apiVersion: admission,
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: last },
+    spec: {
+      matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['*'], operations: ['CREATE'], resources: ['configmaps'] }] },
+      validations: [{ expression: `object.metadata.name != "${last}"` }],
+    },
+  },
+  {
+    apiVersion: admission,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: last },
+    spec: { policyName: last, validationActions: ['Deny'] },
+  },
+];
+
+/** What each policy with a paramKind judges. */
+const judged: readonly (readonly [path: string, manifest: object])[] = [
+  ['/apis/elasticruntime.dev/v1alpha1/namespaces/default/elasticruntimes', { ...good.runtime, metadata: { name: 'judged' } }],
+  ['/apis/elasticruntime.dev/v1alpha1/namespaces/default/elasticjobs', { ...good.job, metadata: { name: 'judged' } }],
+  [
+    '/api/v1/namespaces/elastic-system/pods',
+    {
+      metadata: { name: 'judged' },
+      spec: {
+        serviceAccountName: 'elastic-runtime-operator',
+        tolerations: [{ key: 'elasticruntime.dev/runtime', value: 'nobody', effect: 'NoSchedule' }],
+        containers: [{ name: 'main', image: 'registry.example.com/main:1' }],
+      },
+    },
+  ],
+];
+
+/**
+ * The API server takes policies up once a second, all that there are, and refuses what one with a paramKind judges while it has not listed the objects of
+ * that kind: it waits a second for them, then says "not yet synced" (k8s.io/apiserver, admission/plugin/policy/generic).
+ */
+async function policiesHold(controlPlane: ControlPlane): Promise<void> {
+  await apply(controlPlane, lastPolicy);
+  const dryRun = async (path: string, manifest: object) => {
+    const { status, body } = await controlPlane.call('POST', `${path}?dryRun=All`, manifest);
+    return status < 300 ? '' : `${status} ${(body as { readonly message?: string }).message ?? ''}`;
+  };
+  await waitFor('the last policy holds', async () => {
+    const refusal = await dryRun('/api/v1/namespaces/default/configmaps', { metadata: { name: last } });
+    return refusal.includes(last) ? true : undefined;
+  });
+  for (const [path, manifest] of judged) {
+    let refusal = '';
+    await waitFor('the policies have their parameters', async () => {
+      refusal = await dryRun(path, manifest);
+      return refusal === '' ? true : undefined;
+    }).catch((error: unknown) => {
+      throw new Error(`${path}: ${refusal}`, { cause: error });
+    });
+  }
+  const { code, stderr } = await controlPlane.kubectl(['delete', '-f', '-'], { stdin: toYaml(lastPolicy) });
+  if (code !== 0) throw new Error(`kubectl delete: ${stderr}`);
 }
