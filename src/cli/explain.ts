@@ -8,6 +8,7 @@ import type { AccessError, AccessRow } from '../core/access/vocabulary.ts';
 import { refusedAccesses } from '../core/classes/connections.ts';
 import { type Resolution, resolveRuntime, type WrittenRuntime } from '../core/classes/resolve.ts';
 import { type ClassViolation, formatClassViolation } from '../core/classes/violations.ts';
+import { neverProved } from '../core/preflight/probes.ts';
 import { applyDefaults } from '../core/validation/defaults.ts';
 import { prune, unknownFields } from '../core/validation/prune.ts';
 import { refusedTemplateSecrets } from '../core/validation/secrets.ts';
@@ -189,7 +190,8 @@ function allowedByClass(
   world: World,
 ): Explained | readonly InputError[] {
   const object = `ElasticJob ${namespaceOf(job.metadata)}/${job.metadata.name}`;
-  const refused = refusedAccesses(ofClass, { connections: plan.connections, dependencies: job.spec.dependencies });
+  const namedIn = { principals: plan.principals, region: runtime.spec.region };
+  const refused = refusedAccesses(ofClass, { connections: plan.connections, dependencies: job.spec.dependencies, namedIn });
   if (refused.length > 0) return refused.map((violation) => ofRuntime(object, violation, world));
   const { runtimeClassName } = world.runtimes.get(`${namespaceOf(job.metadata)}/${job.spec.runtime}`)?.spec ?? {};
   const unknown =
@@ -197,7 +199,15 @@ function allowedByClass(
       ? []
       : [`ElasticRuntimeClass ${runtimeClassName} is not among the manifests: what it allows and gives as defaults is not in this plan`];
   const rows = rowsWithSessions(job, runtime, plan);
-  return { job, plan, rows, notes: [...plan.notes, ...unknown, ...wideningNotes(rows)] };
+  const open = neverProved(plan, runtime.spec.region).map((text) => `not verified before a node starts: ${text}`);
+  const { name } = ofClass?.metadata ?? {};
+  if (name !== undefined && open.length > 0 && ofClass?.spec.allowed.unverifiedAccess === 'Never')
+    return open.map((message) => ({
+      place: placeOf(object, world),
+      object,
+      message: `${message}: ElasticRuntimeClass ${name} lets nothing begin that is not verified (allowed.unverifiedAccess: Never)`,
+    }));
+  return { job, plan, rows, notes: [...plan.notes, ...unknown, ...wideningNotes(rows), ...open] };
 }
 
 function inputError({ object, field, value, message, remedy }: AccessError, world: World): InputError {

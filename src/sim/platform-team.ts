@@ -23,7 +23,7 @@ export function fittingClasses(manifests: readonly Manifest[]): readonly Elastic
     apiVersion,
     kind: 'ElasticRuntimeClass',
     metadata: { name },
-    spec: { allowed: { defaultRoles: 'Allowed', x509: 'Allowed' } },
+    spec: { allowed: { defaultRoles: 'Allowed', x509: 'Allowed', unverifiedAccess: 'Allowed' } },
   }));
 }
 

@@ -371,3 +371,25 @@ test('what a class among the manifests gives is as good as said by the runtime; 
     /ElasticRuntime finance\/analytics: spec\.organization: must be given: .*give the manifest of its class, too: there is none among these/,
   );
 });
+
+test('what no preflight will be able to tell is a note; where the class lets nothing begin unverified it is an error', async () => {
+  const events =
+    '{ name: events, usage: Source, connector: AmazonMSK, location: "b-1.events.abcdef.c2.kafka.us-east-1.amazonaws.com:9098" }';
+  const manifests = FINANCE.replaceAll('connections:\n', `connections:\n    - ${events}\n`);
+  const [first] = JSON.parse((await explain({ 'finance.yaml': manifests, 'platform.yaml': PLATFORM })).out) as readonly {
+    readonly notes: readonly string[];
+  }[];
+  const note =
+    /^not verified before a node starts: connection events: the identity alone, .*: write it as arn:aws:kafka:us-east-1:<account>:cluster\/<name>\/<uuid>$/;
+  assert.ok(
+    first?.notes.some((text) => note.test(text)),
+    JSON.stringify(first?.notes),
+  );
+  const strict = PLATFORM.replace('{ defaultRoles: Allowed,', '{ unverifiedAccess: Never, defaultRoles: Allowed,');
+  const { code, err } = await explain({ 'finance.yaml': manifests, 'platform.yaml': strict });
+  assert.equal(code, 2);
+  assert.match(
+    err.join('\n'),
+    /connection events: the identity alone.*: ElasticRuntimeClass \S+ lets nothing begin that is not verified \(allowed\.unverifiedAccess: Never\)/,
+  );
+});

@@ -346,13 +346,47 @@ void test("another account's queue of which AWS says that it is not there may on
 });
 
 void test('a location that is a text of the connector is said, with the form that would be verified', async () => {
-  const { status, said } = await outcomeOf(base({ ...orders, location: 'orders' }));
+  const { status, said } = await outcomeOf(base({ ...orders, location: 'orders by day' }));
   assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
   assert.deepEqual(said, [
     'connection orders: the identity alone, since its location is a text that only the connector understands: write it as arn:aws:dynamodb:us-east-1:<account>:table/<name>',
   ]);
   const verified = status.conditions?.find(({ type }) => type === 'AccessVerified');
   assert.match(verified?.message ?? '', /not verified: connection orders: the identity alone/);
+});
+
+void test('a plain name is looked at as AWS takes it, in the account of whoever uses it', async () => {
+  const named = { ...orders, location: 'orders', usage: 'SourceAndTarget' };
+  const reader = { authentication: { roleArn: roleArn('reader', other) } };
+  for (const [connection, who] of [
+    [named, 'worker'],
+    [{ ...named, ...withKeys }, 'finance-orders'],
+    // IAM answers its users of itself only where they may ask; a sample proves reading.
+    [{ ...named, ...withKeys, usage: 'Source', expectedBucketOwner: other }, 'finance-orders'],
+    [{ ...named, ...reader }, 'reader'],
+  ] as const) {
+    const { status, said, looked, simulation } = await outcomeOf(base(connection));
+    assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
+    assert.deepEqual(
+      said.filter((line) => line.startsWith('connection')),
+      [],
+    );
+    assert.deepEqual(looked, [`${who} dynamodb:DescribeTable: ok`, `${who} dynamodb:Scan: ok`]);
+    const account = 'expectedBucketOwner' in connection || who === 'reader' ? other : home;
+    const shown = simulation.account.calls.filter(({ method }) => method === 'resources.describe');
+    assert.ok(shown.every(({ resource }) => resource === arn('dynamodb', 'table/orders', account)));
+  }
+});
+
+void test('a name that nothing is found under, or that may not be used, is said with what it was taken for: the connector may mean something else', async () => {
+  const named = { ...orders, location: 'orders' };
+  const absent = await outcomeOf(changed(base(named), { resources: [{ arn: table, absent: true }] }));
+  assert.equal(absent.status.phase, 'Succeeded', absent.status.failure?.message ?? '');
+  assert.match(absent.said.join(), /there is no DynamoDB table orders .*\(orders was taken for that ARN: write another, if it is meant\)/);
+  const refused = { [roleArn('worker')]: (role: Role) => [...statementsOf(role), deny('dynamodb:*', '*')] };
+  const denied = await outcomeOf(changed(base(named), {}, refused));
+  assert.equal(denied.status.phase, 'Succeeded', denied.status.failure?.message ?? '');
+  assert.match(denied.said.join(), /SimulatedAccessDenied: .*not authorized to perform: dynamodb:/);
 });
 
 void test('an ARN of another service, region or form is refused with object, field, value and remedy, before anything is asked', async () => {

@@ -571,6 +571,10 @@ export type Allowed = {
    * Whether the agent role may be had with an X.509 certificate.
    */
   readonly x509: 'Never' | 'Allowed';
+  /**
+   * Whether a runtime or job goes on where AWS cannot say beforehand whether it will be let in. Never: it is refused, with what could not be verified and why.
+   */
+  readonly unverifiedAccess: 'Never' | 'Allowed';
 };
 /**
  * Over all runtimes of a namespace that use the class.

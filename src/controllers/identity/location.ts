@@ -1,3 +1,4 @@
+import { inAccount } from '../../core/access/arn-locations.ts';
 import { accountOf } from '../../core/policy/principal.ts';
 import {
   judgeLocation,
@@ -32,15 +33,17 @@ type Context = Pick<OperatorContext, 'aws' | 'grants'>;
 export async function proveLocation(
   context: Context,
   of: ProofOf,
-  probe: LocationProbe,
+  planned: LocationProbe,
   ask: (principalArn: string) => GrantRequest,
   { aws, caller }: { readonly aws: AwsPort; readonly caller: Caller },
 ): Promise<Result<Proof, AccessFailure>> {
   const who = await whoCalls(aws, caller);
   if (!who.ok) return who;
-  const seen = await look(aws, caller, probe, accountOf(who.value));
+  const account = accountOf(who.value);
+  const probe = { ...planned, at: inAccount(planned.at, account) };
+  const seen = await look(aws, caller, probe, account);
   if (!seen.ok) return seen;
-  const { sides, isBrief } = await askIam(context, of, probe, { ask, arn: who.value, caller });
+  const { sides, isUnanswered } = await askIam(context, of, probe, { ask, arn: who.value, caller });
   const sample = wantsSample(probe, seen.value, sides.read);
   const answer = sample === undefined ? undefined : await aws.resources.describe(caller, { action: sample, arn: probe.at.arn });
   const { identity, chain } = caller.grant;
@@ -50,7 +53,7 @@ export async function proveLocation(
   const refused = tried === undefined ? {} : { refused: `${tried.action} was answered ${tried.code}: ${tried.message}` };
   const verdict = judgeLocation(probe, seen.value, sides, answer === undefined ? undefined : refused);
   if ('refused' in verdict) return err({ identity, chain, transient: false, ...verdict.refused });
-  return ok({ ...(verdict.notVerified !== undefined && { notVerified: [verdict.notVerified] }), ...(isBrief && { isBrief }) });
+  return ok({ ...(verdict.notVerified !== undefined && { notVerified: [verdict.notVerified] }), ...(isUnanswered && { isUnanswered }) });
 }
 
 /** ARN of the role; of keys STS knows whose they are, which also says whether they are valid. */
@@ -72,8 +75,8 @@ async function look(aws: AwsPort, caller: Caller, { at }: LocationProbe, account
   return failure.transient ? err(failure) : ok(notSeen(at, account, failure, answer.error.kind === 'NotFound'));
 }
 
-/** `isBrief`: IAM may answer in a minute. */
-type Asked = { readonly sides: Readonly<Partial<Record<Side, SideVerdict>>>; readonly isBrief: boolean };
+/** `isUnanswered`: IAM may answer in a minute. */
+type Asked = { readonly sides: Readonly<Partial<Record<Side, SideVerdict>>>; readonly isUnanswered: boolean };
 
 async function askIam(
   context: Context,
@@ -82,9 +85,9 @@ async function askIam(
   who: { readonly arn: string; readonly caller: Caller; readonly ask: (principalArn: string) => GrantRequest },
 ): Promise<Asked> {
   const sides = locationSides(probe);
-  const all = (because: string, isBrief = false): Asked => ({
+  const all = (because: string, isUnanswered = false): Asked => ({
     sides: Object.fromEntries(sides.map((side): readonly [Side, SideVerdict] => [side, { kind: 'open', because }])),
-    isBrief,
+    isUnanswered,
   });
   const whom = whomToAsk(probe.identity, who.arn, accountOf(runtime.spec.identities.operator.roleArn));
   if ('because' in whom) return all(whom.because);
@@ -108,5 +111,5 @@ async function askIam(
     }
     verdicts.push([side, judgeSide(probe, principalArn, questions, answers)]);
   }
-  return { sides: Object.fromEntries(verdicts), isBrief: false };
+  return { sides: Object.fromEntries(verdicts), isUnanswered: false };
 }

@@ -28,7 +28,8 @@ export async function proveOwnPath(
   request: GrantRequest,
 ): Promise<Result<Proof, AccessFailure>> {
   const { roleArn } = probe;
-  const open = (why: string): Result<Proof, AccessFailure> => ok({ notVerified: [`the pods' own way to ${nameOf(roleArn)}: ${why}`] });
+  const open = (why: string, isUnanswered = false): Result<Proof, AccessFailure> =>
+    ok({ notVerified: [`the pods' own way to ${nameOf(roleArn)}: ${why}`], isUnanswered });
   const home = accountOf(of.runtime.spec.identities.operator.roleArn);
   if (accountOf(roleArn) !== home)
     return open(`its trust policy lies in account ${accountOf(roleArn)}, which the operator role (of ${home}) cannot read`);
@@ -41,7 +42,7 @@ export async function proveOwnPath(
   if (!found.ok) {
     const failure = awsFailure(at, found.error);
     if (failure.transient && of.job === undefined) return err(failure);
-    return open(`the operator's iam:GetRole was answered ${found.error.code}: ${found.error.message}`);
+    return open(`the operator's iam:GetRole was answered ${found.error.code}: ${found.error.message}`, failure.transient);
   }
   if (found.value.arn !== roleArn) return open(`the role of that name is ${found.value.arn}, not ${roleArn}`);
   const path = pathOf(of, probe, issuer);

@@ -9,7 +9,7 @@ import type { AccessPlan } from '../../core/access/plan.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { connectionOf } from '../../core/access/routes.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
-import type { LocationProbe } from '../../core/preflight/location.ts';
+import { type LocationProbe, loginNotJudged } from '../../core/preflight/location.ts';
 import { remedyFor } from '../../core/preflight/missing.ts';
 import { askPolicy, type ObjectProbe, type PathProbe, type Probe, probePolicy, type SimulationProbe } from '../../core/preflight/probes.ts';
 import type { AwsPort, Caller } from '../../ports/aws/index.ts';
@@ -24,10 +24,11 @@ import { inParallel } from './parallel.ts';
 import { proveOwnPath } from './pods-path.ts';
 import { clearProbe, probeObjects } from './probe.ts';
 import { proveMay } from './role-actions.ts';
+import { strictClassOf, unproved } from './strict.ts';
 import type { Proof } from './verifications.ts';
 import { whoAmI } from './who.ts';
 
-type Context = Pick<OperatorContext, 'aws' | 'grants' | 'kubernetes' | 'verifications' | 'settings'>;
+type Context = Pick<OperatorContext, 'aws' | 'classes' | 'grants' | 'kubernetes' | 'verifications' | 'settings'>;
 
 /** For whom it is proved. */
 export type ProofOf = {
@@ -152,8 +153,21 @@ async function proveSome(context: Context, of: ProofOf, probes: readonly KeyedPr
     });
     return outcome.ok ? outcome : err(await withRemedy(context, of, probe, outcome.error));
   });
-  const notVerified = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.notVerified ?? []) : []));
-  return { failures: outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.error])), notVerified: [...new Set(notVerified)].sort() };
+  const open = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.notVerified ?? []) : []));
+  const outside = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.outside ?? []) : []));
+  const strictClass = strictClassOf(context, of.runtime);
+  const failures = outcomes.flatMap((outcome, index) => {
+    const probe = probes[index]?.probe;
+    if (!outcome.ok) return [outcome.error];
+    return probe === undefined || strictClass === undefined ? [] : unproved(whose(probe), outcome.value, strictClass);
+  });
+  return { failures, notVerified: [...new Set([...open, ...outside])].sort() };
+}
+
+/** Of the plan: whose access it is. */
+function whose(probe: Probe): { readonly identity: string; readonly resource: string } {
+  const isAsking = probe.kind === 'path' || probe.kind === 'simulation';
+  return { identity: isAsking ? probe.of : probe.identity, resource: probe.resource };
 }
 
 /** Versions of Kubernetes objects are in the key; a parameter or secret of AWS may hold other keys a moment later. */
@@ -176,7 +190,8 @@ async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Resul
   }
   const called = await proveByCall(context, of, probe);
   if (!called.ok) return called;
-  return { ok: true, value: probe.kind === 'identity' && probe.notVerified !== undefined ? { notVerified: [probe.notVerified] } : {} };
+  if (probe.kind === 'secret') return ok({ outside: [loginNotJudged(probe.connection)] });
+  return ok(probe.kind === 'identity' && probe.notVerified !== undefined ? { notVerified: [probe.notVerified] } : {});
 }
 
 async function proveByCall(

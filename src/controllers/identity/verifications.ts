@@ -3,8 +3,16 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Result } from '../../ports/result.ts';
 import type { AccessFailure } from './failure.ts';
 
-/** What a success says besides: what of it could not be looked at. */
-export type Proof = { readonly notVerified?: readonly string[]; readonly isBrief?: boolean };
+/** What a success says besides. */
+export type Proof = {
+  /** What of it AWS could have said and did not. */
+  readonly notVerified?: readonly string[];
+  /** What no call to AWS could tell: it lies outside. */
+  readonly outside?: readonly string[];
+  /** AWS gave no answer and may in a minute. */
+  readonly isUnanswered?: boolean;
+  readonly isBrief?: boolean;
+};
 
 type Outcome = Result<Proof, AccessFailure>;
 
@@ -60,7 +68,7 @@ export function createVerifications(clock: Clock): Verifications {
 
 function keptFor(outcome: Outcome, failures: number): number {
   if (!outcome.ok) return pauseMs(outcome.error, failures);
-  return outcome.value.isBrief === true ? briefMs : keptMs;
+  return outcome.value.isBrief === true || outcome.value.isUnanswered === true ? briefMs : keptMs;
 }
 
 /** What passes by itself is asked for again after a growing pause. */

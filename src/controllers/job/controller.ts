@@ -251,7 +251,8 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
 function refusedByClass(tools: JobTools, { job, runtime, plan, draft }: JobView): JobVerdict | undefined {
   const { classes } = tools.context;
   const standing = classes.standing(runtime);
-  const named = { connections: plan.connections, dependencies: job.spec.dependencies };
+  const namedIn = { principals: plan.principals, region: runtime.spec.region };
+  const named = { connections: plan.connections, dependencies: job.spec.dependencies, namedIn };
   const refused = refusedAccesses(classes.resolution(runtime)?.class, named).map(formatClassViolation);
   if (standing.kind === 'allowed' && refused.length === 0) return undefined;
   if (draft.value().startTime === undefined) draft.set({ phase: 'Pending' });

@@ -3,6 +3,7 @@ import { jobProbes } from '../../core/preflight/probes.ts';
 import { elasticJobs } from '../../ports/resources.ts';
 import { type AccessFailure, describeFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
+import { reasonOf, strictClassOf } from '../identity/strict.ts';
 import { openSecret, withKeys } from './credentials.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
@@ -11,7 +12,7 @@ import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from 
  * with the call, the identity, its chain, and the statement that is missing. What another job has proved within ten minutes is not proved again.
  */
 export async function preflight(tools: JobTools, view: JobView): Promise<JobVerdict> {
-  const digest = digestOf(view);
+  const digest = digestOf(tools, view);
   if (notesOf(view).verified === digest) return go;
   const { context } = tools;
   const of = proofOf(tools, view);
@@ -36,18 +37,13 @@ function refused(tools: JobTools, view: JobView, failures: readonly AccessFailur
   const final = failures.find((failure) => !failure.transient);
   const ordered = final === undefined ? failures : [final, ...failures.filter((failure) => failure !== final)];
   const message = describeFailures(ordered);
-  view.draft.condition('AccessVerified', false, 'AccessDenied', message);
+  const reason = final === undefined ? 'AccessDenied' : reasonOf(final);
+  view.draft.condition('AccessVerified', false, reason, message);
   view.draft.set({ preflight: { failed: ordered.slice(0, 16).map(reportFailure) } });
   if (final === undefined) return { again: 'AccessNotVerified', message };
-  tools.context.events.record(elasticJobs, view.job, 'Warning', 'AccessDenied', describeFailure(final));
-  return {
-    end: {
-      phase: 'Failed',
-      reason: 'AccessDenied',
-      message: describeFailure(final),
-      failure: { reason: 'AccessDenied', message: describeFailure(final), identity: final.identity },
-    },
-  };
+  const said = describeFailure(final);
+  tools.context.events.record(elasticJobs, view.job, 'Warning', reason, said);
+  return { end: { phase: 'Failed', reason, message: said, failure: { reason, message: said, identity: final.identity } } };
 }
 
 /** Where a job ends before its preflight did: what the probes may have left goes. */
@@ -79,10 +75,12 @@ function proofOf(tools: JobTools, view: JobView): ProofOf {
   };
 }
 
-function digestOf(view: JobView): string {
+function digestOf({ context }: JobTools, view: JobView): string {
   const { spec } = view.runtime;
+  const strictClass = strictClassOf(context, view.runtime);
+  const inputs = [view.plan.rows, spec.staging, spec.logs, view.job.metadata.uid, ...Object.entries(view.references.found)];
   return createHash('sha256')
-    .update(JSON.stringify([view.plan.rows, spec.staging, spec.logs, view.job.metadata.uid, ...Object.entries(view.references.found)]))
+    .update(JSON.stringify(strictClass === undefined ? inputs : [...inputs, strictClass]))
     .digest('base64url')
     .slice(0, 22);
 }

@@ -82,7 +82,8 @@ function viewOf(context: OperatorContext, { metadata, spec }: Stored<ElasticAcce
   if (!planned.ok)
     return err(`ElasticJob ${namespace}/${spec.job} has no access plan: ${planned.errors.map(({ message }) => message).join('; ')}`);
   const connections = planned.plan.connections.filter(({ name }) => name === spec.connection);
-  const [unallowed] = refusedAccesses(context.classes.resolution(runtime)?.class, { connections });
+  const namedIn = { principals: planned.plan.principals, region: runtime.spec.region };
+  const [unallowed] = refusedAccesses(context.classes.resolution(runtime)?.class, { connections, namedIn });
   if (unallowed !== undefined) return err(formatClassViolation(unallowed));
   return ok({ job, runtime, plan: planned.plan, references: { found }, draft });
 }

@@ -15,6 +15,7 @@ import type { Standing } from '../classes/resolved-runtimes.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
 import { type AccessFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
+import { reasonOf, strictClassOf } from '../identity/strict.ts';
 import { ensureAccounts } from './accounts.ts';
 import { costOf, idleSince, nodesOf, summarizeNodes } from './activity.ts';
 import { keepCertificate } from './certificate.ts';
@@ -152,7 +153,8 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   const asked = await askToLaunch(tools, runtime, templates.value.templates, notesIn(draft));
   if (!asked.ok) {
     draft.set({ preflight: { failed: [reportFailure(asked.error)] } });
-    return denied(draft, 'AccessVerified', 'LaunchDenied', asked.error);
+    const reason = reasonOf(asked.error);
+    return denied(draft, 'AccessVerified', reason === 'AccessDenied' ? 'LaunchDenied' : reason, asked.error);
   }
   if (asked.value !== undefined) note(draft, { launchAsked: asked.value });
   sayVerified(runtime, draft);
@@ -189,12 +191,14 @@ function note(draft: Draft, notes: RuntimeNotes): void {
 
 async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   const digest = accessDigest(runtime);
-  if (notesOf(runtime).verified === digest) return go;
+  const { verified, notVerified = [] } = notesOf(runtime);
+  const isOpen = notVerified.length > 0 && strictClassOf(tools.context, runtime) !== undefined;
+  if (verified === digest && !isOpen) return go;
   const outcome = await verifyAccess(tools, runtime);
   if (!outcome.ok) {
     const first = outcome.error.find(({ transient }) => !transient) ?? outcome.error[0];
     draft.set({ preflight: { failed: outcome.error.map(reportFailure) } });
-    return first === undefined ? go : denied(draft, 'AccessVerified', 'AccessDenied', first, outcome.error);
+    return first === undefined ? go : denied(draft, 'AccessVerified', reasonOf(first), first, outcome.error);
   }
   note(draft, { verified: digest, notVerified: outcome.value });
   sayVerified(runtime, draft);

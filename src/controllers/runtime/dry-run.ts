@@ -11,6 +11,7 @@ import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import type { GrantRequest } from '../identity/grants.ts';
 import { withRemedy } from '../identity/prove.ts';
+import { notVerifiedFailure, strictClassOf } from '../identity/strict.ts';
 import { sha256 } from './digest.ts';
 import type { RuntimeNotes } from './notes.ts';
 import { tagOwnerOf } from './tag-owner.ts';
@@ -27,7 +28,8 @@ type Question = {
 
 /**
  * Whether master may launch from each of the templates, and operator delete them, by EC2's own word (DryRun), with the tags, subnets and profile of a real launch.
- * A refusal stops the runtime before a node is planned. Every other answer (a type that is not sold here, a quota) is said and fails nothing: launching will tell.
+ * A refusal stops the runtime before a node is planned. Every other answer (a type that is not sold here, a quota) is said and fails nothing, but where its class
+ * wants all verified: launching will tell.
  * undefined: it was asked before, or one of the templates is not to be seen yet.
  */
 export async function askToLaunch(
@@ -40,7 +42,8 @@ export async function askToLaunch(
   const digest = sha256(
     JSON.stringify([runtime.spec.identities, questions.map(({ action, resource }) => [action, resource]), subnets]),
   ).slice(0, 16);
-  if (launchAsked?.for === digest) return ok(undefined);
+  const strictClass = strictClassOf(tools.context, runtime);
+  if (launchAsked?.for === digest && (strictClass === undefined || launchAsked.notVerified.length === 0)) return ok(undefined);
   const said = [...notVerified];
   let seen = true;
   for (const { identity, action, resource, ask } of questions) {
@@ -53,7 +56,10 @@ export async function askToLaunch(
     if (code.startsWith('InvalidLaunchTemplate')) seen = false;
     said.push(`${action} from ${resource} as ${identity}: EC2 answered its dry run with ${code}: ${message}`);
   }
-  return ok(seen ? { for: digest, notVerified: [...new Set(said)] } : undefined);
+  const open = [...new Set(said)];
+  if (strictClass !== undefined && open.length > 0)
+    return err(notVerifiedFailure({ identity: 'master', resource: 'nodes', message: open.join('; '), transient: !seen }, strictClass));
+  return ok(seen ? { for: digest, notVerified: open } : undefined);
 }
 
 /** What was just made may not be known everywhere yet: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */

@@ -1,8 +1,17 @@
-/** Locations that are ARNs: what they name, and what is wrong with them. A location that does not begin with `arn:` is a text of the connector's own. */
-import type { ArnParts, DescribeAction, Need, ServiceResource } from './resources/kind.ts';
+/**
+ * Locations that are ARNs: what they name, and what is wrong with them. A location that does not begin with `arn:` is a text of the connector's own; where it
+ * has the form of a name or an endpoint, it is taken for what AWS's own clients would take it for.
+ */
+import type { ArnParts, DescribeAction, Named, Need, ServiceResource } from './resources/kind.ts';
 import { serviceResources } from './service-resources.ts';
 
-export type ArnLocation = ArnParts & { readonly kind: ServiceResource };
+export type ArnLocation = ArnParts & {
+  readonly kind: ServiceResource;
+  /** The text that was taken for this ARN; undefined: the ARN itself is written. */
+  readonly takenFrom?: string;
+  /** Text does not say in which account: it is whoever uses it. */
+  readonly ofItsUser?: true;
+};
 
 /** Where a runtime is: what its locations must be in, too. */
 export type ArnPlace = { readonly partition: string; readonly region?: string | undefined };
@@ -12,6 +21,38 @@ export function arnLocation(connector: string, location: string | undefined): Ar
   const at = location === undefined ? undefined : partsOf(location);
   const kind = at === undefined ? undefined : kindOf(serviceResources[connector] ?? [], at);
   return at === undefined || kind === undefined ? undefined : { ...at, kind };
+}
+
+/** Whose names a text may mean: the account of whoever uses it, in the runtime's region. */
+export type NameSpace = { readonly partition: string; readonly region: string; readonly account: string };
+
+/** Of an ARN, a name or an endpoint; undefined: the text means something to the connector alone. */
+export function locationOf(connector: string, location: string | undefined, space: NameSpace): ArnLocation | undefined {
+  if (location === undefined || location.startsWith('arn:')) return arnLocation(connector, location);
+  const found = namedOf(connector, location);
+  if (found === undefined) return undefined;
+  const { kind, resource, region = space.region, account } = found;
+  const { partition } = space;
+  const owner = account ?? space.account;
+  const arn = `arn:${partition}:${kind.service}:${region}:${owner}:${resource}`;
+  const of = account === undefined ? { ofItsUser: true as const } : {};
+  return { arn, partition, service: kind.service, region, account: owner, resource, kind, takenFrom: location, ...of };
+}
+
+/** A name of another account, once it is known whose keys they are. */
+export function inAccount(at: ArnLocation, account: string): ArnLocation {
+  if (at.ofItsUser !== true || at.account === account) return at;
+  const { partition, service, region, resource } = at;
+  return { ...at, account, arn: `arn:${partition}:${service}:${region}:${account}:${resource}` };
+}
+
+/** The resource's own way to say it without service, region and account (`table/orders`) will do, too. */
+function namedOf(connector: string, text: string): (Named & { readonly kind: ServiceResource }) | undefined {
+  for (const kind of serviceResources[connector] ?? []) {
+    const named = /[/:]/.test(text) && kind.pattern.test(text) ? { resource: text } : kind.named?.(text);
+    if (named !== undefined) return { ...named, kind };
+  }
+  return undefined;
 }
 
 /** Of any connector: for whoever sees a call alone. */
@@ -38,14 +79,15 @@ export function arnForm(connector: string, { partition, region = '<region>' }: A
   return first === undefined ? undefined : `arn:${partition}:${first.service}:${region}:<account>:${first.form}`;
 }
 
-/** What is wrong with a location that claims to be an ARN. */
-export function wrongArn(
+/** What is wrong with a location that claims to be an ARN, or that says its region. */
+export function wrongLocation(
   connector: string,
   location: string,
   place: ArnPlace,
 ): { readonly message: string; readonly remedy: string } | undefined {
   const kinds = serviceResources[connector];
-  if (kinds === undefined || !location.startsWith('arn:')) return undefined;
+  if (kinds === undefined) return undefined;
+  if (!location.startsWith('arn:')) return elsewhere(namedOf(connector, location)?.region, place.region);
   const forms = kinds.map(
     ({ service, form, what }) => `arn:${place.partition}:${service}:${place.region ?? '<region>'}:<account>:${form} (${what})`,
   );
@@ -58,11 +100,17 @@ export function wrongArn(
   if (kindOf(kinds, at) === undefined)
     return { message: `names no ${kinds.map(({ what }) => what.replace(/^an? /, '')).join(' or ')}`, remedy };
   if (at.partition !== place.partition) return { message: `is of partition ${at.partition}, the runtime of ${place.partition}`, remedy };
-  if (place.region === undefined || at.region === place.region) return undefined;
-  const there = `name one in ${place.region}, or use a runtime in ${at.region}`;
+  return elsewhere(at.region, place.region);
+}
+
+function elsewhere(
+  region: string | undefined,
+  home: string | undefined,
+): { readonly message: string; readonly remedy: string } | undefined {
+  if (region === undefined || home === undefined || region === home) return undefined;
   return {
-    message: `is in region ${at.region}, the runtime in ${place.region}: a runtime reads and writes in its own region only`,
-    remedy: there,
+    message: `is in region ${region}, the runtime in ${home}: a runtime reads and writes in its own region only`,
+    remedy: `name one in ${home}, or use a runtime in ${region}`,
   };
 }
 

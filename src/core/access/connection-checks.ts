@@ -1,4 +1,4 @@
-import { wrongArn } from './arn-locations.ts';
+import { wrongLocation } from './arn-locations.ts';
 import { accessOf, findConnector, similarConnector } from './connectors.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime, Authentication, ConnectionSpec, JobConnection } from './input.ts';
@@ -134,12 +134,12 @@ function locationOutsideAws({ spec: { connector, location } }: Subject): FieldPr
   );
 }
 
-/** Only what claims to be an ARN is judged: any other text means something to the connector alone. */
+/** Only what claims to be an ARN, or says its region, is judged: any other text means something to the connector alone. */
 function locationOfAnotherService({ spec, runtime, principals }: Subject): FieldProblem | undefined {
   const { connector = '', location = '' } = spec;
   if (accessOf(spec) !== 'Direct') return undefined;
   const partition = principals.roles.agent.split(':')[1] ?? 'aws';
-  const wrong = wrongArn(connector, location, { partition, region: runtime.spec.region });
+  const wrong = wrongLocation(connector, location, { partition, region: runtime.spec.region });
   return wrong === undefined ? undefined : problem('location', location, wrong.message, wrong.remedy);
 }
 

@@ -1,14 +1,19 @@
 import type { ElasticRuntimeClass } from '../../api/generated/types.ts';
+import { locationOfConnection, type NamedIn } from '../access/connection-locations.ts';
 import type { Connection } from '../access/connections.ts';
 import { type ClassViolation, type Found, outside, type Site } from './violations.ts';
 
 /** What a job names, inline or through ElasticConnections. */
 export type Named = {
-  readonly connections: readonly Pick<Connection, 'name' | 'authentication' | 'spec'>[];
+  readonly connections: readonly Pick<Connection, 'name' | 'connector' | 'authentication' | 'spec'>[];
+  readonly namedIn: NamedIn;
   readonly dependencies?: readonly { readonly path: string; readonly uri?: string }[] | undefined;
 };
 
-/** Roles, locations (folders of S3, and what an ARN names) and keys of a job that the class of its runtime does not allow. The admission policy elastic-job-class says the same of what is inline. */
+/**
+ * Roles, locations (folders of S3, and what an ARN or a plain name means) and keys of a job that the class of its runtime does not allow. The admission policy
+ * elastic-job-class says the same of what is inline, but for names: it does not know whose they are.
+ */
 export function refusedAccesses(ofClass: ElasticRuntimeClass | undefined, named: Named): readonly ClassViolation[] {
   if (ofClass === undefined) return [];
   const { allowed } = ofClass.spec;
@@ -19,7 +24,7 @@ export function refusedAccesses(ofClass: ElasticRuntimeClass | undefined, named:
       'connectionRoleArns',
     ),
     ...folders(
-      sites(named, ({ spec }) => (/^(s3|arn):/.test(spec.location ?? '') ? spec.location : undefined), 'location'),
+      sites(named, (connection) => placeOf(connection, named.namedIn), 'location'),
       allowed.uris,
     ),
     ...folders(
@@ -33,6 +38,14 @@ export function refusedAccesses(ofClass: ElasticRuntimeClass | undefined, named:
     ),
   ];
   return found.map((one) => ({ ...one, className: ofClass.metadata.name }));
+}
+
+/** Of keys nobody knows here whose account a plain name would be of. */
+function placeOf(connection: Named['connections'][number], namedIn: NamedIn): string | undefined {
+  const { location = '' } = connection.spec;
+  if (/^(s3|arn):/.test(location)) return location;
+  const at = locationOfConnection(connection, namedIn);
+  return at === undefined || (at.ofItsUser === true && connection.authentication.kind === 'credentials') ? undefined : at.arn;
 }
 
 function sites(

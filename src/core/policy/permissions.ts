@@ -1,5 +1,5 @@
 import { tags as tagKeys } from '../../api/labels.ts';
-import { arnLocation } from '../access/arn-locations.ts';
+import { type ArnLocation, locationOf } from '../access/arn-locations.ts';
 import { parseS3Uri } from '../access/locations.ts';
 import { defaultRolePattern, hasDefaultRoles } from '../access/roles.ts';
 import { defaultRolesStatements } from './cloudformation/default-roles-access.ts';
@@ -90,11 +90,20 @@ function trustsToRead({ roles, connections, input }: DocumentContext, session: C
   return [{ Sid: 'ReadTrustForPods', Effect: 'Allow', Action: 'iam:GetRole', Resource: readable, Condition: session }];
 }
 
+/** A plain name is one of its user's account. Whose keys a Secret holds is not known here: of those only counts that there is something to look at. */
+function locationAt(
+  { partition, region, roles }: DocumentContext,
+  { connector = '', location, authentication }: PolicyConnection,
+): ArnLocation | undefined {
+  return locationOf(connector, location, { partition, region, account: accountOf(authentication?.roleArn ?? roles.worker) });
+}
+
 /** Whether they may do what they will do, before they have to. Like GetRole of its own account only. */
-function rolesToAsk({ roles, connections, input }: DocumentContext, session: ConditionBlock): PolicyStatement {
+function rolesToAsk(context: DocumentContext, session: ConditionBlock): PolicyStatement {
+  const { roles, connections, input } = context;
   const { operator, master, worker } = roles;
   // Of data that the operator cannot try out itself.
-  const located = connections.filter(({ connector = '', location }) => arnLocation(connector, location) !== undefined);
+  const located = connections.filter((connection) => locationAt(context, connection) !== undefined);
   const defaultWorker = located.length === 0 ? [] : [defaultRolePattern(input.runtime, 'worker')];
   const own = hasDefaultRoles(input.runtime) ? [operator, ...defaultWorker] : [operator, master, worker];
   const all = [...own, ...located.flatMap(({ authentication }) => authentication?.roleArn ?? [])];
@@ -216,9 +225,9 @@ export function connectionStatements(
 }
 
 /** In another account the operator role is answered nothing. */
-function askOfItself({ roles }: DocumentContext, roleArn: string, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
-  const located = connections.some(({ connector = '', location }) => arnLocation(connector, location) !== undefined);
-  if (!located || accountOf(roleArn) === accountOf(roles.operator)) return [];
+function askOfItself(context: DocumentContext, roleArn: string, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
+  const located = connections.some((connection) => locationAt(context, connection) !== undefined);
+  if (!located || accountOf(roleArn) === accountOf(context.roles.operator)) return [];
   return [{ Sid: 'AskIamOfItself', Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: roleArn }];
 }
 
@@ -294,7 +303,7 @@ function connectionData(
   connection: PolicyConnection,
   allowed: readonly ObjectAction[],
 ): readonly PolicyStatement[] {
-  const at = arnLocation(connection.connector ?? '', connection.location);
+  const at = locationAt(context, connection);
   // Who looks at design time previews objects alone.
   if (at !== undefined) return allowed.includes('write') ? resourceStatements(sid, at, connection.usage, connection.kmsKeyArn) : [];
   const location = parseS3Uri(connection.location ?? '');

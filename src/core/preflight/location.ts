@@ -193,7 +193,17 @@ export function wantsSample({ at, usage }: LocationProbe, seen: Seen, read: Side
 /** What the sample came to: read, or why not. */
 export type Sampled = { readonly refused?: string };
 
-export function judgeLocation(
+/** What a name was taken for is a guess at what the connector makes of it: good where all of it is verified, and no ground to refuse a job. */
+export function judgeLocation(...[probe, ...facts]: Parameters<typeof judgeArn>): LocationVerdict {
+  const verdict = judgeArn(probe, ...facts);
+  const { arn, takenFrom } = probe.at;
+  if (takenFrom === undefined) return verdict;
+  const open =
+    'refused' in verdict ? `${nameOfConnection(probe.resource)} at ${arn}: ${refusalText(verdict.refused)}` : verdict.notVerified;
+  return open === undefined ? {} : { notVerified: `${open} (${takenFrom} was taken for that ARN: write another, if it is meant)` };
+}
+
+function judgeArn(
   probe: LocationProbe,
   seen: Seen,
   sides: Readonly<Partial<Record<Side, SideVerdict>>>,
@@ -235,6 +245,16 @@ export function notJudged(
   const location = spec.location === undefined ? 'it has no location' : 'its location is a text that only the connector understands';
   if (form !== undefined) return `connection ${name}: the identity alone, since ${location}: write it as ${form}`;
   return `connection ${name}: the identity alone, since ${location}`;
+}
+
+/** Of a login outside AWS. */
+export function loginNotJudged(connection: string): string {
+  return `connection ${connection}: that its login is there alone: whether it lets anybody in, only the system outside AWS says`;
+}
+
+function refusalText({ action, code, message, requestId, remedy }: LocationRefusal): string {
+  const request = requestId === undefined ? '' : ` [request ${requestId}]`;
+  return `${action}: ${code}: ${message}${request}${remedy === undefined ? '' : `; ${remedy.text}`}`;
 }
 
 /** `DynamoDB table orders in region us-east-1 of account 111122223333` */

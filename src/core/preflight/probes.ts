@@ -1,5 +1,6 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
-import { arnLocation, askedOf } from '../access/arn-locations.ts';
+import { askedOf } from '../access/arn-locations.ts';
+import { locationOfConnection } from '../access/connection-locations.ts';
 import type { Connection } from '../access/connections.ts';
 import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimeFolder, type S3Folder, uid8 } from '../access/locations.ts';
 import type { AccessPlan } from '../access/plan.ts';
@@ -129,6 +130,12 @@ export function jobProbes(
   ];
 }
 
+/** Of a job's connections, what no preflight will be able to tell: known from the plan alone. */
+export function neverProved(plan: AccessPlan, region: string): readonly string[] {
+  const probes = plan.connections.flatMap((connection) => connectionProbe(connection, plan, region));
+  return probes.flatMap((probe) => (probe.kind === 'identity' && probe.notVerified !== undefined ? [probe.notVerified] : []));
+}
+
 /** Master and worker role let the pods of this runtime in. Not asked of default roles: we made their trust. */
 export function runtimePaths({ spec: { identities } }: ProbedRuntime): readonly PathProbe[] {
   return (['master', 'worker'] as const).flatMap((of) => {
@@ -168,18 +175,18 @@ function access(
   resource: Resource,
   { plan, region }: { readonly plan: AccessPlan; readonly region: string },
 ): Probe {
-  const { authentication, connector, spec, usage } = connection;
+  const { authentication, spec, usage } = connection;
   if (authentication.kind === 'properties') return { kind: 'secret', identity, resource, connection: connection.name };
   const folder = objectFolder(connection);
   const { expectedBucketOwner, kmsKeyArn } = spec;
   if (folder !== undefined)
     return { kind: 'objects', identity, resource, folder, actions: usageActions[usage], kmsKeyArn, expectedBucketOwner };
-  const at = arnLocation(connector, spec.location);
-  const { principals } = plan;
-  const partition = principals.roles.agent.split(':')[1] ?? 'aws';
+  const { roles } = plan.principals;
+  const partition = roles.agent.split(':')[1] ?? 'aws';
+  const role = authentication.kind === 'role' ? authentication.roleArn : identity === 'worker' ? roles.worker : undefined;
+  const at = locationOfConnection(connection, { principals: plan.principals, region });
   if (at === undefined) return { kind: 'identity', identity, resource, notVerified: notJudged(connection, { partition, region }) };
-  const role = authentication.kind === 'role' ? authentication.roleArn : identity === 'worker' ? principals.roles.worker : undefined;
-  const isForeign = role !== undefined && accountOf(role) !== accountOf(principals.roles.operator);
+  const isForeign = role !== undefined && accountOf(role) !== accountOf(roles.operator);
   return { kind: 'location', identity, resource, usage, at, ...(isForeign && { foreignRole: role }) };
 }
 

@@ -55,13 +55,14 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
     ...views.flatMap(({ documents }) => rolesIn(documents).map(({ roleArn }) => roleArn.split(':')[4] ?? '')),
   ]);
   const users = credentialUsers(connections, manifests.secrets, accountId);
-  const guests = guestsOf(connections, users, (runtime) => {
+  const rolesOf = (runtime: PolicyRuntime): readonly string[] => {
     const documents = views.find((view) => view.runtime === runtime)?.documents;
     if (documents === undefined) return [];
     // No principal that is not there yet may be named.
     const account = `${documents.worker.roleArn.split(':role/')[0]}:root`;
     return [documents.agent.roleArn, hasDefaultRoles(runtime) ? account : documents.worker.roleArn];
-  });
+  };
+  const guests = guestsOf(connections, users, rolesOf, accountId);
   const issuer = options.issuer.replace(/^https:\/\//, '');
   const generated: AccountSpec = {
     accountId,
@@ -82,7 +83,7 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
       hasDefaultRoles(runtime) ? [] : [{ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn }],
     ),
     ...storedSecrets(connections),
-    resources: resourcesOf(connections, guests),
+    resources: resourcesOf(connections, guests, accountId),
     iot: iotOf(manifests),
     quotas: { onDemandVcpus: 5000, spotVcpus: 5000 },
     capacity: [],

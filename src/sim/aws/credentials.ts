@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { arnLocation } from '../../core/access/arn-locations.ts';
 import { parseS3Uri, runtimePrefix } from '../../core/access/locations.ts';
 import { partitionOf } from '../../core/access/partitions.ts';
 import type { PolicyStatement } from '../../core/policy/document.ts';
 import { resourceStatements } from '../../core/policy/resource-statements.ts';
 import { type Folder, folderStatements, keyStatement, sidPart } from '../../core/policy/statements.ts';
-import type { PlacedConnection } from './places.ts';
+import { locatedBy, type PlacedConnection } from './places.ts';
 import type { ParameterSpec, SecretSpec, UserSpec } from './spec.ts';
 
 export type SecretManifest = {
@@ -43,7 +42,7 @@ export function credentialUsers(
     const owner = placed.connection.expectedBucketOwner ?? accountId;
     const known = users.get(keys.accessKeyId);
     const name = `${placed.runtime.metadata.namespace ?? 'default'}-${placed.connection.name}`;
-    const document = { Version: '2012-10-17', Statement: statementsFor(placed) } as const;
+    const document = { Version: '2012-10-17', Statement: statementsFor(placed, accountId) } as const;
     users.set(keys.accessKeyId, {
       arn: known?.arn ?? `arn:${partitionOf(placed.runtime.spec.region)}:iam::${owner}:user/${name}`,
       ...keys,
@@ -74,13 +73,14 @@ function madeUpKeys(name: string): Keys {
   return { accessKeyId: `AKIA${digest.slice(0, 16).toUpperCase()}`, secretAccessKey: `simulated-secret-key.${digest}` };
 }
 
-function statementsFor({ connection, runtime }: PlacedConnection): readonly PolicyStatement[] {
+function statementsFor(placed: PlacedConnection, accountId: string): readonly PolicyStatement[] {
+  const { connection, runtime } = placed;
   const { spec, metadata } = runtime;
   const owner = { organization: spec.organization, namespace: metadata.namespace ?? 'default', runtime: metadata.name ?? '' };
   const everything = ['read', 'write', 'delete', 'list'] as const;
   const partition = partitionOf(spec.region);
   const data = folderOf(parseS3Uri(connection.location ?? ''));
-  const at = arnLocation(connection.connector ?? '', connection.location);
+  const at = locatedBy(placed, accountId);
   const staging = folderOf(runtimePrefix(spec.staging.uri, owner));
   const logs = folderOf(runtimePrefix(spec.logs.uri, owner));
   const keyed = (sid: string, folder: Folder | undefined, arn: string | undefined): readonly PolicyStatement[] =>

@@ -1,8 +1,9 @@
-import { arnLocation } from '../../core/access/arn-locations.ts';
+import { type ArnLocation, locationOf } from '../../core/access/arn-locations.ts';
 import { parseS3Uri } from '../../core/access/locations.ts';
-import { s3Arn } from '../../core/access/partitions.ts';
+import { partitionOf, s3Arn } from '../../core/access/partitions.ts';
 import type { PolicyDocument } from '../../core/policy/document.ts';
 import type { PolicyConnection, PolicyJob, PolicyRuntime } from '../../core/policy/documents.ts';
+import { accountOf } from '../../core/policy/principal.ts';
 import type { BucketSpec, KeySpec, ResourceSpec, SubnetSpec } from './spec.ts';
 
 /** A connection of a job, with the runtime that the job runs on. */
@@ -61,6 +62,15 @@ function ownerOf(connection: PlacedConnection['connection'], accountId: string):
   return connection.expectedBucketOwner ?? connection.authentication?.roleArn?.split(':')[4] ?? accountId;
 }
 
+/** The table, stream, queue, … that a connection names, by its ARN, or by a name in the account of whoever uses it. */
+export function locatedBy({ connection, runtime }: PlacedConnection, accountId: string): ArnLocation | undefined {
+  const { connector = '', location, authentication, expectedBucketOwner = accountId } = connection;
+  const { region, identities } = runtime.spec;
+  const role = authentication?.roleArn ?? identities.worker?.roleArn;
+  const account = authentication?.credentials !== undefined ? expectedBucketOwner : role === undefined ? accountId : accountOf(role);
+  return locationOf(connector, location, { partition: partitionOf(region), region, account });
+}
+
 /** Who reaches which bucket and key, by ARN: those of other accounts need the resource's own policy too. */
 export type Guests = {
   readonly buckets: ReadonlyMap<string, ReadonlySet<string>>;
@@ -72,6 +82,7 @@ export function guestsOf(
   connections: readonly PlacedConnection[],
   users: readonly { readonly arn: string; readonly connections: readonly string[] }[],
   rolesOf: (runtime: PolicyRuntime) => readonly string[],
+  accountId: string,
 ): Guests {
   const buckets = new Map<string, Set<string>>();
   const keys = new Map<string, Set<string>>();
@@ -79,12 +90,13 @@ export function guestsOf(
   const add = (to: Map<string, Set<string>>, name: string | undefined, arn: string): void => {
     if (name !== undefined) to.set(name, (to.get(name) ?? new Set()).add(arn));
   };
-  for (const { connection, runtime } of connections) {
+  for (const placed of connections) {
+    const { connection, runtime } = placed;
     const own = connection.authentication?.roleArn ?? users.find((user) => user.connections.includes(connection.name))?.arn;
     const { staging, logs } = runtime.spec;
     for (const arn of own === undefined ? rolesOf(runtime) : [own]) {
       add(buckets, bucketName(connection.location), arn);
-      add(resources, arnLocation(connection.connector ?? '', connection.location)?.arn, arn);
+      add(resources, locatedBy(placed, accountId)?.arn, arn);
       add(keys, connection.kmsKeyArn ?? undefined, arn);
       for (const { uri, kmsKeyArn } of [staging, logs]) {
         add(buckets, bucketName(uri), arn);
@@ -132,9 +144,9 @@ function keyPolicy(arn: string, guests: readonly string[]): PolicyDocument {
   };
 }
 
-/** Every table, stream, queue, … that a connection names by its ARN; what another account uses allows it. */
-export function resourcesOf(connections: readonly PlacedConnection[], guests: Guests): readonly ResourceSpec[] {
-  const found = connections.flatMap(({ connection }) => arnLocation(connection.connector ?? '', connection.location) ?? []);
+/** Every table, stream, queue, … that a connection names; what another account uses allows it. */
+export function resourcesOf(connections: readonly PlacedConnection[], guests: Guests, accountId: string): readonly ResourceSpec[] {
+  const found = connections.flatMap((placed) => locatedBy(placed, accountId) ?? []);
   return [...new Map(found.map((at) => [at.arn, at])).values()].map(({ arn, account, service }) => {
     const foreign = [...(guests.resources.get(arn) ?? [])].filter((guest) => guest.split(':')[4] !== account);
     if (foreign.length === 0) return { arn };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arnForm, arnLocation, askedOf, onOf, wrongArn } from '../../../src/core/access/arn-locations.ts';
+import { arnForm, arnLocation, askedOf, inAccount, locationOf, onOf, wrongLocation } from '../../../src/core/access/arn-locations.ts';
 import { findConnector } from '../../../src/core/access/connectors.ts';
 import { serviceResources } from '../../../src/core/access/service-resources.ts';
 
@@ -39,7 +39,7 @@ const accepted: readonly (readonly [connector: string, location: string, what: s
 
 for (const [connector, location, what] of accepted)
   void test(`${connector} accepts ${location}`, () => {
-    assert.equal(wrongArn(connector, location, place), undefined);
+    assert.equal(wrongLocation(connector, location, place), undefined);
     assert.equal(arnLocation(connector, location)?.kind.what, what);
   });
 
@@ -86,16 +86,16 @@ const refused: readonly (readonly [connector: string, location: string, message:
 
 for (const [connector, location, message, remedy] of refused)
   void test(`${connector} refuses ${location}`, () => {
-    const wrong = wrongArn(connector, location, place);
+    const wrong = wrongLocation(connector, location, place);
     assert.match(wrong?.message ?? '', message);
     assert.match(wrong?.remedy ?? '', remedy);
   });
 
 void test('what is no ARN is nobody’s business, and neither is an ARN of a connector without forms', () => {
   for (const location of ['orders', 'sales.orders', 'https://sqs.us-east-1.amazonaws.com/111122223333/work', 'ARN of the table'])
-    assert.deepEqual([wrongArn('DynamoDB', location, place), arnLocation('DynamoDB', location)], [undefined, undefined]);
-  assert.equal(wrongArn('Iceberg', arn('glue', 'table/sales/orders'), place), undefined);
-  assert.equal(wrongArn('OurOwn', 'arn:whatever', place), undefined);
+    assert.deepEqual([wrongLocation('DynamoDB', location, place), arnLocation('DynamoDB', location)], [undefined, undefined]);
+  assert.equal(wrongLocation('Iceberg', arn('glue', 'table/sales/orders'), place), undefined);
+  assert.equal(wrongLocation('OurOwn', 'arn:whatever', place), undefined);
 });
 
 void test('Glue asks for what a table lies in, and whoever uses a database for all its tables', () => {
@@ -126,4 +126,88 @@ void test('MSK and Redshift are asked of the cluster around what is named', () =
     arn('redshift', 'dbuser:warehouse/*'),
     arn('redshift', 'dbname:warehouse/*'),
   ]);
+});
+
+const user = { partition: 'aws', region: 'us-east-1', account: '444455556666' };
+const host = 'abcdefghijklmnopqrstuvwxyz';
+
+/* Texts that AWS's own clients take for a resource: of the caller's account and region where they say no other. undefined: only the connector knows. */
+const texts: readonly (readonly [connector: string, text: string, arn: string | undefined])[] = [
+  ['DynamoDB', 'orders.v2', 'arn:aws:dynamodb:us-east-1:444455556666:table/orders.v2'],
+  ['DynamoDB', 'table/orders', 'arn:aws:dynamodb:us-east-1:444455556666:table/orders'],
+  ['DynamoDB', 'orders by region', undefined],
+  ['DynamoDB', 'or*', undefined],
+  ['DynamoDB', 'table/orders/index/by-day', undefined],
+  ['Kinesis', 'clicks', 'arn:aws:kinesis:us-east-1:444455556666:stream/clicks'],
+  ['KinesisFirehose', 'audit', 'arn:aws:firehose:us-east-1:444455556666:deliverystream/audit'],
+  ['AmazonSNS', 'done.fifo', 'arn:aws:sns:us-east-1:444455556666:done.fifo'],
+  ['AmazonSQS', 'work', 'arn:aws:sqs:us-east-1:444455556666:work'],
+  ['AmazonSQS', 'https://sqs.us-east-1.amazonaws.com/111122223333/work.fifo', 'arn:aws:sqs:us-east-1:111122223333:work.fifo'],
+  ['AmazonSQS', 'https://us-east-1.queue.amazonaws.com/111122223333/work', 'arn:aws:sqs:us-east-1:111122223333:work'],
+  ['AmazonSQS', 'https://queue.example.com/work', undefined],
+  ['Glue', 'sales.orders', 'arn:aws:glue:us-east-1:444455556666:table/sales/orders'],
+  ['Glue', 'sales', 'arn:aws:glue:us-east-1:444455556666:database/sales'],
+  ['Glue', 'lake.sales.orders', undefined],
+  ['LakeFormation', 'sales.orders', 'arn:aws:glue:us-east-1:444455556666:table/sales/orders'],
+  ['Athena', 'workgroup/reports', 'arn:aws:athena:us-east-1:444455556666:workgroup/reports'],
+  // A workgroup, a catalog, a database or a view: it does not say.
+  ['Athena', 'sales', undefined],
+  ['Athena', 'sales.orders', undefined],
+  ['AmazonS3Tables', 'acme-tables', 'arn:aws:s3tables:us-east-1:444455556666:bucket/acme-tables'],
+  ['Timestream', 'plant.sensors', 'arn:aws:timestream:us-east-1:444455556666:database/plant/table/sensors'],
+  ['Timestream', 'plant', 'arn:aws:timestream:us-east-1:444455556666:database/plant'],
+  ['Timestream', 'a.plant.sensors', undefined],
+  ['AmazonKeyspaces', 'sales.orders', 'arn:aws:cassandra:us-east-1:444455556666:/keyspace/sales/table/orders'],
+  ['AmazonKeyspaces', 'sales', 'arn:aws:cassandra:us-east-1:444455556666:/keyspace/sales/'],
+  [
+    'AmazonRedshift',
+    'jdbc:redshift://warehouse.c1abcdef.us-east-1.redshift.amazonaws.com:5439/dev',
+    'arn:aws:redshift:us-east-1:444455556666:cluster:warehouse',
+  ],
+  ['AmazonRedshift', 'warehouse.c1abcdef.us-east-1.redshift.amazonaws.com', 'arn:aws:redshift:us-east-1:444455556666:cluster:warehouse'],
+  ['AmazonRedshift', 'dbname:warehouse/sales', 'arn:aws:redshift:us-east-1:444455556666:dbname:warehouse/sales'],
+  // Its workgroup's id stands nowhere in it.
+  ['AmazonRedshift', 'reports.111122223333.us-east-1.redshift-serverless.amazonaws.com', undefined],
+  ['AmazonOpenSearch', `https://vpc-logs-eu-${host}.us-east-1.es.amazonaws.com/`, 'arn:aws:es:us-east-1:444455556666:domain/logs-eu'],
+  ['AmazonOpenSearch', `search-logs-${host}.aos.us-east-1.on.aws`, 'arn:aws:es:us-east-1:444455556666:domain/logs'],
+  [
+    'AmazonOpenSearch',
+    'https://07tjusf2h91cunochc.us-east-1.aoss.amazonaws.com',
+    'arn:aws:aoss:us-east-1:444455556666:collection/07tjusf2h91cunochc',
+  ],
+  ['AmazonOpenSearch', 'orders', undefined],
+  ['AmazonMSK', 'b-1.events.abcdef.c2.kafka.us-east-1.amazonaws.com:9098', undefined],
+  ['AmazonNeptune', 'graph.cluster-abcdef.us-east-1.neptune.amazonaws.com', undefined],
+  ['OurOwn', 'orders', undefined],
+];
+
+for (const [connector, text, expected] of texts)
+  void test(`${connector} ${text} is ${expected ?? "the connector's own"}`, () => {
+    const at = locationOf(connector, text, user);
+    assert.equal(at?.arn, expected);
+    assert.equal(wrongLocation(connector, text, place), undefined);
+    if (at === undefined || expected === undefined) return;
+    assert.equal(at.takenFrom, text);
+    // It is one of the forms that may be written, and the account is its user's only where the text says none.
+    assert.equal(arnLocation(connector, expected)?.arn, expected);
+    assert.equal(inAccount(at, '777788889999').account, at.account === user.account ? '777788889999' : at.account);
+    assert.ok(inAccount(at, '777788889999').arn.includes(`:${inAccount(at, '777788889999').account}:`));
+  });
+
+void test('an ARN is what it says, whoever uses it', () => {
+  const at = locationOf('DynamoDB', arn('dynamodb', 'table/orders'), user);
+  assert.deepEqual([at?.account, at?.takenFrom], ['111122223333', undefined]);
+  assert.equal(at === undefined ? '' : inAccount(at, '777788889999').account, '111122223333');
+});
+
+void test('an endpoint of another region is refused as an ARN of it is', () => {
+  for (const [connector, location] of [
+    ['AmazonSQS', 'https://sqs.eu-west-1.amazonaws.com/111122223333/work'],
+    ['AmazonRedshift', 'warehouse.c1abcdef.eu-west-1.redshift.amazonaws.com:5439/dev'],
+    ['AmazonOpenSearch', `https://search-logs-${host}.eu-west-1.es.amazonaws.com`],
+  ] as const) {
+    const wrong = wrongLocation(connector, location, place);
+    assert.match(wrong?.message ?? '', /is in region eu-west-1, the runtime in us-east-1/);
+    assert.match(wrong?.remedy ?? '', /name one in us-east-1, or use a runtime in eu-west-1/);
+  }
 });

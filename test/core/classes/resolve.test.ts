@@ -371,19 +371,36 @@ test('roles, locations and keys of connections, and sources of dependencies, are
     },
   });
   const connection = (roleArn: string, spec: Readonly<Record<string, unknown>> = {}) =>
-    ({ name: 'orders', authentication: { kind: 'role', identity: 'connectionRole:orders', roleArn }, spec: spec as never }) as const;
+    ({
+      name: 'orders',
+      connector: 'DynamoDB',
+      authentication: { kind: 'role', identity: 'connectionRole:orders', roleArn },
+      spec: spec as never,
+    }) as const;
+  const own = 'arn:aws:iam::111122223333:role/own';
+  const namedIn = { principals: { roles: { agent: own, operator: own, master: own, worker: own } }, region: 'us-east-1' };
   const reader = 'arn:aws:iam::111122223333:role/data/reader';
   const field = (spec: Readonly<Record<string, unknown>>) =>
-    refusedAccesses(standard, { connections: [connection(reader, spec)] })[0]?.field;
+    refusedAccesses(standard, { connections: [connection(reader, spec)], namedIn })[0]?.field;
   assert.equal(field({ location: 's3://acme-orders/raw/', kmsKeyArn: KEY }), undefined);
   assert.equal(field({ location: 's3://acme-orders/raw' }), undefined);
   assert.equal(field({ location: 's3://acme-lake/' }), undefined);
   assert.equal(field({ location: 'jdbc:postgresql://db/orders' }), undefined);
   assert.equal(field({ location: 's3://acme-orders/raw2/' }), 'connection orders: location');
   assert.equal(field({ location: 's3://acme-lake' }), 'connection orders: location');
+  // A plain name is a table of its user's account, as the ARN of it would be; of keys nobody knows which account that is.
+  assert.equal(field({ location: 'orders' }), 'connection orders: location');
+  const open = ofClass('open', { allowed: { uris: ['arn:aws:dynamodb:us-east-1:111122223333:table/ord*'] } });
+  const uses = (location: string, authentication: object) =>
+    refusedAccesses(open, { connections: [{ ...connection(reader, { location }), authentication: authentication as never }], namedIn }).map(
+      ({ value }) => value,
+    );
+  assert.deepEqual(uses('orders', { kind: 'role', roleArn: reader }), []);
+  assert.deepEqual(uses('sales', { kind: 'none' }), ['arn:aws:dynamodb:us-east-1:111122223333:table/sales']);
+  assert.deepEqual(uses('sales', { kind: 'credentials' }), []);
   assert.equal(field({ kmsKeyArn: KEY.replace('1111', '2222') }), 'connection orders: kmsKeyArn');
-  assert.deepEqual(refusedAccesses(undefined, { connections: [connection('arn:aws:iam::111122223333:role/admin')] }), []);
-  const [found] = refusedAccesses(standard, { connections: [connection('arn:aws:iam::111122223333:role/admin')] });
+  assert.deepEqual(refusedAccesses(undefined, { connections: [connection('arn:aws:iam::111122223333:role/admin')], namedIn }), []);
+  const [found] = refusedAccesses(standard, { connections: [connection('arn:aws:iam::111122223333:role/admin')], namedIn });
   assert.deepEqual([found?.className, found?.field], ['standard', 'connection orders: authentication.roleArn']);
   const dependencies = [
     { path: 'app/etl.py' },
@@ -391,7 +408,7 @@ test('roles, locations and keys of connections, and sources of dependencies, are
     { path: 'app/evil.jar', uri: 's3://evil/lib.jar' },
   ];
   assert.deepEqual(
-    refusedAccesses(standard, { connections: [], dependencies }).map((one) => [one.field, one.value]),
+    refusedAccesses(standard, { connections: [], dependencies, namedIn }).map((one) => [one.field, one.value]),
     [['dependency app/evil.jar: uri', 's3://evil/lib.jar']],
   );
 });

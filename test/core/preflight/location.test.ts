@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arnLocation } from '../../../src/core/access/arn-locations.ts';
+import { arnLocation, locationOf } from '../../../src/core/access/arn-locations.ts';
 import type { Usage } from '../../../src/core/access/connections.ts';
 import {
   judgeLocation,
@@ -287,7 +287,10 @@ void test('the session may make these calls there, and nothing else', () => {
 void test('what is not judged is said with the form that would be', () => {
   const said = (connector: string, location: string | undefined) =>
     notJudged({ name: 'x', connector, spec: { location } }, { partition: 'aws', region: 'us-east-1' });
-  assert.match(said('AmazonSQS', 'work'), /^connection x: the identity alone, .*: write it as arn:aws:sqs:us-east-1:<account>:<name>$/);
+  assert.match(
+    said('AmazonSQS', 'the queue'),
+    /^connection x: the identity alone, .*: write it as arn:aws:sqs:us-east-1:<account>:<name>$/,
+  );
   assert.match(said('Athena', undefined), /it has no location: write it as arn:aws:athena:us-east-1:<account>:workgroup\/<name>$/);
   assert.match(said('Iceberg', 'sales.orders'), /write it as s3:\/\/<bucket>\/<folder>\/$/);
   assert.match(said('OurOwn', 'x'), /understands$/);
@@ -296,4 +299,38 @@ void test('what is not judged is said with the form that would be', () => {
 void test("IAM is asked of one user, whatever stands in the user's path", () => {
   const policy = askPolicy(`arn:aws:iam::${home}:user/*/loader`, 'us-east-1', 'aws');
   assert.match(policy.ok ? policy.value.policy : '', /user\/\$\{\*\}\/loader/);
+});
+
+void test('what a name was taken for is no ground to refuse, and what is verified of it stands', () => {
+  const named = locationOf('DynamoDB', 'orders', { partition: 'aws', region: 'us-east-1', account: home }) ?? assert.fail();
+  const probe: LocationProbe = { ...table, at: named };
+  const read: SideVerdict = { kind: 'allowed', actions: ['dynamodb:Scan'] };
+  assert.deepEqual(judgeLocation(probe, { kind: 'there' }, { read }, {}), {});
+  const missing: Seen = {
+    kind: 'missing',
+    action: 'dynamodb:DescribeTable',
+    code: 'ResourceNotFoundException',
+    message: 'not found',
+    requestId: 'r-1',
+  };
+  const denied: SideVerdict = { kind: 'denied', action: 'dynamodb:Scan', on: named.arn, message: 'is not authorized' };
+  const rows = [
+    [
+      judgeLocation(probe, missing, { read }, undefined),
+      /DescribeTable: ResourceNotFoundException: not found \[request r-1\]; there is no DynamoDB table orders/,
+    ],
+    [judgeLocation(probe, { kind: 'there' }, { read: denied }, undefined), /SimulatedAccessDenied: is not authorized/],
+    [
+      judgeLocation(probe, { kind: 'there' }, { read: { kind: 'open', because: 'nobody knows' } }, { refused: 'no' }),
+      /whether worker may read: nobody knows/,
+    ],
+  ] as const;
+  for (const [verdict, says] of rows) {
+    const said = 'notVerified' in verdict ? (verdict.notVerified ?? '') : '';
+    assert.match(said, says);
+    assert.match(
+      said,
+      /^connection x at arn:aws:dynamodb:us-east-1:111122223333:table\/orders: .* \(orders was taken for that ARN: write another, if it is meant\)$/,
+    );
+  }
 });

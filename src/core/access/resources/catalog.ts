@@ -1,4 +1,4 @@
-import { type ArnParts, everywhere, type Need, of, type ServiceResource, sibling } from './kind.ts';
+import { type ArnParts, everywhere, type Need, namedBy, of, type ServiceResource, sibling } from './kind.ts';
 
 /** Glue asks for the catalog and the database around a table, too: https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html */
 function inCatalog(at: ArnParts): readonly [string, ...string[]] {
@@ -38,6 +38,7 @@ export const glueTable: ServiceResource = {
   service: 'glue',
   pattern: /^table(\/[^/*?\s]{1,255}){2,}$/,
   form: 'table/<database>/<name>',
+  named: namedBy('table/<database>/<name>', /^(?<database>[\w-]{1,255})\.(?<name>[\w-]{1,255})$/),
   reads: [{ ...readTables, on: inCatalog }],
   writes: [{ ...writeTables, on: inCatalog }],
   describe: { action: 'glue:GetTable', on: inCatalog },
@@ -49,6 +50,7 @@ export const glueDatabase: ServiceResource = {
   service: 'glue',
   pattern: /^database(\/[^/*?\s]{1,255})+$/,
   form: 'database/<name>',
+  named: namedBy('database/<name>', /^(?<name>[\w-]{1,255})$/),
   reads: [
     { ...readTables, on: tablesIn },
     { actions: of('glue', 'GetDatabase'), on: inCatalog },

@@ -10,6 +10,9 @@ export type ArnParts = {
   readonly resource: string;
 };
 
+/** What a text that is no ARN names: AWS's own clients take a plain name for one of the caller's account and region; an endpoint may say both itself. */
+export type Named = { readonly resource: string; readonly region?: string | undefined; readonly account?: string | undefined };
+
 /** Actions of which a job may need any; which ones, only its code knows. */
 export type Need = {
   /** What whoever uses the location usually does there: the generator allows these. */
@@ -31,6 +34,8 @@ export type ServiceResource = {
   readonly pattern: RegExp;
   /** The same for people. */
   readonly form: string;
+  /** A plain name or an endpoint of it; undefined: the text is neither. */
+  readonly named?: (text: string) => Named | undefined;
   readonly reads: readonly Need[];
   readonly writes: readonly Need[];
   /** The harmless call that shows it, and what AWS asks it of; none where AWS has none that goes by the ARN. */
@@ -61,6 +66,16 @@ export type DescribeAction =
   | 's3tables:GetTableBucket'
   | 'sns:GetTopicAttributes'
   | 'sqs:GetQueueAttributes';
+
+/** What the groups of the first expression that fits found, put into the resource's form: `stream/<name>`. Groups `region` and `account` are what they say. */
+export function namedBy(form: string, ...expressions: readonly RegExp[]): NonNullable<ServiceResource['named']> {
+  return (text) => {
+    const groups = expressions.map((expression) => expression.exec(text)?.groups).find((found) => found !== undefined);
+    if (groups === undefined) return undefined;
+    const resource = form.replaceAll(/<(\w+)>/g, (_, group: string) => groups[group] ?? '');
+    return { resource, region: groups['region'], account: groups['account'] };
+  };
+}
 
 /** What lies in it. */
 export function beneath(suffix: string): NonNullable<Need['on']> {

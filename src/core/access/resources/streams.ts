@@ -1,10 +1,11 @@
-import { type ArnParts, beneath, type Need, of, type ServiceResource, sibling } from './kind.ts';
+import { type ArnParts, beneath, type Need, namedBy, of, type ServiceResource, sibling } from './kind.ts';
 
 export const kinesisStream: ServiceResource = {
   what: 'a Kinesis data stream',
   service: 'kinesis',
   pattern: /^stream\/[\w.-]{1,128}$/,
   form: 'stream/<name>',
+  named: namedBy('stream/<name>', /^(?<name>[\w.-]{1,128})$/),
   reads: [
     {
       actions: of('kinesis', 'GetRecords GetShardIterator ListShards'),
@@ -22,6 +23,7 @@ export const deliveryStream: ServiceResource = {
   service: 'firehose',
   pattern: /^deliverystream\/[\w.-]{1,64}$/,
   form: 'deliverystream/<name>',
+  named: namedBy('deliverystream/<name>', /^(?<name>[\w.-]{1,64})$/),
   reads: [],
   writes: [{ actions: of('firehose', 'PutRecord PutRecordBatch'), also: of('firehose', 'CreateDeliveryStream UpdateDestination') }],
   describe: { action: 'firehose:DescribeDeliveryStream' },
@@ -33,6 +35,7 @@ export const topic: ServiceResource = {
   service: 'sns',
   pattern: /^[\w-]{1,256}(\.fifo)?$/,
   form: '<name>',
+  named: namedBy('<name>', /^(?<name>[\w-]{1,256}(?:\.fifo)?)$/),
   reads: [{ actions: of('sns', 'Subscribe'), also: of('sns', 'ConfirmSubscription ListSubscriptionsByTopic') }],
   writes: [{ actions: of('sns', 'Publish'), also: of('sns', 'CreateTopic') }],
   describe: { action: 'sns:GetTopicAttributes' },
@@ -44,6 +47,13 @@ export const queue: ServiceResource = {
   service: 'sqs',
   pattern: /^[\w-]{1,80}(\.fifo)?$/,
   form: '<name>',
+  // Its URL, too, also of the older endpoints: https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+  named: namedBy(
+    '<name>',
+    /^(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
+    /^https:\/\/sqs\.(?<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/(?<account>\d{12})\/(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
+    /^https:\/\/(?<region>[a-z0-9-]+)\.queue\.amazonaws\.com(?:\.cn)?\/(?<account>\d{12})\/(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
+  ),
   reads: [{ actions: of('sqs', 'ChangeMessageVisibility DeleteMessage ReceiveMessage'), also: of('sqs', 'StartMessageMoveTask') }],
   writes: [{ actions: of('sqs', 'SendMessage'), also: of('sqs', 'CreateQueue PurgeQueue') }],
   describe: { action: 'sqs:GetQueueAttributes' },

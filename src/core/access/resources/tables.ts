@@ -1,10 +1,11 @@
-import { beneath, everywhere, type Need, of, type ServiceResource } from './kind.ts';
+import { beneath, everywhere, type Need, namedBy, of, type ServiceResource } from './kind.ts';
 
 export const dynamoTable: ServiceResource = {
   what: 'a DynamoDB table',
   service: 'dynamodb',
   pattern: /^table\/[\w.-]{1,255}$/,
   form: 'table/<name>',
+  named: namedBy('table/<name>', /^(?<name>[\w.-]{3,255})$/),
   reads: [
     {
       actions: of('dynamodb', 'BatchGetItem GetItem Query Scan'),
@@ -35,6 +36,7 @@ export const tableBucket: ServiceResource = {
   service: 's3tables',
   pattern: /^bucket\/[a-z0-9-]{3,63}$/,
   form: 'bucket/<name>',
+  named: namedBy('bucket/<name>', /^(?<name>[a-z0-9][a-z0-9-]{1,61}[a-z0-9])$/),
   reads: [{ ...readTableData, on: beneath('/table/*') }, { actions: of('s3tables', 'GetNamespace ListNamespaces ListTables') }],
   writes: [
     { ...writeTableData, on: beneath('/table/*') },
@@ -58,13 +60,14 @@ export const bucketTable: ServiceResource = {
 /** Every client of Timestream asks for its endpoint first, so there is no one cheap call: https://docs.aws.amazon.com/timestream/latest/developerguide/Using-API.endpoint-discovery.how-it-works.html */
 const timestreamEndpoint: Need = { actions: of('timestream', 'DescribeEndpoints'), on: everywhere, besides: true };
 
-function timestream(what: string, pattern: RegExp, form: string, on: Need['on']): ServiceResource {
+function timestream(what: string, pattern: RegExp, form: string, named: ServiceResource['named'], on?: Need['on']): ServiceResource {
   const place = on === undefined ? {} : { on };
   return {
     what,
     service: 'timestream',
     pattern,
     form,
+    ...(named !== undefined && { named }),
     reads: [
       { actions: of('timestream', 'Select'), also: of('timestream', 'ListMeasures PrepareQuery Unload'), ...place },
       timestreamEndpoint,
@@ -80,17 +83,25 @@ export const timestreamTable = timestream(
   'a Timestream table',
   /^database\/[\w.-]{3,256}\/table\/[\w.-]{3,256}$/,
   'database/<name>/table/<name>',
-  undefined,
+  // A dot may be a part of either name: with one only it stands between them.
+  namedBy('database/<database>/table/<table>', /^(?<database>[\w-]{3,256})\.(?<table>[\w-]{3,256})$/),
 );
-export const timestreamDatabase = timestream('a Timestream database', /^database\/[\w.-]{3,256}$/, 'database/<name>', beneath('/table/*'));
+export const timestreamDatabase = timestream(
+  'a Timestream database',
+  /^database\/[\w.-]{3,256}$/,
+  'database/<name>',
+  namedBy('database/<name>', /^(?<name>[\w-]{3,256})$/),
+  beneath('/table/*'),
+);
 
-function keyspaces(what: string, pattern: RegExp, form: string, on: Need['on']): ServiceResource {
+function keyspaces(what: string, pattern: RegExp, form: string, named: ServiceResource['named'], on?: Need['on']): ServiceResource {
   const place = on === undefined ? {} : { on };
   return {
     what,
     service: 'cassandra',
     pattern,
     form,
+    ...(named !== undefined && { named }),
     reads: [{ actions: of('cassandra', 'Select'), also: of('cassandra', 'SelectMultiRegionResource'), ...place }],
     writes: [{ actions: of('cassandra', 'Modify'), also: of('cassandra', 'Alter Create Drop ModifyMultiRegionResource'), ...place }],
   };
@@ -100,6 +111,12 @@ export const keyspacesTable = keyspaces(
   'a table of Amazon Keyspaces',
   /^\/keyspace\/\w{1,48}\/table\/\w{1,48}$/,
   '/keyspace/<name>/table/<name>',
-  undefined,
+  namedBy('/keyspace/<keyspace>/table/<table>', /^(?<keyspace>\w{1,48})\.(?<table>\w{1,48})$/),
 );
-export const keyspace = keyspaces('a keyspace of Amazon Keyspaces', /^\/keyspace\/\w{1,48}\/$/, '/keyspace/<name>/', beneath('table/*'));
+export const keyspace = keyspaces(
+  'a keyspace of Amazon Keyspaces',
+  /^\/keyspace\/\w{1,48}\/$/,
+  '/keyspace/<name>/',
+  namedBy('/keyspace/<name>/', /^(?<name>\w{1,48})$/),
+  beneath('table/*'),
+);

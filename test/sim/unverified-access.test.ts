@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { reasonOf, unproved } from '../../src/controllers/identity/strict.ts';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
+import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
+import { find, hour, job, minute, runtime, start, until } from './support/stage.ts';
+
+/* A class that lets nothing begin of which AWS cannot say beforehand whether it may: allowed.unverifiedAccess. */
+
+const home = '111122223333';
+const events = {
+  name: 'events',
+  usage: 'Source',
+  connector: 'AmazonMSK',
+  location: 'b-1.events.abcdef.c2.kafka.us-east-1.amazonaws.com:9098',
+};
+
+function classOf(unverifiedAccess: 'Never' | 'Allowed'): SimulationManifest {
+  const spec = { allowed: { unverifiedAccess } };
+  return { apiVersion: 'elasticruntime.dev/v1alpha1', kind: 'ElasticRuntimeClass', metadata: { name: 'default' }, spec };
+}
+
+function change(simulation: Simulation, unverifiedAccess: 'Never' | 'Allowed'): void {
+  const { spec } = classOf(unverifiedAccess);
+  const answer = simulation.kubernetes.server.patch(kindNamed('ElasticRuntimeClass'), 'default', undefined, 'kubectl', (current) => ({
+    ...current,
+    spec,
+  }));
+  assert.ok(answer.ok, answer.ok ? '' : answer.error.message);
+}
+
+const condition = (simulation: Simulation, type: string) => simulation.runtimes()[0]?.status?.conditions?.find((one) => one.type === type);
+const ended = (simulation: Simulation, name: string) => ['Failed', 'Succeeded'].includes(find(simulation, name).status?.phase ?? '');
+
+/** An operator role that may not do something. */
+function forbidding(manifests: readonly SimulationManifest[], action: string): readonly SimulationManifest[] {
+  const roles = start(manifests).account.spec.roles.flatMap(({ arn, trust, policies }) => {
+    if (!arn.endsWith(':role/operator')) return [];
+    const statements = policies.flatMap(({ document }) => [document.Statement].flat());
+    const denied = { Sid: 'Denied', Effect: 'Deny', Action: action, Resource: '*' };
+    return [
+      {
+        arn,
+        trust,
+        permissions: { Version: '2012-10-17', Statement: [...statements.map((one, index) => ({ ...one, Sid: `S${index}` })), denied] },
+      },
+    ];
+  });
+  const account = { apiVersion: 'simulation.elasticruntime.dev/v1alpha1', kind: 'SimulatedAccount', metadata: { name: 'account' } };
+  return [...manifests, { ...account, spec: { accountId: home, roles } }];
+}
+
+void test('a job of which something cannot be verified fails before a node starts, with what, why, and whose word that is', async () => {
+  const simulation = start([classOf('Never'), ...runtime({}), job('etl', {}, { connections: [events] })]);
+  await until(simulation, 'it ends', () => ended(simulation, 'etl'));
+  const { status } = find(simulation, 'etl');
+  assert.equal(status?.failure?.reason, 'AccessNotVerified');
+  assert.equal(status.conditions?.find(({ type }) => type === 'AccessVerified')?.reason, 'AccessNotVerified');
+  assert.match(
+    status.failure.message ?? '',
+    /^preflight on connection:events failed as worker: NotVerified: connection events: the identity alone, .*: write it as arn:aws:kafka:us-east-1:<account>:cluster\/<name>\/<uuid>\. ElasticRuntimeClass default lets nothing begin that is not verified \(allowed\.unverifiedAccess: Never\)/,
+  );
+  assert.equal(simulation.account.instances().length, 0);
+  change(simulation, 'Allowed');
+  simulation.apply(job('again', {}, { connections: [events] }));
+  await until(simulation, 'it ends', () => ended(simulation, 'again'));
+  assert.equal(find(simulation, 'again').status?.phase, 'Succeeded');
+  assert.deepEqual(simulation.violations(), []);
+});
+
+void test('what is verified runs, and so does what lies outside AWS: that is said', async () => {
+  const login = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'login', namespace: 'finance' }, stringData: { password: 'canary' } };
+  const crm = { name: 'crm', usage: 'Source', connector: 'JDBC', authentication: { properties: { secretRef: { name: 'login' } } } };
+  const orders = { name: 'orders', usage: 'SourceAndTarget', connector: 'DynamoDB', location: 'orders' };
+  const files = { name: 'files', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-orders/raw/' };
+  const simulation = start([classOf('Never'), ...runtime({}), login, job('etl', {}, { connections: [crm, orders, files] })]);
+  await until(simulation, 'it ends', () => ended(simulation, 'etl'));
+  const { status } = find(simulation, 'etl');
+  assert.equal(status?.phase, 'Succeeded', status?.failure?.message ?? '');
+  assert.deepEqual((status.preflight as { readonly notVerified?: readonly string[] }).notVerified, [
+    'connection crm: that its login is there alone: whether it lets anybody in, only the system outside AWS says',
+  ]);
+});
+
+void test('a runtime of which something cannot be verified stalls before a node, also one that was ready before its class said so, and goes on when it may', async () => {
+  for (const [action, says] of [
+    ['iam:GetRole', /the pods' own way to master: the operator's iam:GetRole was answered AccessDenied/],
+    ['iam:SimulatePrincipalPolicy', /what master may do: the operator's iam:SimulatePrincipalPolicy was answered AccessDenied/],
+  ] as const) {
+    const simulation = start([classOf('Allowed'), ...forbidding([...runtime({})], action)]);
+    await until(simulation, 'ready', () => condition(simulation, 'Ready')?.status === 'True');
+    change(simulation, 'Never');
+    await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
+    assert.deepEqual(
+      [condition(simulation, 'Stalled')?.reason, condition(simulation, 'AccessVerified')?.status],
+      ['AccessNotVerified', 'False'],
+    );
+    assert.match(condition(simulation, 'AccessVerified')?.message ?? '', says);
+    simulation.apply(job('etl', {}));
+    await simulation.world.runUntil(() => false, 10 * minute);
+    assert.equal(simulation.account.instances().length, 0);
+    assert.equal(find(simulation, 'etl').status?.waiting?.reason, 'RuntimeNotReady');
+    change(simulation, 'Allowed');
+    await simulation.settle(hour);
+    assert.equal(find(simulation, 'etl').status?.phase, 'Succeeded');
+  }
+});
+
+void test('that nodes can be launched is an access, too', async () => {
+  const requirements = [{ key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['x1.none'] }];
+  const simulation = start([classOf('Allowed'), ...runtime({ requirements })]);
+  await until(simulation, 'ready', () => condition(simulation, 'Ready')?.status === 'True');
+  change(simulation, 'Never');
+  await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
+  assert.equal(condition(simulation, 'AccessVerified')?.reason, 'AccessNotVerified');
+  assert.match(condition(simulation, 'AccessVerified')?.message ?? '', /launching nodes of pool workers: the catalog has no instance type/);
+});
+
+void test('what AWS gave no answer to is asked for again, and refuses nothing for good', () => {
+  const of = { identity: 'worker', resource: 'connection:orders' };
+  const [again, ...others] = unproved(of, { notVerified: ['throttled'], isUnanswered: true }, 'standard');
+  assert.deepEqual([again?.transient, others.length], [true, 0]);
+  const [final] = unproved(of, { notVerified: ['nobody knows'] }, 'standard');
+  assert.deepEqual([final?.transient, final === undefined ? '' : reasonOf(final)], [false, 'AccessNotVerified']);
+  assert.deepEqual(unproved(of, { outside: ['a login'] }, 'standard'), []);
+});
