@@ -93,7 +93,9 @@ void test('the worker gets it for what nobody else authenticates, a role for its
   assert.deepEqual(about(documents.agent.permissions, table), []);
   const [asked] = about(documents.operator.permissions, 'iam:SimulatePrincipalPolicy');
   assert.deepEqual(asked?.Resource, ['operator', 'master', 'worker', 'reader'].map(role));
-  const [text] = about(documentsOf([{ ...byRole, location: 'orders' }]).operator.permissions, 'iam:SimulatePrincipalPolicy');
+  const named = documentsOf([{ ...byRole, location: 'orders' }]);
+  assert.equal(about(named.connectionRoles['mine']?.permissions ?? assert.fail(), table).length, 2, 'a plain name of its account');
+  const [text] = about(documentsOf([{ ...byRole, location: 'orders by day' }]).operator.permissions, 'iam:SimulatePrincipalPolicy');
   assert.deepEqual(text?.Resource, ['operator', 'master', 'worker'].map(role));
   // Elsewhere the operator is answered nothing of it.
   const elsewhere = { ...byRole, authentication: { roleArn: 'arn:aws:iam::444455556666:role/reader' } };

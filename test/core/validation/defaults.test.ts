@@ -27,7 +27,9 @@ test('a job that says little gets the defaults of a job, and is never suspended 
 
 test('defaults inside defaults are filled in', () => {
   const bare = { apiVersion, kind: 'ElasticRuntimeClass', metadata: { name: 'standard' }, spec: {} };
-  assert.deepEqual(applyDefaults('ElasticRuntimeClass', bare).spec, { allowed: { defaultRoles: 'Never', x509: 'Never' } });
+  assert.deepEqual(applyDefaults('ElasticRuntimeClass', bare).spec, {
+    allowed: { defaultRoles: 'Never', x509: 'Never', unverifiedAccess: 'Allowed' },
+  });
 });
 
 test('what a runtime class may give is not filled in by the API server', () => {
