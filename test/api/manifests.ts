@@ -243,6 +243,7 @@ export const runtimeClass: Manifest = {
       imageFamilies: ['AL2023', 'Bottlerocket'],
       defaultRoles: 'Allowed',
       x509: 'Never',
+      unverifiedAccess: 'Never',
     },
     defaults: {
       network: { subnetSelector: { Tier: 'private' }, securityGroupIds: ['sg-1'] },

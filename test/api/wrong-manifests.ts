@@ -761,6 +761,12 @@ const classes: readonly WrongManifest[] = [
     'spec.allowed.imageFamilies[0]',
     'supported values: "AL2023"',
   ),
+  ertc(
+    'unverified access: no',
+    ['spec.allowed.unverifiedAccess', 'No'],
+    'spec.allowed.unverifiedAccess',
+    'supported values: "Never", "Allowed"',
+  ),
   ertc('default roles: yes', ['spec.allowed.defaultRoles', 'Yes'], 'spec.allowed.defaultRoles', 'supported values: "Never", "Allowed"'),
   ertc('X.509: true', ['spec.allowed.x509', true], 'spec.allowed.x509', 'must be of type string'),
   ertc('a required tag twice', ['spec.requiredTags.1', 'CostCenter'], 'spec.requiredTags[1]', 'Duplicate value'),
