@@ -34,7 +34,8 @@ export async function proveOwnPath(
   if (accountOf(roleArn) !== home)
     return open(`its trust policy lies in account ${accountOf(roleArn)}, which the operator role (of ${home}) cannot read`);
   const issuer = await tokenIssuer(context, of.runtime);
-  if (issuer === undefined) return open("the issuer of the cluster's tokens is not known");
+  if (issuer === undefined)
+    return open("the issuer of the cluster's tokens is not known: the API server gave no token for the agent's account", true);
   const caller = await context.grants.obtain(request);
   if (!caller.ok) return caller;
   const found = await context.aws(of.runtime.spec.region).iam.getRole(caller.value, { roleName: nameOf(roleArn) });

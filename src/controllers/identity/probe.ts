@@ -3,6 +3,7 @@ import { type ObjectProbe, type ProbeAction, probeName } from '../../core/prefli
 import type { AwsPort, AwsResult, Caller } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { type AccessFailure, awsFailure } from './failure.ts';
+import type { Proof } from './verifications.ts';
 
 /** So many keys are looked at for one that is neither empty nor a probe. */
 const listedKeys = 20;
@@ -21,7 +22,7 @@ export async function probeObjects(
   caller: Caller,
   probe: ObjectProbe,
   own: { readonly region: string; readonly runtimeUid: string; readonly discriminator: string },
-): Promise<Result<void, AccessFailure>> {
+): Promise<Result<Proof, AccessFailure>> {
   const { bucket, key: folder } = probe.folder;
   const prefix = folder === '' ? '' : `${folder}/`;
   const key = `${prefix}${probe.object?.name ?? probeName(own.runtimeUid, own.discriminator)}`;
@@ -31,6 +32,7 @@ export async function probeObjects(
   const arnOf = (object?: string): string => s3Arn(own.region, bucket, object);
   let found: string | undefined;
   let written = false;
+  let unread: string | undefined;
 
   async function list(): Promise<AwsResult<unknown>> {
     const page = await aws.s3.listObjects(caller, { bucket, prefix, maxKeys: listedKeys, ...owner });
@@ -39,10 +41,18 @@ export async function probeObjects(
   }
 
   async function read(): Promise<AwsResult<unknown>> {
-    const object = found ?? (written ? key : undefined);
-    if (object === undefined) return ok(undefined);
+    const object = found ?? key;
     const answer = await aws.s3.getObject(caller, { bucket, key: object, maxBytes: 1, firstByteOnly: true, ...owner });
-    if (answer.ok || object === key || !allowedAll.has(answer.error.code)) return answer;
+    if (answer.ok) return answer;
+    const { kind, code, message } = answer.error;
+    if (object !== key) return allowedAll.has(code) ? ok(undefined) : answer;
+    if (written) return answer;
+    // That nothing has this name is told to who may read it and list the bucket, a condition on the prefix aside, which reading does not have; to others it is
+    // denied, for want of s3:ListBucket. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    const isReadable = allowedAll.has(code);
+    if (!isReadable && (kind !== 'AccessDenied' || message.includes('s3:GetObject'))) return answer;
+    const open = isReadable ? 'the key of what comes into it may be used' : 'what comes into it may be read';
+    unread = `s3://${bucket}/${prefix}: nothing to read lies in it, so that nobody knows whether ${open}`;
     return ok(undefined);
   }
 
@@ -75,9 +85,10 @@ export async function probeObjects(
     outcome = await take(name);
     if (!outcome.ok) break;
   }
-  if (!probe.actions.includes('delete') || !written) return outcome;
-  const deleted = await take('delete');
-  return outcome.ok ? deleted : outcome;
+  const deleted = probe.actions.includes('delete') && written ? await take('delete') : ok(undefined);
+  if (!outcome.ok) return outcome;
+  if (!deleted.ok) return deleted;
+  return ok(unread === undefined ? {} : { notVerified: [`${probe.resource.replace(':', ' ')} at ${unread}`] });
 }
 
 /** Takes away what a probe that never came to its end may have left. */

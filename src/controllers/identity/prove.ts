@@ -11,7 +11,7 @@ import { connectionOf } from '../../core/access/routes.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
 import { type LocationProbe, loginNotJudged } from '../../core/preflight/location.ts';
 import { remedyFor } from '../../core/preflight/missing.ts';
-import { askPolicy, type ObjectProbe, type PathProbe, type Probe, probePolicy, type SimulationProbe } from '../../core/preflight/probes.ts';
+import { askPolicy, type IdentityProbe, type ObjectProbe, type Probe, probePolicy, type SecretProbe } from '../../core/preflight/probes.ts';
 import type { AwsPort, Caller } from '../../ports/aws/index.ts';
 import { secretsWithoutData, serviceAccounts } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -97,7 +97,8 @@ function placeOf(probe: Probe): readonly unknown[] {
   const common = [probe.kind, probe.identity, probe.resource];
   if (probe.kind === 'path') return [...common, probe.of, probe.roleArn, probe.externalId];
   if (probe.kind === 'simulation') return [...common, probe.questions];
-  if (probe.kind === 'location') return [...common, probe.at.arn, probe.usage];
+  // A name is judged otherwise than the ARN that it is taken for, and in the account of whoever uses it.
+  if (probe.kind === 'location') return [...common, probe.at.arn, probe.at.takenFrom, probe.at.ofItsUser, probe.usage];
   if (probe.kind === 'identity') return [...common, probe.notVerified];
   if (probe.kind !== 'objects') return common;
   const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object } = probe;
@@ -123,6 +124,8 @@ export type Proved = {
   readonly failures: readonly AccessFailure[];
   /** What could not be looked at, and why: neither proved nor refused. */
   readonly notVerified: readonly string[];
+  /** AWS could have said some of that. */
+  readonly isOpen: boolean;
 };
 
 /** All probes, some at a time. Of a role is asked only what this runtime's chain has reached: nobody learns of roles that do not trust it. */
@@ -138,7 +141,7 @@ export async function proveAll(context: Context, of: ProofOf, probes: readonly K
     of,
     probes.filter(({ probe }) => isAsked(probe)),
   );
-  return { ...asked, notVerified: [...tried.notVerified, ...asked.notVerified] };
+  return { ...asked, notVerified: [...tried.notVerified, ...asked.notVerified], isOpen: tried.isOpen || asked.isOpen };
 }
 
 function isAsked({ kind }: Probe): boolean {
@@ -146,22 +149,23 @@ function isAsked({ kind }: Probe): boolean {
 }
 
 async function proveSome(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<Proved> {
+  const strictClass = strictClassOf(context, of.runtime);
   const outcomes = await inParallel(probes, atOnce, async ({ probe, key }) => {
-    const outcome = await context.verifications.verify(key, async () => {
+    const check = async (): Promise<Result<Proof, AccessFailure>> => {
       const proof = await prove(context, of, probe);
       return proof.ok && changesUnseen(connectionOfProbe(probe, of)) ? ok({ ...proof.value, isBrief: true }) : proof;
-    });
+    };
+    const outcome = await context.verifications.verify(key, check, { strict: strictClass !== undefined });
     return outcome.ok ? outcome : err(await withRemedy(context, of, probe, outcome.error));
   });
   const open = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.notVerified ?? []) : []));
   const outside = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.outside ?? []) : []));
-  const strictClass = strictClassOf(context, of.runtime);
   const failures = outcomes.flatMap((outcome, index) => {
     const probe = probes[index]?.probe;
     if (!outcome.ok) return [outcome.error];
     return probe === undefined || strictClass === undefined ? [] : unproved(whose(probe), outcome.value, strictClass);
   });
-  return { failures, notVerified: [...new Set([...open, ...outside])].sort() };
+  return { failures, notVerified: [...new Set([...open, ...outside])].sort(), isOpen: open.length > 0 };
 }
 
 /** Of the plan: whose access it is. */
@@ -188,23 +192,21 @@ async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Resul
     });
     return asProbed(context, of, probe, (aws, caller) => proveLocation(context, of, probe, ask, { aws, caller }));
   }
+  if (probe.kind === 'objects') return proveObjects(context, of, probe);
   const called = await proveByCall(context, of, probe);
   if (!called.ok) return called;
   if (probe.kind === 'secret') return ok({ outside: [loginNotJudged(probe.connection)] });
-  return ok(probe.kind === 'identity' && probe.notVerified !== undefined ? { notVerified: [probe.notVerified] } : {});
+  return ok(probe.notVerified === undefined ? {} : { notVerified: [probe.notVerified] });
 }
 
-async function proveByCall(
-  context: Context,
-  of: ProofOf,
-  probe: Exclude<Probe, PathProbe | SimulationProbe | LocationProbe>,
-): Promise<Result<unknown, AccessFailure>> {
+async function proveByCall(context: Context, of: ProofOf, probe: IdentityProbe | SecretProbe): Promise<Result<unknown, AccessFailure>> {
   const connection = connectionOfProbe(probe, of);
   if (probe.kind === 'secret') return connection === undefined ? { ok: true, value: undefined } : readSecret(of, connection);
   const keys = connection?.authentication.kind === 'credentials' ? connection : undefined;
-  if (probe.kind === 'identity') {
-    return keys === undefined ? context.grants.obtain(requestOf(of, probe)) : withKeysOf(of)(keys, probe.resource, whoAmI);
-  }
+  return keys === undefined ? context.grants.obtain(requestOf(of, probe)) : withKeysOf(of)(keys, probe.resource, whoAmI);
+}
+
+async function proveObjects(context: Context, of: ProofOf, probe: ObjectProbe): Promise<Result<Proof, AccessFailure>> {
   const outcome = await asProbed(context, of, probe, (aws, caller) => probeObjects(aws, caller, probe, ownName(of, probe)));
   // Also where the answer to the write was lost.
   const gone = probe.deletedBy === undefined ? undefined : await cleared(context, of, probe);

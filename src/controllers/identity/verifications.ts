@@ -22,10 +22,13 @@ type Outcome = Result<Proof, AccessFailure>;
  */
 export type Verifications = {
   /** The answer for `key`: kept, in flight for somebody else, or found out now. */
-  verify(key: string, check: () => Promise<Outcome>): Promise<Outcome>;
+  verify(key: string, check: () => Promise<Outcome>, asker?: Asker): Promise<Outcome>;
   /** Whether the answer is known to be good, without a call. */
-  isFresh(key: string): boolean;
+  isFresh(key: string, asker?: Asker): boolean;
 };
+
+/** `strict`: what leaves something open is a refusal to whoever asks, and kept for him no longer than one. */
+export type Asker = { readonly strict: boolean };
 
 /** How long a success serves others; one of which an input may change unseen, or that will soon know more, a minute. */
 const keptMs = 600_000;
@@ -34,7 +37,7 @@ const briefMs = 60_000;
 const refusedMs = 2_000;
 const longestPauseMs = 30_000;
 
-type Entry = { readonly outcome: Outcome; readonly until: number; readonly failures: number };
+type Entry = { readonly outcome: Outcome; readonly since: number; readonly until: number; readonly failures: number };
 
 export function createVerifications(clock: Clock): Verifications {
   const known = new Map<string, Entry>();
@@ -44,17 +47,20 @@ export function createVerifications(clock: Clock): Verifications {
     const now = clock.monotonic();
     for (const [old, { until }] of known) if (until + longestPauseMs < now) known.delete(old);
     const failures = outcome.ok ? 0 : (known.get(key)?.failures ?? 0) + 1;
-    known.set(key, { outcome, failures, until: now + keptFor(outcome, failures) });
+    known.set(key, { outcome, failures, since: now, until: now + keptFor(outcome, failures) });
   }
 
-  function current(key: string): Outcome | undefined {
+  function current(key: string, { strict }: Asker): Outcome | undefined {
     const entry = known.get(key);
-    return entry !== undefined && clock.monotonic() < entry.until ? entry.outcome : undefined;
+    if (entry === undefined) return undefined;
+    const { outcome, since, until } = entry;
+    const refuses = strict && outcome.ok && (outcome.value.notVerified ?? []).length > 0;
+    return clock.monotonic() < (refuses ? Math.min(until, since + refusedMs) : until) ? outcome : undefined;
   }
 
   return {
-    async verify(key, check) {
-      const found = current(key);
+    async verify(key, check, asker = { strict: false }) {
+      const found = current(key, asker);
       if (found !== undefined) return found;
       return flights.run(key, async () => {
         const outcome = await check();
@@ -62,7 +68,7 @@ export function createVerifications(clock: Clock): Verifications {
         return outcome;
       });
     },
-    isFresh: (key) => current(key)?.ok === true,
+    isFresh: (key, asker = { strict: false }) => current(key, asker)?.ok === true,
   };
 }
 

@@ -19,6 +19,7 @@ import { elasticJobs } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
 import { clip, draftStatus, type StatusDraft } from '../draft.ts';
 import { hasEnded } from '../runtime/activity.ts';
+import { unverifiedRuntime } from '../runtime/unverified.ts';
 import { closeAccesses, keepAccesses } from './access-record.ts';
 import { startWhenReserved } from './capacity.ts';
 import { applyChildren } from './children.ts';
@@ -233,6 +234,11 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
         wait: 'RuntimeNotReady',
         message: `runtime ${runtime.metadata.name} is not ready: ${runtime.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? 'it has not been looked at yet'}`,
       };
+    }
+    const unverified = unverifiedRuntime(tools.context, runtime);
+    if (unverified !== undefined) {
+      draft.set({ phase: 'Pending' });
+      return { wait: 'RuntimeNotReady', message: `runtime ${runtime.metadata.name}: ${unverified}` };
     }
     if (runtime.spec.suspend && draft.value().startTime === undefined) {
       draft.set({ phase: 'Pending' });

@@ -5,30 +5,31 @@ import { type AccessFailure, describeFailure, describeFailures, except, reportFa
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
 import { reasonOf, strictClassOf } from '../identity/strict.ts';
 import { openSecret, withKeys } from './credentials.ts';
-import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
+import { childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
 /**
  * Before a node starts: every identity of the plan is obtained and makes a real call at every location it will use. What fails here fails the job
  * with the call, the identity, its chain, and the statement that is missing. What another job has proved within ten minutes is not proved again.
  */
 export async function preflight(tools: JobTools, view: JobView): Promise<JobVerdict> {
-  const digest = digestOf(tools, view);
-  if (notesOf(view).verified === digest) return go;
+  const digest = digestOf(view);
+  if (notesOf(view).verified === digest && !isOpenAgain(tools, view)) return go;
   const { context } = tools;
   const of = proofOf(tools, view);
   const probes = await probesOf(tools, view);
-  const missing = probes.filter(({ key }) => !context.verifications.isFresh(key));
+  const strict = strictClassOf(context, view.runtime) !== undefined;
+  const missing = probes.filter(({ key }) => !context.verifications.isFresh(key, { strict }));
   if (missing.some(leavesObjects) && notesOf(view).probing !== true) {
     // Written down before the first write: whatever becomes of this process or this job, the probe objects are found and deleted.
     note(view, { probing: true });
     return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 100 };
   }
-  const { failures, notVerified } = await proveAll(context, of, probes);
+  const { failures, notVerified, isOpen } = await proveAll(context, of, probes);
   if (failures.length > 0) return refused(tools, view, failures);
   const verified = probes.length - notVerified.length;
   view.draft.condition('AccessVerified', true, 'Verified', `${verified} access(es) verified before any node starts${except(notVerified)}`);
   view.draft.set({ preflight: { verified, ...(notVerified.length > 0 && { notVerified }) } });
-  note(view, { verified: digest, probing: undefined });
+  note(view, { verified: digest, open: isOpen ? true : undefined, probing: undefined });
   return go;
 }
 
@@ -37,7 +38,7 @@ function refused(tools: JobTools, view: JobView, failures: readonly AccessFailur
   const final = failures.find((failure) => !failure.transient);
   const ordered = final === undefined ? failures : [final, ...failures.filter((failure) => failure !== final)];
   const message = describeFailures(ordered);
-  const reason = final === undefined ? 'AccessDenied' : reasonOf(final);
+  const reason = final === undefined ? 'AccessNotVerified' : reasonOf(final);
   view.draft.condition('AccessVerified', false, reason, message);
   view.draft.set({ preflight: { failed: ordered.slice(0, 16).map(reportFailure) } });
   if (final === undefined) return { again: 'AccessNotVerified', message };
@@ -75,12 +76,16 @@ function proofOf(tools: JobTools, view: JobView): ProofOf {
   };
 }
 
-function digestOf({ context }: JobTools, view: JobView): string {
+function digestOf(view: JobView): string {
   const { spec } = view.runtime;
-  const strictClass = strictClassOf(context, view.runtime);
-  const inputs = [view.plan.rows, spec.staging, spec.logs, view.job.metadata.uid, ...Object.entries(view.references.found)];
   return createHash('sha256')
-    .update(JSON.stringify(strictClass === undefined ? inputs : [...inputs, strictClass]))
+    .update(JSON.stringify([view.plan.rows, spec.staging, spec.logs, view.job.metadata.uid, ...Object.entries(view.references.found)]))
     .digest('base64url')
     .slice(0, 22);
+}
+
+/** The class wants all of it verified since: of an attempt that runs that ends nothing, but the next one does not begin. */
+function isOpenAgain(tools: JobTools, view: JobView): boolean {
+  if (notesOf(view).open !== true || strictClassOf(tools.context, view.runtime) === undefined) return false;
+  return childrenOf(tools, view).master?.spec.suspend !== false;
 }

@@ -7,6 +7,7 @@ import { elasticNodes } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
 import { tagOwnerOf } from '../runtime/tag-owner.ts';
+import { unverifiedRuntime } from '../runtime/unverified.ts';
 import { capacityScope, isCapacityCode } from './capacity-memory.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 import { hasTurn, turnAgainMs } from './turn.ts';
@@ -26,6 +27,8 @@ export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerd
     // Nothing was asked of EC2 for it yet. What was begun is carried through: only then is it known what became of it.
     const standing = tools.context.classes.standing(view.runtime);
     if (standing.kind === 'refused') return { abandon: 'NotAllowedByClass', message: standing.message };
+    const unverified = unverifiedRuntime(tools.context, view.runtime);
+    if (unverified !== undefined) return { abandon: 'AccessNotVerified', message: unverified };
     return beginAttempt(tools, view);
   }
   const owner = tagOwnerOf(view.runtime, tools.context.settings.clusterName);

@@ -21,6 +21,7 @@ import { type OperatorContext, runtimeKey } from '../context.ts';
 import { livePods } from '../job/own.ts';
 import { jobsOf, nodesOf } from '../runtime/activity.ts';
 import { knownSubnets } from '../runtime/network.ts';
+import { unverifiedRuntime } from '../runtime/unverified.ts';
 import { capacityScope } from './capacity-memory.ts';
 import type { Explanation } from './explanations.ts';
 import { createNamespaceLimits, type NamespaceLimits } from './namespace-limits.ts';
@@ -87,6 +88,7 @@ async function provision(
   const released = await releaseEnded(context, hooks, runtime, all, known.ledgers);
   if (released !== undefined) return { retry: released };
   if (!isConditionTrue(runtime.status?.conditions, 'Ready') || context.classes.standing(runtime).kind !== 'allowed') return done;
+  if (unverifiedRuntime(context, runtime) !== undefined) return done;
   const input = observe(context, hooks.limits, runtime, all, memory.poolsOf, known);
   if (input === undefined) return { requeueAfterMs: 60_000 };
   const pause = context.launchFailures.pause(runtime.metadata.uid);

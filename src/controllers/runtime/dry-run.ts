@@ -40,7 +40,7 @@ export async function askToLaunch(
 ): Promise<Result<Asked | undefined, AccessFailure>> {
   const { questions, notVerified } = questionsOf(tools, runtime, templates, subnets);
   const digest = sha256(
-    JSON.stringify([runtime.spec.identities, questions.map(({ action, resource }) => [action, resource]), subnets]),
+    JSON.stringify([runtime.spec.identities, questions.map(({ action, resource }) => [action, resource]), subnets, ...notVerified]),
   ).slice(0, 16);
   const strictClass = strictClassOf(tools.context, runtime);
   if (launchAsked?.for === digest && (strictClass === undefined || launchAsked.notVerified.length === 0)) return ok(undefined);

@@ -1,9 +1,9 @@
 /**
  * Locations that are ARNs: what they name, and what is wrong with them. A location that does not begin with `arn:` is a text of the connector's own; where it
- * has the form of a name or an endpoint, it is taken for what AWS's own clients would take it for.
+ * has the form of a name or a URL of AWS's, it is taken for what AWS's own clients would take it for.
  */
 import type { ArnParts, DescribeAction, Named, Need, ServiceResource } from './resources/kind.ts';
-import { serviceResources } from './service-resources.ts';
+import { resourcesOf, serviceResources } from './service-resources.ts';
 
 export type ArnLocation = ArnParts & {
   readonly kind: ServiceResource;
@@ -19,14 +19,14 @@ export type ArnPlace = { readonly partition: string; readonly region?: string | 
 /** undefined: no ARN, or none of the forms of the connector. */
 export function arnLocation(connector: string, location: string | undefined): ArnLocation | undefined {
   const at = location === undefined ? undefined : partsOf(location);
-  const kind = at === undefined ? undefined : kindOf(serviceResources[connector] ?? [], at);
+  const kind = at === undefined ? undefined : kindOf(resourcesOf(connector), at);
   return at === undefined || kind === undefined ? undefined : { ...at, kind };
 }
 
 /** Whose names a text may mean: the account of whoever uses it, in the runtime's region. */
 export type NameSpace = { readonly partition: string; readonly region: string; readonly account: string };
 
-/** Of an ARN, a name or an endpoint; undefined: the text means something to the connector alone. */
+/** Of an ARN, a name or a URL; undefined: the text means something to the connector alone. */
 export function locationOf(connector: string, location: string | undefined, space: NameSpace): ArnLocation | undefined {
   if (location === undefined || location.startsWith('arn:')) return arnLocation(connector, location);
   const found = namedOf(connector, location);
@@ -48,7 +48,7 @@ export function inAccount(at: ArnLocation, account: string): ArnLocation {
 
 /** The resource's own way to say it without service, region and account (`table/orders`) will do, too. */
 function namedOf(connector: string, text: string): (Named & { readonly kind: ServiceResource }) | undefined {
-  for (const kind of serviceResources[connector] ?? []) {
+  for (const kind of resourcesOf(connector)) {
     const named = /[/:]/.test(text) && kind.pattern.test(text) ? { resource: text } : kind.named?.(text);
     if (named !== undefined) return { ...named, kind };
   }
@@ -75,7 +75,7 @@ export function onOf(at: ArnParts, { on }: Pick<Need, 'on'>): readonly [string, 
 
 /** How the location of a connector is written so that it can be verified; undefined where there is no such form. */
 export function arnForm(connector: string, { partition, region = '<region>' }: ArnPlace): string | undefined {
-  const [first] = serviceResources[connector] ?? [];
+  const [first] = resourcesOf(connector);
   return first === undefined ? undefined : `arn:${partition}:${first.service}:${region}:<account>:${first.form}`;
 }
 
@@ -85,8 +85,8 @@ export function wrongLocation(
   location: string,
   place: ArnPlace,
 ): { readonly message: string; readonly remedy: string } | undefined {
-  const kinds = serviceResources[connector];
-  if (kinds === undefined) return undefined;
+  const kinds = resourcesOf(connector);
+  if (kinds.length === 0) return undefined;
   if (!location.startsWith('arn:')) return elsewhere(namedOf(connector, location)?.region, place.region);
   const forms = kinds.map(
     ({ service, form, what }) => `arn:${place.partition}:${service}:${place.region ?? '<region>'}:<account>:${form} (${what})`,

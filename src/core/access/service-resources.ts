@@ -26,7 +26,12 @@ import {
   timestreamTable,
 } from './resources/tables.ts';
 
-/** By connector, the form to recommend first. A connector that is not here takes its location as it is. */
+/** Of a connector, the form to recommend first. One that has none takes its location as it is. */
+export function resourcesOf(connector: string): readonly ServiceResource[] {
+  return Object.hasOwn(serviceResources, connector) ? (serviceResources[connector] ?? []) : [];
+}
+
+/** By connector. */
 export const serviceResources: Readonly<Record<string, readonly [ServiceResource, ...ServiceResource[]]>> = {
   AmazonS3Tables: [tableBucket, bucketTable],
   Athena: [workgroup, dataCatalog],

@@ -40,12 +40,13 @@ export function refusedAccesses(ofClass: ElasticRuntimeClass | undefined, named:
   return found.map((one) => ({ ...one, className: ofClass.metadata.name }));
 }
 
-/** Of keys nobody knows here whose account a plain name would be of. */
+/** Of keys nobody knows here whose account a plain name would be of, and a login outside AWS is of none. */
 function placeOf(connection: Named['connections'][number], namedIn: NamedIn): string | undefined {
   const { location = '' } = connection.spec;
   if (/^(s3|arn):/.test(location)) return location;
   const at = locationOfConnection(connection, namedIn);
-  return at === undefined || (at.ofItsUser === true && connection.authentication.kind === 'credentials') ? undefined : at.arn;
+  const isOfRole = ['none', 'role'].includes(connection.authentication.kind);
+  return at === undefined || (at.ofItsUser === true && !isOfRole) ? undefined : at.arn;
 }
 
 function sites(

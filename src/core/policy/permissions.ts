@@ -95,7 +95,9 @@ function locationAt(
   { partition, region, roles }: DocumentContext,
   { connector = '', location, authentication }: PolicyConnection,
 ): ArnLocation | undefined {
-  return locationOf(connector, location, { partition, region, account: accountOf(authentication?.roleArn ?? roles.worker) });
+  const at = locationOf(connector, location, { partition, region, account: accountOf(authentication?.roleArn ?? roles.worker) });
+  // A runtime reads and writes in its own region only.
+  return at?.region === region ? at : undefined;
 }
 
 /** Whether they may do what they will do, before they have to. Like GetRole of its own account only. */
@@ -289,7 +291,9 @@ function directData(context: DocumentContext, sid: string, allowed: readonly Obj
 function byLocation(connections: readonly PolicyConnection[]): readonly PolicyConnection[] {
   const places = new Map<string, PolicyConnection>();
   for (const connection of connections) {
-    const place = JSON.stringify([connection.location, connection.kmsKeyArn]);
+    const { connector, location, kmsKeyArn } = connection;
+    // A plain name means something else to each connector, and what one needs at an ARN is not what another does.
+    const place = JSON.stringify([location?.startsWith('s3://') === true ? undefined : connector, location, kmsKeyArn]);
     const known = places.get(place);
     if (known === undefined) places.set(place, connection);
     else if (known.usage !== connection.usage) places.set(place, { ...known, usage: 'SourceAndTarget' });

@@ -193,7 +193,8 @@ function access(
 const usageActions: Readonly<Record<Connection['usage'], readonly ProbeAction[]>> = {
   Source: ['list', 'read'],
   Target: ['list', 'write', 'delete'],
-  SourceAndTarget: ['list', 'read', 'write', 'delete'],
+  // Where nothing else is there to be read, the probe is.
+  SourceAndTarget: ['list', 'write', 'read', 'delete'],
 };
 
 function objectFolder({ spec: { location } }: Connection): S3Folder | undefined {

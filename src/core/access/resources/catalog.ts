@@ -36,7 +36,8 @@ const writeTables = {
 export const glueTable: ServiceResource = {
   what: 'a table of the Glue catalog',
   service: 'glue',
-  pattern: /^table(\/[^/*?\s]{1,255}){2,}$/,
+  // Letters of a policy document: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+  pattern: /^table(\/[!-).0->@-~\u00a1-\u00ff+,-]{1,255}){2,}$/,
   form: 'table/<database>/<name>',
   named: namedBy('table/<database>/<name>', /^(?<database>[\w-]{1,255})\.(?<name>[\w-]{1,255})$/),
   reads: [{ ...readTables, on: inCatalog }],
@@ -48,7 +49,7 @@ export const glueTable: ServiceResource = {
 export const glueDatabase: ServiceResource = {
   what: 'a database of the Glue catalog',
   service: 'glue',
-  pattern: /^database(\/[^/*?\s]{1,255})+$/,
+  pattern: /^database(\/[!-).0->@-~\u00a1-\u00ff+,-]{1,255})+$/,
   form: 'database/<name>',
   named: namedBy('database/<name>', /^(?<name>[\w-]{1,255})$/),
   reads: [

@@ -1,4 +1,4 @@
-import { type ArnParts, beneath, inAndOut, type Need, namedBy, of, type ServiceResource, sibling } from './kind.ts';
+import { type ArnParts, beneath, inAndOut, type Need, of, type ServiceResource, sibling } from './kind.ts';
 
 const queries = {
   actions: of('athena', 'GetQueryExecution GetQueryResults StartQueryExecution StopQueryExecution'),
@@ -50,11 +50,6 @@ export const redshiftCluster: ServiceResource = {
   service: 'redshift',
   pattern: /^cluster:[a-z][a-z0-9-]{0,62}$/,
   form: 'cluster:<name>',
-  // Its endpoint, also as a JDBC URL: https://docs.aws.amazon.com/redshift/latest/mgmt/jdbc20-obtain-url.html
-  named: namedBy(
-    'cluster:<name>',
-    /^(?:jdbc:redshift:(?:iam:)?\/\/)?(?<name>[a-z][a-z0-9-]{0,62})\.[a-z0-9]+\.(?<region>[a-z0-9-]+)\.redshift\.amazonaws\.com(?:\.cn)?(?::\d{2,5})?(?:\/\w{1,127})?$/,
-  ),
   ...inAndOut([redshiftLogin, statements]),
   describe: { action: 'redshift:DescribeClusters' },
   byName: true,
@@ -94,12 +89,6 @@ export const searchDomain: ServiceResource = {
   service: 'es',
   pattern: /^domain\/[a-z][a-z0-9-]{0,27}$/,
   form: 'domain/<name>',
-  // Its endpoint: https://docs.aws.amazon.com/opensearch-service/latest/developerguide/createupdatedomains.html
-  named: namedBy(
-    'domain/<name>',
-    /^(?:https:\/\/)?(?:search|vpc)-(?<name>[a-z][a-z0-9-]{2,27})-[a-z0-9]{26}\.(?<region>[a-z0-9-]+)\.es\.amazonaws\.com(?:\.cn)?\/?$/,
-    /^(?:https:\/\/)?(?:search|vpc)-(?<name>[a-z][a-z0-9-]{2,27})-[a-z0-9]{26}\.aos\.(?<region>[a-z0-9-]+)\.on\.aws\/?$/,
-  ),
   // A search is a POST; what is asked of is what lies below the domain.
   reads: [{ actions: of('es', 'ESHttpGet ESHttpHead ESHttpPost'), on: beneath('/*') }],
   writes: [{ actions: of('es', 'ESHttpDelete ESHttpPatch ESHttpPost ESHttpPut'), on: beneath('/*') }],
@@ -114,6 +103,5 @@ export const collection: ServiceResource = {
   service: 'aoss',
   pattern: /^collection\/[a-z0-9]{3,40}$/,
   form: 'collection/<id>',
-  named: namedBy('collection/<id>', /^(?:https:\/\/)?(?<id>[a-z0-9]{3,40})\.(?<region>[a-z0-9-]+)\.aoss\.amazonaws\.com\/?$/),
   ...inAndOut([{ actions: of('aoss', 'APIAccessAll') }]),
 };

@@ -10,7 +10,7 @@ export type ArnParts = {
   readonly resource: string;
 };
 
-/** What a text that is no ARN names: AWS's own clients take a plain name for one of the caller's account and region; an endpoint may say both itself. */
+/** What a text that is no ARN names: AWS's own clients take a plain name for one of the caller's account and region; a URL may say both itself. */
 export type Named = { readonly resource: string; readonly region?: string | undefined; readonly account?: string | undefined };
 
 /** Actions of which a job may need any; which ones, only its code knows. */
@@ -34,7 +34,10 @@ export type ServiceResource = {
   readonly pattern: RegExp;
   /** The same for people. */
   readonly form: string;
-  /** A plain name or an endpoint of it; undefined: the text is neither. */
+  /**
+   * A plain name or a URL of it; undefined: the text is neither. No endpoint is here whose host has a part by chance: only that says whose it is, and nothing of
+   * it stands in an ARN.
+   */
   readonly named?: (text: string) => Named | undefined;
   readonly reads: readonly Need[];
   readonly writes: readonly Need[];

@@ -47,12 +47,13 @@ export const queue: ServiceResource = {
   service: 'sqs',
   pattern: /^[\w-]{1,80}(\.fifo)?$/,
   form: '<name>',
-  // Its URL, too, also of the older endpoints: https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+  // Its URL, too, also of the FIPS, dual-stack and older endpoints: https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
   named: namedBy(
     '<name>',
     /^(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
-    /^https:\/\/sqs\.(?<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/(?<account>\d{12})\/(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
-    /^https:\/\/(?<region>[a-z0-9-]+)\.queue\.amazonaws\.com(?:\.cn)?\/(?<account>\d{12})\/(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
+    /^https:\/\/sqs(?:-fips)?\.(?<region>(?!cn-)[a-z0-9-]+)\.(?:amazonaws\.com|api\.aws)\/(?<account>\d{12})\/(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
+    /^https:\/\/sqs\.(?<region>cn-[a-z0-9-]+)\.amazonaws\.com\.cn\/(?<account>\d{12})\/(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
+    /^https:\/\/(?<region>(?!cn-)[a-z0-9-]+)\.queue\.amazonaws\.com\/(?<account>\d{12})\/(?<name>[\w-]{1,80}(?:\.fifo)?)$/,
   ),
   reads: [{ actions: of('sqs', 'ChangeMessageVisibility DeleteMessage ReceiveMessage'), also: of('sqs', 'StartMessageMoveTask') }],
   writes: [{ actions: of('sqs', 'SendMessage'), also: of('sqs', 'CreateQueue PurgeQueue') }],
