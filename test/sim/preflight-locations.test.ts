@@ -5,6 +5,7 @@ import type { Recorded } from '../../src/core/audit/records.ts';
 import { auditReport, type JobPlan } from '../../src/core/audit/report.ts';
 import type { PolicyStatement } from '../../src/core/policy/document.ts';
 import type { MissingStatement } from '../../src/core/preflight/missing.ts';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
 import { defaultRoles, find, job, runtime, start, until } from './support/stage.ts';
 
@@ -416,4 +417,42 @@ const askedBy = async (second: object): Promise<number> => {
 void test('equal jobs ask once, others for themselves', async () => {
   assert.equal(await askedBy(orders), 1);
   assert.equal(await askedBy({ ...orders, usage: 'Target' }), 2);
+});
+
+void test('what a name was found to be serves no ARN, and an ARN no name', async () => {
+  const reports = (location: string) => ({ name: 'reports', usage: 'Source', connector: 'Athena', location });
+  const [name, whole] = ['workgroup/reports', arn('athena', 'workgroup/reports')];
+  const lacking = { [roleArn('worker')]: without('athena:') };
+  for (const [first, second] of [
+    [name, whole],
+    [whole, name],
+  ] as const) {
+    const { simulation } = await outcomeOf(changed(base(reports(first)), {}, lacking));
+    simulation.apply(job('second', {}, { connections: [reports(second)] }));
+    await until(simulation, 'it ends', () => ['Failed', 'Succeeded'].includes(find(simulation, 'second').status?.phase ?? ''));
+    assert.deepEqual(
+      ['etl', 'second'].map((one) => find(simulation, one).status?.phase),
+      first === name ? ['Succeeded', 'Failed'] : ['Failed', 'Succeeded'],
+    );
+  }
+  // Keys of another account: a name is one of theirs, the ARN says otherwise.
+  const foreign = { ...orders, ...withKeys, location: 'orders', expectedBucketOwner: other };
+  const { simulation, said } = await outcomeOf(base(foreign));
+  assert.deepEqual(said, []);
+  simulation.apply(job('second', {}, { connections: [{ ...foreign, location: table }] }));
+  await until(simulation, 'it ends', () => ['Failed', 'Succeeded'].includes(find(simulation, 'second').status?.phase ?? ''));
+  const { notVerified = [] } = (find(simulation, 'second').status?.preflight ?? {}) as Preflight;
+  assert.match(notVerified.join(), /connection orders at arn:aws:dynamodb:us-east-1:111122223333:table\/orders: whether it is there/);
+});
+
+void test('a connector whose name every object has is a connector that nobody knows', async () => {
+  for (const connector of ['constructor', 'toString', 'hasOwnProperty']) {
+    const { status, said, simulation } = await outcomeOf(
+      base({ name: 'own', usage: 'Source', connector, access: 'Direct', location: 'x' }),
+    );
+    assert.equal(status.phase, 'Succeeded', status.failure?.message ?? '');
+    assert.match(said.join(), /connection own: the identity alone/);
+    simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
+    await until(simulation, 'gone', () => simulation.runtimes().length === 0);
+  }
 });

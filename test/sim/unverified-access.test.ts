@@ -124,3 +124,136 @@ void test('what AWS gave no answer to is asked for again, and refuses nothing fo
   assert.deepEqual([final?.transient, final === undefined ? '' : reasonOf(final)], [false, 'AccessNotVerified']);
   assert.deepEqual(unproved(of, { outside: ['a login'] }, 'standard'), []);
 });
+
+const nodesOf = (simulation: Simulation) => simulation.kubernetes.server.store.list(kindNamed('ElasticNode'));
+const raw = { name: 'raw', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-raw/in/' };
+
+function roleOf(simulation: Simulation, name: string): Simulation['account']['spec']['roles'][number] {
+  return simulation.account.spec.roles.find(({ arn }) => arn.endsWith(`:role/${name}`)) ?? assert.fail(name);
+}
+
+/** A role with what `keep` leaves of its statements, and some more. */
+function rewrite(simulation: Simulation, name: string, keep: (statement: string) => boolean, more: readonly object[] = []): void {
+  const role = roleOf(simulation, name);
+  const statements = role.policies.flatMap(({ document }) => [document.Statement].flat()).filter((one) => keep(JSON.stringify(one)));
+  const document = { Version: '2012-10-17', Statement: [...statements, ...more] } as (typeof role.policies)[number]['document'];
+  simulation.account.putRole({ ...role, policies: [{ name: 'all', document }] });
+}
+
+void test('a class that changes ends nothing that runs, whichever way; the next attempt is judged by it', async () => {
+  const running = start([classOf('Allowed'), ...runtime({}), job('etl', { duration: '30m' }, { connections: [events] })]);
+  await until(running, 'it runs', () => find(running, 'etl').status?.phase === 'Running');
+  change(running, 'Never');
+  await until(running, 'it ends', () => ended(running, 'etl'));
+  assert.equal(find(running, 'etl').status?.phase, 'Succeeded', find(running, 'etl').status?.failure?.message ?? '');
+  const relaxed = start([classOf('Never'), ...runtime({}), job('etl', { duration: '40m' }, { connections: [raw] })]);
+  await until(relaxed, 'it runs', () => find(relaxed, 'etl').status?.phase === 'Running');
+  await relaxed.world.runUntil(() => false, 12 * minute);
+  rewrite(relaxed, 'worker', (statement) => !statement.includes('acme-raw'));
+  change(relaxed, 'Allowed');
+  await until(relaxed, 'it ends', () => ended(relaxed, 'etl'));
+  assert.equal(find(relaxed, 'etl').status?.phase, 'Succeeded', find(relaxed, 'etl').status?.failure?.message ?? '');
+  const failing = job('etl', { duration: '5m', exitCode: '1' }, { connections: [events], backoffLimit: 2 });
+  const retried = start([classOf('Allowed'), ...runtime({}), failing]);
+  await until(retried, 'it runs', () => find(retried, 'etl').status?.phase === 'Running');
+  change(retried, 'Never');
+  await until(retried, 'it ends', () => ended(retried, 'etl'));
+  const { status } = find(retried, 'etl');
+  assert.deepEqual(
+    status?.attemptHistory?.map(({ reason }) => reason),
+    ['PodFailed', 'AccessNotVerified'],
+  );
+});
+
+void test('no node and no job begins after the class changed, though the runtime still says that it is ready', async () => {
+  for (const seed of [1, 2, 3, 4]) {
+    // The operator is away while the class changes; a node is warm or not.
+    for (const warm of [false, true]) {
+      const before = warm ? [job('one', { duration: '1m' })] : [];
+      const simulation = start(forbidding([classOf('Allowed'), ...runtime({}), ...before], 'iam:SimulatePrincipalPolicy'), { seed });
+      await until(simulation, 'ready', () => condition(simulation, 'Ready')?.status === 'True' && (!warm || ended(simulation, 'one')));
+      const { length } = simulation.account.instances();
+      simulation.operator.current().process.crash();
+      change(simulation, 'Never');
+      simulation.apply(job('etl', { duration: '20m' }));
+      let ran = false;
+      await simulation.world.runUntil(() => (ran ||= find(simulation, 'etl').status?.phase === 'Running'), 5 * minute);
+      assert.deepEqual([ran, simulation.account.instances().length], [false, length], `seed ${seed}`);
+    }
+    // Nodes are intended and not asked for.
+    const simulation = start(forbidding([classOf('Allowed'), ...runtime({})], 'iam:SimulatePrincipalPolicy'), { seed });
+    await until(simulation, 'ready', () => condition(simulation, 'Ready')?.status === 'True');
+    simulation.apply(job('etl', { duration: '20m' }));
+    await until(simulation, 'intended', () => nodesOf(simulation).length > 0);
+    const isBegun = (one: unknown): boolean => (one as { readonly spec: { readonly attempt: number } }).spec.attempt > 0;
+    assert.equal(nodesOf(simulation).filter(isBegun).length, 0);
+    simulation.operator.current().process.crash();
+    change(simulation, 'Never');
+    await simulation.world.runUntil(() => false, 5 * minute);
+    assert.equal(simulation.account.instances().length, 0, `seed ${seed}`);
+    change(simulation, 'Allowed');
+    await simulation.settle(2 * hour);
+    assert.equal(find(simulation, 'etl').status?.phase, 'Succeeded');
+    assert.deepEqual(simulation.violations(), []);
+  }
+});
+
+void test('a runtime goes on soon after what it lacked is given, not when the answer that something was open grows old', async () => {
+  const simulation = start(forbidding([classOf('Never'), ...runtime({})], 'iam:GetRole'));
+  const whole = roleOf(start([classOf('Never'), ...runtime({})]), 'operator');
+  await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
+  simulation.account.putRole(whole);
+  await simulation.world.runUntil(() => condition(simulation, 'Ready')?.status === 'True', 2 * minute);
+  assert.equal(condition(simulation, 'Ready')?.status, 'True');
+});
+
+void test('an empty folder proves no key: said, refused where the class wants all verified; that it may not be read is known all the same', async () => {
+  const target = { ...raw, usage: 'Target' };
+  for (const [unverifiedAccess, more, expected, says] of [
+    [
+      'Allowed',
+      [],
+      'Succeeded',
+      /connection raw at s3:\/\/acme-raw\/in\/: nothing to read lies in it, so that nobody knows whether the key of what comes into it/,
+    ],
+    ['Never', [], 'Failed', /NotVerified: connection raw at s3:\/\/acme-raw\/in\/: nothing to read lies in it/],
+    [
+      'Allowed',
+      [{ Sid: 'No', Effect: 'Deny', Action: 's3:GetObject', Resource: 'arn:aws:s3:::acme-raw/*' }],
+      'Failed',
+      /s3:GetObject on arn:aws:s3:::acme-raw\/in\/\S+ failed as worker/,
+    ],
+    // Who may not list without its prefix is told nothing of a name that is not there.
+    [
+      'Allowed',
+      [
+        {
+          Sid: 'No',
+          Effect: 'Deny',
+          Action: 's3:ListBucket',
+          Resource: 'arn:aws:s3:::acme-raw',
+          Condition: { StringNotEquals: { 's3:prefix': 'in/' } },
+        },
+      ],
+      'Succeeded',
+      /whether what comes into it may be read/,
+    ],
+  ] as const) {
+    // Of what is only written to nothing is in the account.
+    const simulation = start([classOf(unverifiedAccess), ...runtime({}), job('other', {}, { connections: [target] })]);
+    await until(simulation, 'it ends', () => ended(simulation, 'other'));
+    const reads = {
+      Sid: 'Reads',
+      Effect: 'Allow',
+      Action: ['s3:GetObject', 's3:ListBucket'],
+      Resource: ['arn:aws:s3:::acme-raw/*', 'arn:aws:s3:::acme-raw'],
+    };
+    rewrite(simulation, 'worker', () => true, [reads, ...more]);
+    simulation.apply(job('etl', {}, { connections: [raw] }));
+    await until(simulation, 'it ends', () => ended(simulation, 'etl'));
+    const { status } = find(simulation, 'etl');
+    assert.equal(status?.phase, expected, status?.failure?.message ?? '');
+    const { notVerified = [] } = (status.preflight ?? {}) as { readonly notVerified?: readonly string[] };
+    assert.match([...notVerified, status.failure?.message ?? ''].join(), says);
+  }
+});

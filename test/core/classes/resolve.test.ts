@@ -398,6 +398,7 @@ test('roles, locations and keys of connections, and sources of dependencies, are
   assert.deepEqual(uses('orders', { kind: 'role', roleArn: reader }), []);
   assert.deepEqual(uses('sales', { kind: 'none' }), ['arn:aws:dynamodb:us-east-1:111122223333:table/sales']);
   assert.deepEqual(uses('sales', { kind: 'credentials' }), []);
+  assert.deepEqual(uses('sales', { kind: 'properties' }), []);
   assert.equal(field({ kmsKeyArn: KEY.replace('1111', '2222') }), 'connection orders: kmsKeyArn');
   assert.deepEqual(refusedAccesses(undefined, { connections: [connection('arn:aws:iam::111122223333:role/admin')], namedIn }), []);
   const [found] = refusedAccesses(standard, { connections: [connection('arn:aws:iam::111122223333:role/admin')], namedIn });

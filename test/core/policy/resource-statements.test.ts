@@ -121,3 +121,18 @@ void test('one place read by one job and written by another is one access for bo
   const text = JSON.stringify(statement);
   assert.ok(text.includes('dynamodb:GetItem') && text.includes('dynamodb:PutItem'), text);
 });
+
+void test('one name means another place to each connector', () => {
+  const documents = documentsOf([
+    { name: 'in', usage: 'Source', connector: 'DynamoDB', location: 'orders' },
+    { name: 'out', usage: 'Target', connector: 'Kinesis', location: 'orders' },
+  ]);
+  const text = JSON.stringify(about(documents.worker.permissions, ':table/orders'));
+  assert.ok(text.includes('dynamodb:GetItem') && !text.includes('dynamodb:PutItem'), text);
+  assert.ok(JSON.stringify(about(documents.worker.permissions, ':stream/orders')).includes('kinesis:PutRecord'));
+});
+
+void test('what lies in another region is nothing that a runtime uses', () => {
+  const there = { name: 'in', usage: 'Source', connector: 'AmazonSQS', location: `https://sqs.eu-west-1.amazonaws.com/${account}/work` };
+  assert.deepEqual(about(documentsOf([there]).worker.permissions, 'sqs:'), []);
+});
