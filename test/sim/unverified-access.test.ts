@@ -180,6 +180,19 @@ void test('no node and no job begins after the class changed, though the runtime
       await simulation.world.runUntil(() => (ran ||= find(simulation, 'etl').status?.phase === 'Running'), 5 * minute);
       assert.deepEqual([ran, simulation.account.instances().length], [false, length], `seed ${seed}`);
     }
+    // Nodes that the runtime keeps without a job.
+    const kept = start(forbidding([classOf('Allowed'), ...runtime({})], 'iam:SimulatePrincipalPolicy'), { seed });
+    await until(kept, 'ready', () => condition(kept, 'Ready')?.status === 'True');
+    kept.operator.current().process.crash();
+    change(kept, 'Never');
+    const raised = kept.kubernetes.server.patch(kindNamed('ElasticRuntime'), 'finance/analytics', undefined, 'kubectl', (current) => {
+      const spec = current.spec as { readonly workers: object };
+      return { ...current, spec: { ...spec, workers: { ...spec.workers, min: 1 } } };
+    });
+    assert.ok(raised.ok);
+    let intended = 0;
+    await kept.world.runUntil(() => ((intended = Math.max(intended, nodesOf(kept).length)), false), 5 * minute);
+    assert.equal(intended, 0, `seed ${seed}`);
     // Nodes are intended and not asked for.
     const simulation = start(forbidding([classOf('Allowed'), ...runtime({})], 'iam:SimulatePrincipalPolicy'), { seed });
     await until(simulation, 'ready', () => condition(simulation, 'Ready')?.status === 'True');
@@ -249,6 +262,13 @@ void test('an empty folder proves no key: said, refused where the class wants al
       Resource: ['arn:aws:s3:::acme-raw/*', 'arn:aws:s3:::acme-raw'],
     };
     rewrite(simulation, 'worker', () => true, [reads, ...more]);
+    if (more.length === 0) {
+      // What it writes itself it reads, too.
+      simulation.apply(job('both', {}, { connections: [{ ...raw, usage: 'SourceAndTarget' }] }));
+      await until(simulation, 'it ends', () => ended(simulation, 'both'));
+      assert.equal(find(simulation, 'both').status?.phase, 'Succeeded', find(simulation, 'both').status?.failure?.message ?? '');
+      assert.deepEqual((find(simulation, 'both').status?.preflight as { readonly notVerified?: unknown }).notVerified, undefined);
+    }
     simulation.apply(job('etl', {}, { connections: [raw] }));
     await until(simulation, 'it ends', () => ended(simulation, 'etl'));
     const { status } = find(simulation, 'etl');

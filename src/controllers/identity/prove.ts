@@ -97,8 +97,8 @@ function placeOf(probe: Probe): readonly unknown[] {
   const common = [probe.kind, probe.identity, probe.resource];
   if (probe.kind === 'path') return [...common, probe.of, probe.roleArn, probe.externalId];
   if (probe.kind === 'simulation') return [...common, probe.questions];
-  // A name is judged otherwise than the ARN that it is taken for, and in the account of whoever uses it.
-  if (probe.kind === 'location') return [...common, probe.at.arn, probe.at.takenFrom, probe.at.ofItsUser, probe.usage];
+  // A name is judged otherwise than the ARN that it is taken for, and may be one of another account's keys.
+  if (probe.kind === 'location') return [...common, probe.at.arn, probe.at.takenFrom, probe.usage];
   if (probe.kind === 'identity') return [...common, probe.notVerified];
   if (probe.kind !== 'objects') return common;
   const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object } = probe;
