@@ -151,20 +151,22 @@ void test('where the operator may not read trust policies the runtime is ready, 
 
 const orders = { name: 'orders', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-orders/raw/' };
 
+/** Refuses the worker's web identity sessions, which pods have. */
+const operatorOnly = (role: Role) => ({
+  trust: documentOf([
+    ...listOf(role.trust),
+    {
+      Effect: 'Deny',
+      Principal: { AWS: arnOf('worker') },
+      Action: 'sts:AssumeRole',
+      Condition: { Null: { 'aws:FederatedProvider': 'false' } },
+    },
+  ]),
+});
+
 void test("a connection's role that takes the operator's sessions only fails the job before a node starts", async () => {
   const manifests = [...runtime({}), job('etl', {}, { connections: [{ ...orders, authentication: { roleArn: arnOf('reader') } }] })];
-  const untrusted = (role: Role) => ({
-    trust: documentOf([
-      ...listOf(role.trust),
-      {
-        Effect: 'Deny',
-        Principal: { AWS: arnOf('worker') },
-        Action: 'sts:AssumeRole',
-        Condition: { Null: { 'aws:FederatedProvider': 'false' } },
-      },
-    ]),
-  });
-  const simulation = start(withRoles(manifests, { reader: untrusted }));
+  const simulation = start(withRoles(manifests, { reader: operatorOnly }));
   await until(simulation, 'it ends', () => ended(simulation, 'etl'));
   const { status } = find(simulation, 'etl');
   assert.deepEqual(
@@ -177,15 +179,35 @@ void test("a connection's role that takes the operator's sessions only fails the
   );
 });
 
-void test("a connection's role of another account is not read, and that is said", async () => {
+void test("a connection's role of another account reads its own trust: the pods' way to it is known, or that it may not is said", async () => {
   const far = arnOf('reader', '444455556666');
-  const simulation = start([...runtime({}), job('etl', {}, { connections: [{ ...orders, authentication: { roleArn: far } }] })]);
-  await until(simulation, 'it ends', () => ended(simulation, 'etl'));
-  const ran = find(simulation, 'etl');
-  assert.equal(ran.status?.phase, 'Succeeded', ran.status?.failure?.message ?? '');
-  assert.match(preflightOf(ran).notVerified?.join() ?? '', /own way to reader: its trust policy lies in account 444455556666/);
-  const read = simulation.account.calls.filter(({ action }) => action === 'iam:GetRole').map(({ resource }) => resource);
-  assert.deepEqual(read.toSorted(), ['master', 'worker']);
+  const manifests = [...runtime({}), job('etl', {}, { connections: [{ ...orders, authentication: { roleArn: far } }] })];
+  const outcome = async (change: (role: Role) => object) => {
+    const simulation = start(withRoles(manifests, { reader: change }));
+    await until(simulation, 'it ends', () => ended(simulation, 'etl'));
+    const { status } = find(simulation, 'etl');
+    const read = simulation.account.calls
+      .filter(({ action }) => action === 'iam:GetRole')
+      .map(({ resource, caller }) => [resource, caller.split('/')[1]]);
+    return { status, said: preflightOf(find(simulation, 'etl')).notVerified?.join() ?? '', read, simulation };
+  };
+  const known = await outcome(() => ({}));
+  assert.equal(known.status?.phase, 'Succeeded', known.status?.failure?.message ?? '');
+  assert.equal(known.said, '');
+  assert.deepEqual(known.read.toSorted(), [
+    ['master', 'operator'],
+    ['reader', 'reader'],
+    ['worker', 'operator'],
+  ]);
+  const untrusted = await outcome(operatorOnly);
+  assert.match(untrusted.status?.failure?.message ?? '', /does not let in a pod's session of .*role\/worker/);
+  assert.equal(untrusted.simulation.account.instances().length, 0);
+  const silent = await outcome(forbidden('iam:GetRole'));
+  assert.equal(silent.status?.phase, 'Succeeded', silent.status?.failure?.message ?? '');
+  assert.match(
+    silent.said,
+    /own way to reader: connectionRole:orders's own iam:GetRole was answered AccessDenied: .*must be allowed that of itself/,
+  );
 });
 
 /* Role, action that it lacks, who is told of it. */

@@ -73,7 +73,13 @@ void test('what is verified runs, and so does what lies outside AWS: that is sai
   const crm = { name: 'crm', usage: 'Source', connector: 'JDBC', authentication: { properties: { secretRef: { name: 'login' } } } };
   const orders = { name: 'orders', usage: 'SourceAndTarget', connector: 'DynamoDB', location: 'orders' };
   const files = { name: 'files', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-orders/raw/' };
-  const simulation = start([classOf('Never'), ...runtime({}), login, job('etl', {}, { connections: [crm, orders, files] })]);
+  const far = {
+    ...files,
+    name: 'far',
+    location: 's3://globex-orders/raw/',
+    authentication: { roleArn: 'arn:aws:iam::444455556666:role/reader' },
+  };
+  const simulation = start([classOf('Never'), ...runtime({}), login, job('etl', {}, { connections: [crm, orders, files, far] })]);
   await until(simulation, 'it ends', () => ended(simulation, 'etl'));
   const { status } = find(simulation, 'etl');
   assert.equal(status?.phase, 'Succeeded', status?.failure?.message ?? '');

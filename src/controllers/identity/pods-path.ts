@@ -1,4 +1,5 @@
 import { principalsOf } from '../../core/access/roles.ts';
+import { connectionOf } from '../../core/access/routes.ts';
 import { serviceAccountNames } from '../../core/jobs/names.ts';
 import { accountOf } from '../../core/policy/principal.ts';
 import { trustOf } from '../../core/preflight/generated.ts';
@@ -18,8 +19,8 @@ type Context = Pick<OperatorContext, 'aws' | 'grants' | 'kubernetes' | 'settings
 const audience = 'sts.amazonaws.com';
 
 /**
- * The pods' own way to a role, by the trust policy that the operator role reads. Where it may not, or the role is another account's, that is said and
- * nothing fails. IAM is one endpoint for the world: a runtime waits for its answer, jobs go on without.
+ * The pods' own way to a role, by the trust policy that the operator role reads, or a connection's role of another account itself. Where neither may, that is said
+ * and nothing fails. IAM is one endpoint for the world: a runtime waits for its answer, jobs go on without.
  */
 export async function proveOwnPath(
   context: Context,
@@ -31,19 +32,27 @@ export async function proveOwnPath(
   const open = (why: string, isUnanswered = false): Result<Proof, AccessFailure> =>
     ok({ notVerified: [`the pods' own way to ${nameOf(roleArn)}: ${why}`], isUnanswered });
   const home = accountOf(of.runtime.spec.identities.operator.roleArn);
-  if (accountOf(roleArn) !== home)
+  const connection = accountOf(roleArn) === home ? undefined : connectionOf(probe.of);
+  if (accountOf(roleArn) !== home && connection === undefined)
     return open(`its trust policy lies in account ${accountOf(roleArn)}, which the operator role (of ${home}) cannot read`);
+  // IAM shows a role to its own account only, and this one has been had: it reads its own trust.
+  const reader = connection === undefined ? probe.identity : probe.of;
   const issuer = await tokenIssuer(context, of.runtime);
   if (issuer === undefined)
     return open("the issuer of the cluster's tokens is not known: the API server gave no token for the agent's account", true);
-  const caller = await context.grants.obtain(request);
+  const caller = await context.grants.obtain(
+    connection === undefined ? request : { ...request, identity: probe.of, resource: `connection:${connection}` },
+  );
   if (!caller.ok) return caller;
   const found = await context.aws(of.runtime.spec.region).iam.getRole(caller.value, { roleName: nameOf(roleArn) });
-  const at = { identity: probe.identity, chain: caller.value.grant.chain, action: 'iam:GetRole', resource: roleArn };
+  const at = { identity: reader, chain: caller.value.grant.chain, action: 'iam:GetRole', resource: roleArn };
   if (!found.ok) {
     const failure = awsFailure(at, found.error);
     if (failure.transient && of.job === undefined) return err(failure);
-    return open(`the operator's iam:GetRole was answered ${found.error.code}: ${found.error.message}`, failure.transient);
+    const hint =
+      connection === undefined ? '' : `; it lies in another account than the operator role, so it must be allowed that of itself`;
+    const whose = connection === undefined ? "the operator's" : `${reader}'s own`;
+    return open(`${whose} iam:GetRole was answered ${found.error.code}: ${found.error.message}${hint}`, failure.transient);
   }
   if (found.value.arn !== roleArn) return open(`the role of that name is ${found.value.arn}, not ${roleArn}`);
   const path = pathOf(of, probe, issuer);

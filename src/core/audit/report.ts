@@ -166,17 +166,19 @@ function differenceOf(record: Recorded, rows: readonly PlanRow[] | undefined): s
   const asWhom = meant.filter((row) => row.identity === identity);
   if (asWhom.length === 0)
     return `the plan reaches ${planResource} as ${[...new Set(meant.map((row) => row.identity))].join(' or ')}, not as ${identity}`;
-  if (action === 'iam:SimulatePrincipalPolicy' && planResource.startsWith('connection:')) return asksOfItself(record);
+  if (/^iam:(GetRole|SimulatePrincipalPolicy)$/.test(action) && planResource.startsWith('connection:')) return asksOfItself(record);
   const actions = allowedBy(action);
   return asWhom.some((row) => actions.includes(row.action))
     ? undefined
     : `the plan has ${planResource} to ${[...new Set(asWhom.map((row) => row.action))].join(', ')}, which takes no ${action}`;
 }
 
-/** What the role, or the user whose keys they are, may do at a connection's location is asked of nobody else. */
-function asksOfItself({ chain, resource }: Recorded): string | undefined {
+/** Whom a connection's role trusts, and what it, or the user whose keys they are, may do at the location, is asked of nobody else. */
+function asksOfItself({ action, chain, resource }: Recorded): string | undefined {
   const own = chain.at(-1);
-  const isOwn = own === undefined ? /^arn:[a-z-]+:iam::\d{12}:user\//.test(resource) : resource === own;
+  // GetRole names a role without its path.
+  const asked = action === 'iam:GetRole' ? own?.slice(own.lastIndexOf('/') + 1) : own;
+  const isOwn = own === undefined ? /^arn:[a-z-]+:iam::\d{12}:user\//.test(resource) : resource === asked;
   return isOwn ? undefined : `IAM is asked what ${resource} may do, which is not whose call it is`;
 }
 

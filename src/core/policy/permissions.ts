@@ -226,11 +226,13 @@ export function connectionStatements(
   ];
 }
 
-/** In another account the operator role is answered nothing. */
+/** In another account the operator role is answered nothing: whom a connection's role trusts, and what it may do at a location, is asked by itself. */
 function askOfItself(context: DocumentContext, roleArn: string, connections: readonly PolicyConnection[]): readonly PolicyStatement[] {
-  const located = connections.some((connection) => locationAt(context, connection) !== undefined);
-  if (!located || accountOf(roleArn) === accountOf(context.roles.operator)) return [];
-  return [{ Sid: 'AskIamOfItself', Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: roleArn }];
+  if (accountOf(roleArn) === accountOf(context.roles.operator)) return [];
+  const reads = roleArn === context.roles.worker ? [] : ['iam:GetRole'];
+  const asks = connections.some((connection) => locationAt(context, connection) !== undefined) ? ['iam:SimulatePrincipalPolicy'] : [];
+  const Action = [...reads, ...asks];
+  return Action.length === 0 ? [] : [{ Sid: 'AskIamOfItself', Effect: 'Allow', Action, Resource: roleArn }];
 }
 
 /** Describe actions of EC2 know no resources. */

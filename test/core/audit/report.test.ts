@@ -43,6 +43,7 @@ const planned: readonly (readonly [what: string, record: Recorded])[] = [
   ['a list that a read implies', record({ action: 's3:ListBucket' })],
   ['a probe that a write implies', record({ planResource: 'staging', identity: 'worker', chain: ours, action: 's3:DeleteObject' })],
   ['a call that shows a table, before it is read', record({ action: 'dynamodb:DescribeTable' })],
+  ['a role reads its own trust', record({ action: 'iam:GetRole', resource: 'orders' })],
   ['IAM asked of itself what a role may do there', record({ action: 'iam:SimulatePrincipalPolicy', resource: role('orders') })],
   ['a read of a table', record({ action: 'dynamodb:Query' })],
   ['a hop on the way', record({ identity: 'operator', chain: ours.slice(0, 2), action: 'sts:AssumeRole', resource: role('worker') })],
