@@ -1,7 +1,19 @@
 import type { DescribeRequest } from '../ports/aws/index.ts';
 import type { ClientConfig, Clients } from './clients.ts';
 
-export type ServiceName = 'athena' | 'dynamodb' | 'es' | 'firehose' | 'glue' | 'kinesis' | 'redshift' | 's3tables' | 'sns' | 'sqs';
+export type ServiceName =
+  | 'aoss'
+  | 'athena'
+  | 'dynamodb'
+  | 'es'
+  | 'firehose'
+  | 'glue'
+  | 'kafka'
+  | 'kinesis'
+  | 'redshift'
+  | 's3tables'
+  | 'sns'
+  | 'sqs';
 
 /** With a handler that is made: one for all of them. */
 export type ResourceConfig = Omit<ClientConfig, 'requestHandler'> & Pick<Clients['sts']['config'], 'requestHandler'>;
@@ -14,7 +26,12 @@ type At = {
   readonly account: string;
   readonly resource: string;
 };
-type Call = (at: At, options: { readonly abortSignal: AbortSignal }) => Promise<{ readonly $metadata: { readonly requestId?: string } }>;
+type Answer = {
+  readonly $metadata: { readonly requestId?: string };
+  /** The call was answered, and says so. */
+  readonly missing?: { readonly code?: string | undefined; readonly message?: string | undefined };
+};
+type Call = (at: At, options: { readonly abortSignal: AbortSignal }) => Promise<Answer>;
 
 export type OpenedService = {
   readonly client: { readonly middlewareStack: unknown; destroy(): void };
@@ -23,6 +40,24 @@ export type OpenedService = {
 
 /** Each loads its client. */
 export const openService: Readonly<Record<ServiceName, (config: ResourceConfig) => Promise<OpenedService>>> = {
+  async aoss(config) {
+    const { BatchGetCollectionCommand, OpenSearchServerlessClient } = await import('@aws-sdk/client-opensearchserverless');
+    const client = new OpenSearchServerlessClient(config);
+    return {
+      client,
+      calls: {
+        // What is not there it tells in an answer: https://docs.aws.amazon.com/opensearch-service/latest/ServerlessAPIReference/API_BatchGetCollection.html
+        'aoss:BatchGetCollection': async (at, options) => {
+          const { $metadata, collectionErrorDetails = [] } = await client.send(
+            new BatchGetCollectionCommand({ ids: [nameOf(at)] }),
+            options,
+          );
+          const [missing] = collectionErrorDetails;
+          return { $metadata, ...(missing !== undefined && { missing: { code: missing.errorCode, message: missing.errorMessage } }) };
+        },
+      },
+    };
+  },
   async athena(config) {
     const { AthenaClient, GetDataCatalogCommand, GetWorkGroupCommand } = await import('@aws-sdk/client-athena');
     const client = new AthenaClient(config);
@@ -78,6 +113,14 @@ export const openService: Readonly<Record<ServiceName, (config: ResourceConfig) 
           return client.send(new GetTableCommand(input), options);
         },
       },
+    };
+  },
+  async kafka(config) {
+    const { DescribeClusterV2Command, KafkaClient } = await import('@aws-sdk/client-kafka');
+    const client = new KafkaClient(config);
+    return {
+      client,
+      calls: { 'kafka:DescribeClusterV2': ({ arn }, options) => client.send(new DescribeClusterV2Command({ ClusterArn: arn }), options) },
     };
   },
   async kinesis(config) {

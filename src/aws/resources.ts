@@ -36,7 +36,12 @@ export function createResources(parts: { readonly config: ResourceConfig; readon
         const answer = await send({ method: 'resources.describe', request, actor: actorOf(caller) }, (abortSignal) =>
           call(partsOf(request.arn), { abortSignal }),
         );
-        return answer.ok ? ok(undefined) : err(told(request, answer.error));
+        if (!answer.ok) return err(told(request, answer.error));
+        const { missing, $metadata } = answer.value;
+        if (missing === undefined) return ok(undefined);
+        const { code = 'NOT_FOUND', message = `${request.arn} is not there` } = missing;
+        const { requestId } = $metadata;
+        return err({ kind: 'NotFound', code, message, ...(requestId !== undefined && { requestId }) });
       },
     },
     close: () => {

@@ -21,6 +21,10 @@ const targets: Readonly<Record<string, (body: Body, home: Home) => readonly [Des
   'AWSGlue.GetTable': (body, home) => ['glue:GetTable', inCatalog(home, body, 'table', [body['DatabaseName'], body['Name']])],
   'AmazonAthena.GetWorkGroup': (body, home) => ['athena:GetWorkGroup', arnOf(home, 'athena', `workgroup/${body['WorkGroup']}`)],
   'AmazonAthena.GetDataCatalog': (body, home) => ['athena:GetDataCatalog', arnOf(home, 'athena', `datacatalog/${body['Name']}`)],
+  'OpenSearchServerless.BatchGetCollection': (body, home) => [
+    'aoss:BatchGetCollection',
+    arnOf(home, 'aoss', `collection/${[body['ids'] ?? ''].flat()[0]}`),
+  ],
   'AmazonSQS.GetQueueAttributes': (body, home) => {
     const [account = '', name = ''] = new URL(body['QueueUrl'] ?? '').pathname.slice(1).split('/');
     return ['sqs:GetQueueAttributes', arnOf({ ...home, id: account }, 'sqs', name)];
@@ -33,8 +37,9 @@ export function describedByTarget(target: string, body: Body, home: Home): GateC
 }
 
 /**
- * S3 Tables and OpenSearch: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_S3_Tables.html,
- * https://docs.aws.amazon.com/opensearch-service/latest/APIReference/API_DescribeDomain.html
+ * S3 Tables, OpenSearch and MSK: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_S3_Tables.html,
+ * https://docs.aws.amazon.com/opensearch-service/latest/APIReference/API_DescribeDomain.html,
+ * https://docs.aws.amazon.com/MSK/2.0/APIReference/v2-clusters-clusterarn.html
  */
 export function describedByPath({ method, path, query }: WireRequest, home: Home): GateCall | undefined {
   const [, first = '', bucket = '', third = '', name = ''] = path.split('/').map(decodeURIComponent);
@@ -44,6 +49,8 @@ export function describedByPath({ method, path, query }: WireRequest, home: Home
     return { method: 'resources.describe', request: { action: 's3tables:GetTable', arn: table } };
   if (third === 'domain' && bucket === 'opensearch')
     return { method: 'resources.describe', request: { action: 'es:DescribeDomain', arn: arnOf(home, 'es', `domain/${name}`) } };
+  if (first === 'api' && third === 'clusters')
+    return { method: 'resources.describe', request: { action: 'kafka:DescribeClusterV2', arn: name } };
   if (first !== 'buckets' || bucket === '') return undefined;
   return { method: 'resources.describe', request: { action: 's3tables:GetTableBucket', arn: bucket } };
 }

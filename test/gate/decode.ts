@@ -72,7 +72,7 @@ function decodeJson(request: WireRequest, service: string, target: string, home:
 }
 
 /** Those whose operation is told by the path. */
-const restServices: ReadonlySet<string> = new Set(['s3tables', 'es']);
+const restServices: ReadonlySet<string> = new Set(['s3tables', 'es', 'kafka']);
 
 const queryCalls: Readonly<Record<string, (parameters: Tree, home: Home) => GateCall>> = {
   'sts:AssumeRoleWithWebIdentity': (p) => ({ method: 'sts.assumeRoleWithWebIdentity', request: assumed(p) }),

@@ -2,8 +2,10 @@ import { AthenaClient, CreateDataCatalogCommand, CreateWorkGroupCommand } from '
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateDeliveryStreamCommand, FirehoseClient } from '@aws-sdk/client-firehose';
 import { CreateDatabaseCommand, CreateTableCommand as CreateGlueTableCommand, GlueClient } from '@aws-sdk/client-glue';
+import { CreateClusterV2Command, KafkaClient } from '@aws-sdk/client-kafka';
 import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis';
 import { CreateDomainCommand, OpenSearchClient } from '@aws-sdk/client-opensearch';
+import { CreateCollectionCommand, CreateSecurityPolicyCommand, OpenSearchServerlessClient } from '@aws-sdk/client-opensearchserverless';
 import { CreateClusterCommand, RedshiftClient } from '@aws-sdk/client-redshift';
 import {
   CreateTableCommand as CreateBucketTableCommand,
@@ -55,8 +57,21 @@ export async function provisionResources({ backend, account }: Gate) {
   await redshift.send(new CreateClusterCommand({ ClusterIdentifier: 'warehouse', NodeType: 'ra3.large', ...login }));
   const search = new OpenSearchClient(config);
   await search.send(new CreateDomainCommand({ DomainName: 'search' }));
-  for (const client of [redshift, search, dynamo, kinesis, firehose, sns, sqs, glue, athena, tables]) client.destroy();
+  const kafka = new KafkaClient(config);
+  const brokers = { InstanceType: 'kafka.m7g.large', ClientSubnets: ['subnet-a', 'subnet-b'] };
+  const provisioned = { BrokerNodeGroupInfo: brokers, KafkaVersion: '3.8.x', NumberOfBrokerNodes: 2 };
+  const cluster = await kafka.send(new CreateClusterV2Command({ ClusterName: 'events', Provisioned: provisioned }));
+  const serverless = new OpenSearchServerlessClient(config);
+  const policy = JSON.stringify({
+    Rules: [{ ResourceType: 'collection', Resource: ['collection/logs'] }],
+    AWSOwnedKey: false,
+    KmsARN: arn('kms', 'key/logs'),
+  });
+  await serverless.send(new CreateSecurityPolicyCommand({ name: 'logs', type: 'encryption', policy }));
+  const { createCollectionDetail: collection } = await serverless.send(new CreateCollectionCommand({ name: 'logs' }));
+  for (const client of [kafka, serverless, redshift, search, dynamo, kinesis, firehose, sns, sqs, glue, athena, tables]) client.destroy();
   return {
+    'aoss:BatchGetCollection': collection?.arn ?? '',
     'athena:GetDataCatalog': arn('athena', 'datacatalog/lake'),
     'athena:GetWorkGroup': arn('athena', 'workgroup/reports'),
     'dynamodb:DescribeTable': arn('dynamodb', 'table/orders'),
@@ -65,6 +80,7 @@ export async function provisionResources({ backend, account }: Gate) {
     'firehose:DescribeDeliveryStream': arn('firehose', 'deliverystream/audit'),
     'glue:GetDatabase': arn('glue', 'database/sales'),
     'glue:GetTable': arn('glue', 'table/sales/orders'),
+    'kafka:DescribeClusterV2': cluster.ClusterArn ?? '',
     'kinesis:DescribeStreamSummary': arn('kinesis', 'stream/clicks'),
     'redshift:DescribeClusters': arn('redshift', 'cluster:warehouse'),
     's3tables:GetTable': table.tableARN ?? '',

@@ -6,8 +6,10 @@ import type { AccountState } from './state.ts';
 
 /** Each service has its own word for what is not there; most say this one. */
 const notFound: Readonly<Record<string, string>> = {
+  aoss: 'NOT_FOUND',
   athena: 'InvalidRequestException',
   glue: 'EntityNotFoundException',
+  kafka: 'NotFoundException',
   s3tables: 'NotFoundException',
   sns: 'NotFoundException',
   sqs: 'QueueDoesNotExist',

@@ -104,4 +104,6 @@ export const collection: ServiceResource = {
   pattern: /^collection\/[a-z0-9]{3,40}$/,
   form: 'collection/<id>',
   ...inAndOut([{ actions: of('aoss', 'APIAccessAll') }]),
+  describe: { action: 'aoss:BatchGetCollection' },
+  byName: true,
 };

@@ -55,6 +55,7 @@ export type ServiceResource = {
 
 /** Calls that show a resource, by IAM action. */
 export type DescribeAction =
+  | 'aoss:BatchGetCollection'
   | 'athena:GetDataCatalog'
   | 'athena:GetWorkGroup'
   | 'dynamodb:DescribeTable'
@@ -63,6 +64,7 @@ export type DescribeAction =
   | 'firehose:DescribeDeliveryStream'
   | 'glue:GetDatabase'
   | 'glue:GetTable'
+  | 'kafka:DescribeClusterV2'
   | 'kinesis:DescribeStreamSummary'
   | 'redshift:DescribeClusters'
   | 's3tables:GetTable'

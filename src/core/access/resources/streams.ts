@@ -84,6 +84,7 @@ export const kafkaCluster: ServiceResource = {
   what: 'an MSK cluster',
   pattern: /^cluster\/[\w-]{1,64}\/[\w-]{1,64}$/,
   form: 'cluster/<name>/<uuid>',
+  describe: { action: 'kafka:DescribeClusterV2' },
 };
 
 export const kafkaTopic: ServiceResource = {
