@@ -36,7 +36,7 @@ before(async () => {
   await kubectl(
     'wait',
     '--for=condition=Established',
-    '--timeout=60s',
+    '--timeout=120s',
     ...Object.values(PLURALS).map((plural) => `crd/${plural}.elasticruntime.dev`),
   );
   await kubectl('create', 'namespace', 'finance');

@@ -73,7 +73,7 @@ async function look(namespace: string, created: Created): Promise<boolean> {
 async function run(namespace: string): Promise<Outcome> {
   const created: Created = { pods: new Set(), jobs: new Set(), elasticNodes: new Set() };
   await stand.apply(namespace, manifestsFor(namespace));
-  await stand.until(`the run in ${namespace}`, async () => ((await look(namespace, created)) ? true : undefined), 90);
+  await stand.until(`the run in ${namespace}`, async () => ((await look(namespace, created)) ? true : undefined), 300);
   await stand.joiner.settle();
   const instances = (await allInstances(stand.gate)).filter(({ Tags = [] }) =>
     Tags.some(({ Key, Value }) => Key === tags.namespace && Value === namespace),

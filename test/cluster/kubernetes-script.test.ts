@@ -19,7 +19,7 @@ before(async () => {
   connection = connectKubernetes({ kubeconfig: cluster.kubeconfigPath });
   const applied = await cluster.kubectl(['apply', '-f', join(import.meta.dirname, '../../crds')]);
   assert.equal(applied.code, 0, applied.stderr);
-  const served = await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
+  const served = await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=120s', 'crd', '--all']);
   assert.equal(served.code, 0, served.stderr);
 });
 
@@ -29,7 +29,7 @@ after(async () => {
 });
 
 for (const chapter of script) {
-  test(`the simulated Kubernetes answers as the real one: ${chapter.name}`, { timeout: 180_000 }, async () => {
+  test(`the simulated Kubernetes answers as the real one: ${chapter.name}`, { timeout: 600_000 }, async () => {
     const simulated = await chapter.play(await simulatedSide());
     const real = await chapter.play(realSide(cluster, connection.port));
     assert.deepEqual(simulated, real);

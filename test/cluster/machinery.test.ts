@@ -243,7 +243,7 @@ test('watch: bookmarks move an idle store on', async (context) => {
   await waitFor(
     'a bookmark',
     async () => (informed.informer.store.caughtUpWith(other.metadata.resourceVersion) === true ? true : undefined),
-    90,
+    180,
   );
 });
 
@@ -468,7 +468,7 @@ test('one lease, two processes: the second leads when the first has released', a
   assert.deepEqual(led, ['first']);
   first.stop.abort();
   await first.running;
-  await waitFor('the second to lead', async () => (second.elector.isLeader() ? true : undefined), 5);
+  await waitFor('the second to lead', async () => (second.elector.isLeader() ? true : undefined), 12);
   assert.equal(value(await port.get(leases, key)).spec?.leaseTransitions, 1);
   second.stop.abort();
   await second.running;

@@ -46,7 +46,7 @@ before(async () => {
       const found = await stand.list<Stored<ElasticJob>>(`${GROUP}/namespaces/finance/elasticjobs`);
       return found.length === 3 && found.every(({ status }) => ['Succeeded', 'Failed'].includes(status?.phase ?? '')) ? found : undefined;
     },
-    150,
+    300,
   );
   await stand.until(
     'the machines go',
@@ -56,7 +56,7 @@ before(async () => {
         ? true
         : undefined;
     },
-    90,
+    300,
   );
   await stand.joiner.settle();
   runtime = (await stand.get<Stored<ElasticRuntime>>(`${GROUP}/namespaces/finance/elasticruntimes/analytics`)) as Stored<ElasticRuntime>;

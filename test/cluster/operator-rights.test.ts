@@ -97,7 +97,7 @@ void test('a life: jobs end and delete themselves, names are taken, a machine is
   await stand.kubectl('create', 'namespace', 'finance');
   await stand.kubectl('create', 'job', 'nightly-orders-1-master', '--image=x', '--namespace=finance');
   await stand.apply('finance', manifests());
-  await stand.until('a name is taken', async () => (await jobs()).find(({ status }) => status?.waiting?.reason === 'NameTaken'), 90);
+  await stand.until('a name is taken', async () => (await jobs()).find(({ status }) => status?.waiting?.reason === 'NameTaken'), 300);
   await stand.kubectl('delete', 'job', 'nightly-orders-1-master', '--namespace=finance');
   await stand.until(
     'two end, one of them is gone, one runs',
@@ -107,7 +107,7 @@ void test('a life: jobs end and delete themselves, names are taken, a machine is
         ? true
         : undefined;
     },
-    120,
+    300,
   );
   await stand.kubectl(
     'create',
@@ -135,17 +135,13 @@ void test('a life: jobs end and delete themselves, names are taken, a machine is
       },
     ]),
   );
-  await stand.until(
-    'the request is answered',
-    async () => {
-      const found = await stand.get<{ readonly status?: { readonly phase?: string } }>(
-        `${GROUP}/namespaces/finance/elasticaccessrequests/logs`,
-      );
-      return found?.status?.phase;
-    },
-    30,
-  );
-  await stand.kubectl('delete', 'namespace', 'finance', '--timeout=120s');
+  await stand.until('the request is answered', async () => {
+    const found = await stand.get<{ readonly status?: { readonly phase?: string } }>(
+      `${GROUP}/namespaces/finance/elasticaccessrequests/logs`,
+    );
+    return found?.status?.phase;
+  });
+  await stand.kubectl('delete', 'namespace', 'finance', '--timeout=300s');
 });
 
 void test('no call was refused for want of a right', () => {

@@ -319,7 +319,7 @@ before(async () => {
     const row = rows.find(([, expected]) => expected !== 'yes' && expected.source.includes(text.source));
     assert.ok(row, text.source);
     const [does, , method, path, body] = row;
-    await waitFor(`a policy holds: ${does}`, async () => ((await ask(method, path, body?.())) === '' ? undefined : true), 60);
+    await waitFor(`a policy holds: ${does}`, async () => ((await ask(method, path, body?.())) === '' ? undefined : true));
   }
 });
 

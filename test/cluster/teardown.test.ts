@@ -36,7 +36,7 @@ async function runningIn(namespace: string): Promise<string> {
       const jobs = await jobsIn(namespace);
       return jobs.length === 3 && jobs.every(({ status }) => status?.phase === 'Running') ? true : undefined;
     },
-    90,
+    300,
   );
   return file;
 }
@@ -47,7 +47,7 @@ function jobsIn(namespace: string): Promise<readonly Stored<ElasticJob>[]> {
 
 /** kubectl waits for the end of what it deletes; the time-out is what "does not hang" means. */
 async function takeAway(way: Way, namespace: string, file: string): Promise<void> {
-  const wait = '--timeout=100s';
+  const wait = '--timeout=300s';
   if (way === 'runtime') await stand.kubectl('delete', 'ert', 'analytics', '-n', namespace, wait);
   else if (way === 'file') await stand.kubectl('delete', '-f', file, wait);
   else await stand.kubectl('delete', 'namespace', namespace, wait);
@@ -107,13 +107,13 @@ async function goesCleanly(way: Way, namespace: string): Promise<void> {
   let left: readonly string[] = ['not looked yet'];
   // The garbage collector of Kubernetes works in its own time.
   await stand
-    .until(`nothing is left of ${namespace}`, async () => ((left = await leftOf(way, namespace)).length === 0 ? true : undefined), 75)
+    .until(`nothing is left of ${namespace}`, async () => ((left = await leftOf(way, namespace)).length === 0 ? true : undefined), 300)
     .catch((error: unknown) => {
       throw new Error(`left of ${namespace}: ${left.join('; ')}`, { cause: error });
     });
   if (way !== 'runtime') return;
   // The jobs are records now: they can be deleted, and the namespace with them, without the runtime.
-  await stand.kubectl('delete', 'namespace', namespace, '--timeout=60s');
+  await stand.kubectl('delete', 'namespace', namespace, '--timeout=300s');
 }
 
 for (const way of ways) {
@@ -148,7 +148,7 @@ for (const way of ways) {
     await takeAway(way, namespace, file);
     let left: readonly string[] = [];
     await stand
-      .until(`nothing is left of ${namespace}`, async () => ((left = await leftOf(way, namespace)).length === 0 ? true : undefined), 75)
+      .until(`nothing is left of ${namespace}`, async () => ((left = await leftOf(way, namespace)).length === 0 ? true : undefined), 300)
       .catch((error: unknown) => {
         throw new Error(`left of ${namespace}, killed at ${victims.join(', ')}: ${left.join('; ')}`, { cause: error });
       });

@@ -20,7 +20,7 @@ let stand: Stand;
 before(async () => {
   stand = await startStand();
   await stand.apply('finance', without('ElasticJob', example('finance.yaml')));
-  await stand.until('finance is ready', async () => ((await runtimeOf('finance'))?.ready === 'True' ? true : undefined), 60);
+  await stand.until('finance is ready', async () => ((await runtimeOf('finance'))?.ready === 'True' ? true : undefined));
 });
 
 after(() => stand?.stop());
@@ -51,14 +51,10 @@ async function refused(
 ) {
   const before = { instances: (await allInstances(stand.gate)).length, templates: (await launchTemplateNames(stand.gate)).length };
   await stand.kubectl('apply', '-f', await stand.file(namespace, manifests));
-  const runtime = await stand.until(
-    `the verdict on ${namespace}`,
-    async () => {
-      const found = await runtimeOf(namespace);
-      return found?.condition('AccessVerified') === undefined ? undefined : found;
-    },
-    60,
-  );
+  const runtime = await stand.until(`the verdict on ${namespace}`, async () => {
+    const found = await runtimeOf(namespace);
+    return found?.condition('AccessVerified') === undefined ? undefined : found;
+  });
   const verified = runtime.condition('AccessVerified');
   assert.deepEqual([verified?.status, verified?.reason, runtime.ready], ['False', 'AccessDenied', 'False']);
   assert.match(verified?.message ?? '', expected.message);
@@ -77,14 +73,10 @@ async function refused(
     [],
   );
 
-  const job = await stand.until(
-    `the job in ${namespace} waits, and says why`,
-    async () => {
-      const found = await stand.get<Stored<ElasticJob>>(`${GROUP}/namespaces/${namespace}/elasticjobs/crm-sync`);
-      return expected.message.test(found?.status?.waiting?.message ?? '') ? found : undefined;
-    },
-    30,
-  );
+  const job = await stand.until(`the job in ${namespace} waits, and says why`, async () => {
+    const found = await stand.get<Stored<ElasticJob>>(`${GROUP}/namespaces/${namespace}/elasticjobs/crm-sync`);
+    return expected.message.test(found?.status?.waiting?.message ?? '') ? found : undefined;
+  });
   assert.deepEqual([job.status?.phase, job.status?.waiting?.reason], ['Pending', 'RuntimeNotReady']);
   assert.deepEqual(await stand.list<Stored<ElasticNode>>(`${GROUP}/elasticnodes`), []);
   assert.equal((await allInstances(stand.gate)).length, before.instances);

@@ -149,7 +149,7 @@ test('rules in a CRD are enforced', async () => {
     metadata: { name: 'ranges.test.elasticruntime.dev' },
     spec: { group: 'test.elasticruntime.dev', scope: 'Namespaced', names, versions: [{ name: 'v1', served: true, storage: true, schema }] },
   });
-  await kubectl('wait', '--for=condition=Established', 'crd/ranges.test.elasticruntime.dev', '--timeout=30s');
+  await kubectl('wait', '--for=condition=Established', 'crd/ranges.test.elasticruntime.dev', '--timeout=120s');
   const range = (min: number) => ({
     apiVersion: 'test.elasticruntime.dev/v1',
     kind: 'Range',
@@ -200,7 +200,7 @@ test('no process outlives a parent that is killed', { skip: process.platform !==
   assert.deepEqual(pids.filter(runs), pids);
   parent.kill('SIGKILL');
   try {
-    await waitFor('the end of every process', async () => (pids.some(runs) ? undefined : true), 5);
+    await waitFor('the end of every process', async () => (pids.some(runs) ? undefined : true), 30);
   } finally {
     for (const pid of pids.filter(runs)) process.kill(pid, 'SIGKILL');
     rmSync(directory, { recursive: true });

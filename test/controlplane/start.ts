@@ -130,15 +130,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   }
 
   async function apiServerReady(): Promise<void> {
-    await waitFor(
-      'kube-apiserver ready',
-      async () => {
-        failOnDeath('etcd', 'kube-apiserver');
-        const answer = await api.call('GET', '/readyz').catch(() => undefined);
-        return answer?.status === 200 ? true : undefined;
-      },
-      60,
-    );
+    await waitFor('kube-apiserver ready', async () => {
+      failOnDeath('etcd', 'kube-apiserver');
+      const answer = await api.call('GET', '/readyz').catch(() => undefined);
+      return answer?.status === 200 ? true : undefined;
+    });
   }
 
   function failOnDeath(...names: readonly ComponentName[]): void {
@@ -218,15 +214,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     await apiServerReady();
     for (const role of kwokRoles) await expect([201], 'POST', `/apis/${role.apiVersion}/${role.kind.toLowerCase()}s`, role);
     for (const name of ['kube-controller-manager', 'kube-scheduler', 'kwok'] as const) processes[name].start();
-    await waitFor(
-      'the default ServiceAccount',
-      async () => {
-        failOnDeath(...componentNames);
-        const answer = await api.call('GET', '/api/v1/namespaces/default/serviceaccounts/default');
-        return answer.status === 200 ? true : undefined;
-      },
-      60,
-    );
+    await waitFor('the default ServiceAccount', async () => {
+      failOnDeath(...componentNames);
+      const answer = await api.call('GET', '/api/v1/namespaces/default/serviceaccounts/default');
+      return answer.status === 200 ? true : undefined;
+    });
     return controlPlane;
   } catch (error) {
     await killAll();

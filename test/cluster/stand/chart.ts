@@ -19,7 +19,7 @@ export async function installChart(controlPlane: ControlPlane, options: ChartOpt
   const rendered = await render(controlPlane, options);
   const first = rendered.filter(({ kind }) => kind === 'Namespace' || kind === 'CustomResourceDefinition');
   await apply(controlPlane, first);
-  const waited = await controlPlane.kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...crds]);
+  const waited = await controlPlane.kubectl(['wait', '--for=condition=Established', '--timeout=120s', ...crds]);
   if (waited.code !== 0) throw new Error(waited.stderr);
   await apply(
     controlPlane,

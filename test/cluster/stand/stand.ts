@@ -46,7 +46,7 @@ export type Stand = {
   get<T>(path: string): Promise<T | undefined>;
   list<T>(path: string): Promise<readonly T[]>;
   /** As waitFor; where the time is up, the error says how things stand. */
-  until<T>(what: string, probe: () => Promise<T | undefined>, seconds: number): Promise<T>;
+  until<T>(what: string, probe: () => Promise<T | undefined>, seconds?: number): Promise<T>;
   stop(): Promise<void>;
 };
 
