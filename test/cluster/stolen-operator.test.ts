@@ -265,9 +265,10 @@ const rows: readonly Row[] = [
   ],
 ];
 
-async function made(path: string, body: Json): Promise<void> {
+async function made(path: string, body: Json): Promise<{ readonly uid: string }> {
   const { status, body: answer } = await cluster.call('POST', path, body);
   assert.equal(status, 201, `${path}: ${JSON.stringify(answer)}`);
+  return (answer as { readonly metadata: { readonly uid: string } }).metadata;
 }
 
 /** '' where it is allowed, else what is said. */
@@ -296,7 +297,7 @@ before(async () => {
       workers: { max: 4 },
     },
   });
-  await made(`${GROUP}/namespaces/finance/elasticjobs`, {
+  const nightly = await made(`${GROUP}/namespaces/finance/elasticjobs`, {
     apiVersion: 'elasticruntime.dev/v1alpha1',
     kind: 'ElasticJob',
     metadata: { name: 'nightly' },
@@ -304,7 +305,9 @@ before(async () => {
   });
   const theirs: Job = { ...master, metadata: { name: 'theirs' }, spec: { ...master.spec } };
   await made(jobs(), theirs);
-  await made(jobs(), job({}, { name: 'nightly-0-master' }));
+  // Of an owner that exists: the garbage collector takes what has another.
+  const ownerReferences = master.metadata.ownerReferences?.map((owner) => ({ ...owner, uid: nightly.uid }));
+  await made(jobs(), job({}, { name: 'nightly-0-master', ownerReferences }));
   await made(core('services'), { metadata: { name: 'payments' }, spec: { ports: [{ port: 443 }] } });
   await made(core('services', 'kube-system'), { metadata: { name: 'dns' }, spec: { ports: [{ port: 53 }] } });
   await made(accounts(), { metadata: { name: 'deployer' } });
