@@ -403,7 +403,7 @@ const watching: Chapter = {
       name: string,
       options: Partial<Parameters<KubernetesPort['watch']>[1]>,
       expected: number,
-      act: () => Promise<unknown>,
+      act: (shown: () => readonly string[]) => Promise<unknown>,
     ): Promise<void> {
       const events: WatchEvent<Plain>[] = [];
       const abort = new AbortController();
@@ -413,7 +413,7 @@ const watching: Chapter = {
         (event) => events.push(event),
         abort.signal,
       );
-      await act();
+      await act(own);
       await side.until(`${expected} events`, async () => (own().length >= expected ? true : undefined));
       abort.abort();
       const ended = await end;
@@ -434,8 +434,8 @@ const watching: Chapter = {
       await port.delete(configMaps, at.in('b'));
     });
     await record('from the start', {}, 2, () => port.create(configMaps, { metadata: at.in('c') }));
-    await record('by label', { labelSelector: 'app=etl' }, 4, async () => {
-      await side.pause();
+    await record('by label', { labelSelector: 'app=etl' }, 4, async (shown) => {
+      await side.until('the watch shows what is there', async () => (shown().length > 0 ? true : undefined));
       await port.mergePatch(configMaps, at.in('c'), { metadata: { labels: { app: 'etl' } } });
       await port.mergePatch(configMaps, at.in('c'), { data: { x: '1' } });
       await port.mergePatch(configMaps, at.in('c'), { metadata: { labels: { app: 'web' } } });
@@ -495,7 +495,7 @@ const pod: Chapter = {
       const short = podOf(
         at.in('short'),
         { ...selector, priorityClassName: 'script' },
-        { annotations: { [`${simulation}/duration`]: '2s' } },
+        { annotations: { [`${simulation}/duration`]: '10s' } },
       );
       return (await port.create(pods, short)).ok ? true : undefined;
     });
@@ -657,7 +657,10 @@ const batch: Chapter = {
     all.grown = await reached('work', 'grows', (status) => status?.ready === 3);
     await port.mergePatch(jobs, at.in('work'), { spec: { completions: 1, parallelism: 1 } });
     all.shrunk = await reached('work', 'shrinks', (status) => status?.ready === 1 && status?.terminating === 0);
-    all['pods of shrunk'] = (await podsOf('work')).length;
+    all['pods of shrunk'] = await side.until('one pod of work', async () => {
+      const { length } = await podsOf('work');
+      return length === 1 ? length : undefined;
+    });
     await port.create(
       jobs,
       jobOf(at.in('all'), { completionMode: 'Indexed', completions: 3, parallelism: 2 }, { [`${simulation}/duration`]: '1s' }),
@@ -690,7 +693,10 @@ const ending: Chapter = {
       : answered(found);
     await say('too late', port.create(configMaps, { metadata: at.in('late') }));
     await say('too late, applied', port.apply(configMaps, { metadata: at.in('late') }, operator));
-    await say('held', port.get(configMaps, at.in('held')));
+    all.held = await side.until('held is leaving', async () => {
+      const held = await port.get(configMaps, at.in('held'));
+      return held.ok && held.value.metadata.deletionTimestamp !== undefined ? answered(held) : undefined;
+    });
     await say('changed', port.mergePatch(configMaps, at.in('held'), { data: { a: '1' } }));
     await port.mergePatch(configMaps, at.in('held'), { metadata: { finalizers: null } });
     await gone(side, 'ending gone', () => port.get(namespaces, { name: 'ending' }));

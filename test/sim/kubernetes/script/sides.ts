@@ -11,8 +11,6 @@ export type Side = {
   readonly port: KubernetesPort;
   /** Looks again and again until there is an answer. */
   until<T>(what: string, look: () => Promise<T | undefined>): Promise<T>;
-  /** Lets some time pass in which nothing is expected to happen. */
-  pause(): Promise<void>;
   join(
     name: string,
     labels: Readonly<Record<string, string>>,
@@ -24,8 +22,7 @@ export function realSide(cluster: ControlPlane, port: KubernetesPort): Side {
   return {
     name: 'real',
     port,
-    until: (what, look) => waitFor(what, look, 90),
-    pause: () => new Promise((resolve) => setTimeout(resolve, 1500)),
+    until: waitFor,
     join: (name, labels, taints = []) => cluster.joinNode({ name, labels, taints, providerID: `aws:///us-east-1a/i-${name}` }),
   };
 }
@@ -43,7 +40,6 @@ export async function simulatedSide(): Promise<Side> {
       }
       return assert.fail(`${what} never came`);
     },
-    pause: () => at.pass(2000),
     async join(name, labels, taints = []) {
       joinNode(at.kubernetes, {
         name,
