@@ -67,7 +67,7 @@ export interface ControlPlane {
   /** Never throws; `code` is the program's. */
   kubectl(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   helm(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
-  /** Registers a node that kwok runs. It becomes Ready soon after; its Lease is renewed every ten seconds. */
+  /** Registers a node that kwok runs; nothing where it is there already. It becomes Ready soon after; its Lease is renewed every ten seconds. */
   joinNode(node: FakeNode): Promise<void>;
   /** Nothing where it is gone already. */
   deleteNode(name: string): Promise<void>;
@@ -183,7 +183,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     kubectl: (args, commandOptions) => command(binaries.kubectl, args, commandOptions),
     helm: (args, commandOptions) => command(binaries.helm, args, commandOptions),
     async joinNode(node) {
-      await expect([201], 'POST', '/api/v1/nodes', nodeManifest(node));
+      await expect([201, 409], 'POST', '/api/v1/nodes', nodeManifest(node));
     },
     async deleteNode(name) {
       await expect([200, 202, 404], 'DELETE', `/api/v1/nodes/${name}`);

@@ -14,3 +14,19 @@ export async function waitFor<T>(what: string, probe: () => Promise<T | undefine
     await delay(pause);
   }
 }
+
+/** Does something again until it does not fail; the error after the deadline says how it failed last. */
+export async function retried(what: string, step: () => Promise<void>): Promise<void> {
+  let failure: unknown;
+  await waitFor(what, async () => {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      failure = error;
+      return undefined;
+    }
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${String(failure)}`, { cause: failure });
+  });
+}

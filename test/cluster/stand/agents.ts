@@ -6,7 +6,7 @@ import type { AuditRecord } from '../../../src/ports/aws/index.ts';
 import { brokerAudience, nodeAgentServiceAccount } from '../../../src/ports/broker.ts';
 import { type ServerProcess, serverProcess } from '../../controlplane/process.ts';
 import type { ControlPlane } from '../../controlplane/start.ts';
-import { waitFor } from '../../controlplane/wait.ts';
+import { retried, waitFor } from '../../controlplane/wait.ts';
 import type { Machine } from './joiner.ts';
 
 export type AgentsOptions = {
@@ -22,12 +22,14 @@ export type NodeAgents = {
   joined(machine: Machine): void;
   left(machine: Machine): void;
   audit(): Promise<readonly AuditRecord[]>;
-  /** What the pods of jobs have written, by `<namespace>/<pod>`, byte for byte. */
-  written(): ReadonlyMap<string, string>;
+  /** What the pods of jobs have written, byte for byte. */
+  written(): readonly Written[];
+  failure(): unknown;
   close(): Promise<void>;
 };
 
 type Running = { readonly directory: string; process?: ServerProcess; gone: boolean };
+type Written = { readonly pod: StoredPod; readonly text: string };
 type StoredPod = Pod & { readonly metadata: { readonly uid: string; readonly name: string; readonly namespace: string } };
 
 const agentSettings = {
@@ -45,15 +47,17 @@ const linesPerPod = 5;
 
 export function startNodeAgents(controlPlane: ControlPlane, options: AgentsOptions): NodeAgents {
   const running = new Map<string, Running>();
-  const written = new Map<string, string>();
+  /** By uid. */
+  const written = new Map<string, Written>();
   const logFiles: string[] = [];
   const starting = new Set<Promise<void>>();
   const closing = new AbortController();
+  let failure: unknown;
   const filling = fill();
 
   async function podsOf(query: string): Promise<readonly StoredPod[]> {
     const { body } = await controlPlane.call('GET', `/api/v1/pods?${query}`);
-    return (body as { readonly items: readonly StoredPod[] }).items;
+    return (body as { readonly items?: readonly StoredPod[] }).items ?? [];
   }
 
   async function start(machine: Machine, agent: Running): Promise<void> {
@@ -105,26 +109,29 @@ export function startNodeAgents(controlPlane: ControlPlane, options: AgentsOptio
 
   async function write(pod: StoredPod): Promise<void> {
     const agent = running.get(pod.spec.nodeName ?? '');
-    const phase = pod.status?.phase;
+    if (agent === undefined || !runs(pod)) return;
     const { uid, name, namespace } = pod.metadata;
-    if (agent === undefined || phase !== 'Running' || pod.metadata.deletionTimestamp !== undefined) return;
-    const key = `${namespace}/${name}`;
-    const before = written.get(key) ?? '';
+    const before = written.get(uid)?.text ?? '';
     const lines = before.split('\n').length;
     if (lines > linesPerPod) return;
+    // It may have ended since the list was made, and its log been taken for whole.
+    const [now] = await podsOf(`fieldSelector=${encodeURIComponent(`metadata.name=${name},metadata.namespace=${namespace}`)}`).catch(
+      () => [],
+    );
+    if (now?.metadata.uid !== uid || !runs(now)) return;
     const directory = join(agent.directory, 'pods', `${namespace}_${name}_${uid}`, 'main');
     const line = `${new Date().toISOString()} stdout F ${name} line ${lines}\n`;
     await mkdir(directory, { recursive: true });
     await appendFile(join(directory, '0.log'), line);
-    written.set(key, before + line);
+    written.set(uid, { pod: now, text: before + line });
   }
 
   return {
     joined(machine) {
       const agent: Running = { directory: join(controlPlane.directory, 'nodes', machine.nodeName), gone: false };
       running.set(machine.nodeName, agent);
-      const work = start(machine, agent).catch((error: unknown) => {
-        if (!agent.gone && !closing.signal.aborted) throw error;
+      const work = retried(`the node agent of ${machine.nodeName} starts`, () => start(machine, agent)).catch((error: unknown) => {
+        if (!agent.gone && !closing.signal.aborted) failure ??= error;
       });
       starting.add(work);
     },
@@ -139,7 +146,8 @@ export function startNodeAgents(controlPlane: ControlPlane, options: AgentsOptio
       const texts = await Promise.all(logFiles.map((file) => readFile(file, 'utf8')));
       return texts.flatMap((text) => text.split('\n').flatMap((line) => auditIn(line)));
     },
-    written: () => written,
+    written: () => [...written.values()],
+    failure: () => failure,
     async close() {
       closing.abort();
       for (const agent of running.values()) agent.gone = true;
@@ -147,6 +155,10 @@ export function startNodeAgents(controlPlane: ControlPlane, options: AgentsOptio
       await Promise.all([...running.values()].map((agent) => agent.process?.kill()));
     },
   };
+}
+
+function runs({ status, metadata }: StoredPod): boolean {
+  return status?.phase === 'Running' && metadata.deletionTimestamp === undefined;
 }
 
 function auditIn(line: string): readonly AuditRecord[] {

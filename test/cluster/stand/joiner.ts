@@ -4,6 +4,7 @@ import { labels, tags, taints } from '../../../src/api/labels.ts';
 import type { CatalogType } from '../../../src/core/packing/catalog.ts';
 import { kubeletReserve } from '../../../src/core/packing/reserve.ts';
 import type { ControlPlane } from '../../controlplane/start.ts';
+import { retried } from '../../controlplane/wait.ts';
 import type { Gate } from '../../gate/gate.ts';
 import type { StartedInstance } from '../../gate/instances.ts';
 
@@ -16,8 +17,9 @@ export type Joiner = {
   machines(): readonly Machine[];
   /** Instances that have been started ever. */
   started(): number;
-  /** Resolves when all that has begun is done. */
+  /** Resolves when all that has begun is done; throws what could not be done. */
   settle(): Promise<void>;
+  failure(): unknown;
   close(): void;
 };
 
@@ -29,29 +31,51 @@ export function startJoiner(controlPlane: ControlPlane, gate: Gate, listener: Jo
   const machines = new Map<string, Machine>();
   let started = 0;
   let work: Promise<void> = Promise.resolve();
-  const inOrder = (step: () => Promise<void>): void => {
-    work = work.then(step);
+  let closed = false;
+  let failure: unknown;
+  const inOrder = (what: string, step: () => Promise<void>): void => {
+    work = work
+      .then(() =>
+        retried(what, async () => {
+          if (!closed) await step();
+        }),
+      )
+      .catch((error: unknown) => {
+        failure ??= error;
+      });
   };
-  const close = gate.onInstance(({ kind, instance }) => {
+  const unsubscribe = gate.onInstance(({ kind, instance }) => {
     if (kind === 'started') {
       started += 1;
       const machine = { instance, nodeName: instance.privateDnsName };
-      inOrder(async () => {
+      inOrder(`${machine.nodeName} joins`, async () => {
         await controlPlane.joinNode(nodeOf(instance, typeOf(types, instance.instanceType)));
         machines.set(instance.instanceId, machine);
         listener.joined?.(machine);
       });
       return;
     }
-    inOrder(async () => {
+    inOrder(`${instance.privateDnsName} leaves`, async () => {
       const machine = machines.get(instance.instanceId);
       if (machine === undefined) return;
-      machines.delete(instance.instanceId);
       listener.left?.(machine);
       await controlPlane.deleteNode(machine.nodeName);
+      machines.delete(instance.instanceId);
     });
   });
-  return { machines: () => [...machines.values()], started: () => started, settle: () => work, close };
+  return {
+    machines: () => [...machines.values()],
+    started: () => started,
+    async settle() {
+      await work;
+      if (failure !== undefined) throw failure;
+    },
+    failure: () => failure,
+    close() {
+      closed = true;
+      unsubscribe();
+    },
+  };
 }
 
 function typeOf(types: readonly CatalogType[], name: string): CatalogType {

@@ -143,9 +143,10 @@ function createStand(parts: Parts): Stand {
           '-o',
           'jsonpath={range .items[*]}{.metadata.name} {.status}{"\\n"}{end}',
         ]);
+        const troubles = [parts.joiner.failure(), parts.agents?.failure()].filter((one) => one !== undefined).map(String);
         const lines = parts.operator.log().filter((line) => line['audit'] !== true);
         const log = lines.slice(-40).map((line) => JSON.stringify(line).slice(0, 600));
-        throw new Error([String(error), objects.stdout, jobs.stdout.slice(0, 6000), ...log].join('\n'), { cause: error });
+        throw new Error([String(error), ...troubles, objects.stdout, jobs.stdout.slice(0, 6000), ...log].join('\n'), { cause: error });
       }
     },
     async get<T>(path: string) {
