@@ -11,6 +11,7 @@ import { validateObject } from '../../src/core/validation/validate.ts';
 import { connection, job, type Manifest, node, runtime, runtimeClass } from '../api/manifests.ts';
 import { rightUpdates, wrongManifests } from '../api/wrong-manifests.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/start.ts';
+import { waitFor } from '../controlplane/wait.ts';
 
 /*
  * The real API server and our code judge the same manifests, and must agree: on what is refused, where, with which message,
@@ -39,6 +40,9 @@ before(async () => {
     '--timeout=120s',
     ...Object.values(PLURALS).map((plural) => `crd/${plural}.elasticruntime.dev`),
   );
+  // Established is said a moment before the API server serves it.
+  for (const plural of Object.values(PLURALS))
+    await waitFor(plural, async () => ((await cluster.call('GET', `${GROUP}/${plural}`)).status === 200 ? true : undefined));
   await kubectl('create', 'namespace', 'finance');
 });
 

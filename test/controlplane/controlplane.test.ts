@@ -156,7 +156,10 @@ test('rules in a CRD are enforced', async () => {
     metadata: { name: 'a' },
     spec: { min, max: 2 },
   });
-  const create = (min: number) => cluster.call('POST', '/apis/test.elasticruntime.dev/v1/namespaces/default/ranges', range(min));
+  const ranges = '/apis/test.elasticruntime.dev/v1/namespaces/default/ranges';
+  // Established is said a moment before the API server serves it.
+  await waitFor('ranges', async () => ((await cluster.call('GET', ranges)).status === 200 ? true : undefined));
+  const create = (min: number) => cluster.call('POST', ranges, range(min));
   const refused = await create(3);
   assert.equal(refused.status, 422);
   assert.match((refused.body as { message: string }).message, /min is above max/);
