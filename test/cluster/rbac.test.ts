@@ -243,12 +243,13 @@ before(async () => {
       defaults: (runtime() as { readonly spec: Json }).spec,
     },
   });
-  // Aggregation and policies are known a moment later.
-  await waitFor(
-    'the roles are aggregated',
-    async () => ((await ask('ada', 'POST', `${GROUP}/namespaces/finance/elasticruntimes`, runtime())) === '' ? true : undefined),
-    60,
-  );
+  // Aggregation (of each role on its own) and policies are known a moment later.
+  for (const [who, method, path, body] of [
+    ['vera', 'GET', jobs, undefined],
+    ['ed', 'POST', jobs, job()],
+    ['ada', 'POST', runtimes(), runtime()],
+  ] as const)
+    await waitFor(`the role of ${who} is aggregated`, async () => ((await ask(who, method, path, body)) === '' ? true : undefined));
   await mistaken('nodewriter');
   await mistaken('agentsadmin');
   const request = { apiVersion, kind: 'ElasticAccessRequest', metadata: { name: 'there', namespace: 'finance' } };
