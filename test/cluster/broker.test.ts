@@ -15,6 +15,7 @@ import { ok } from '../../src/ports/result.ts';
 import { selfSigned } from '../broker/support/certificate.ts';
 import { elasticNodeOf, lookupOf, runtimeOf, runtimeUid } from '../broker/support/cluster.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/start.ts';
+import { waitFor } from '../controlplane/wait.ts';
 import { fakeClock, recordedTelemetry } from '../machinery/support/fakes.ts';
 
 /* The broker over TLS with tokens of the real API server, reviewed by it: whose token is worth a session, and whose is not. Two replicas serve. */
@@ -207,6 +208,10 @@ test('expired, of another audience, of another account, unbound, of a node of no
   const ofGone = await bound(gone);
   // Not shown before: the API server keeps what it has found good for ten seconds.
   await cluster.call('DELETE', `/api/v1/namespaces/${operatorNamespace}/pods/${gone.name}?gracePeriodSeconds=0`);
+  await waitFor('a review to miss the pod', async () => {
+    const review = await connection.port.reviewToken(ofGone, [brokerAudience]);
+    return review.ok && !review.value.authenticated ? true : undefined;
+  });
   const refused: readonly (readonly [why: string, bearer: string | undefined, status: number])[] = [
     ['none', undefined, 401],
     // The API server lets clocks differ by a minute.
