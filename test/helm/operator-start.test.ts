@@ -86,7 +86,8 @@ async function startReplica(name: string): Promise<Replica> {
     rest = parts.pop() ?? '';
     lines.push(...parts.map((part) => JSON.parse(part) as Line));
   });
-  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  // Not at its exit: what it wrote last is still to be read then.
+  const ended = once(child, 'close').then(([code]) => code as number | null);
   const serving = await waitFor(`${name} to serve`, async () => {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${JSON.stringify(lines)}`);
     return lines.find(({ message }) => message === 'serving');
@@ -121,7 +122,14 @@ function leads(replica: Replica): Promise<true> {
 
 /** What a person would be worried by. */
 function troubles(replica: Replica): readonly Line[] {
-  return replica.lines.filter(({ level, message }) => level !== 'info' && level !== 'debug' && message !== 'broker refused');
+  return replica.lines.filter(
+    (line) => line.level !== 'info' && line.level !== 'debug' && line.message !== 'broker refused' && !isTriedAgain(line),
+  );
+}
+
+/** On a machine that stands still for seconds, watches break and calls for the lease get no answer; a right that is missing is something else. */
+function isTriedAgain({ level, message, ...more }: Line): boolean {
+  return level === 'warn' && /^(reflector|could not \w+ the lease)$/.test(message) && !JSON.stringify(more).includes('Forbidden');
 }
 
 const kinds = [
@@ -200,7 +208,7 @@ test('both replicas prove themselves to node agents and judge their tokens', asy
       return reasonOf(replica) === 'no ElasticNode has provider id aws:///us-east-1a/i-1' || undefined;
     });
     assert.equal(await askBroker(replica, loose), 403);
-    assert.equal(reasonOf(replica), 'the token is not bound to a pod and a node');
+    await waitFor('the reason in the log', async () => reasonOf(replica) === 'the token is not bound to a pod and a node' || undefined);
     assert.equal(await askBroker(replica, other), 401);
   }
 });
@@ -217,8 +225,8 @@ test('a replica that is told to stop releases the lease, and the other leads at 
     ],
   );
   await leads(two);
-  // A lease that was kept would have had to run out: 15 s.
-  assert.ok(performance.now() - stopped < 10_000);
+  // A lease that was kept would have had to run out: 15 s after it was last renewed, which is every 2 s.
+  assert.ok(performance.now() - stopped < 12_000);
   assert.deepEqual([...troubles(one), ...troubles(two)], []);
 });
 
@@ -253,7 +261,7 @@ async function exitOf(...flags: readonly string[]): Promise<{ readonly code: num
   const child = spawn(process.execPath, [program, ...withFlags(...flags)], { stdio: ['ignore', 'ignore', 'pipe'] });
   let error = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text));
-  const [code] = (await once(child, 'exit')) as [number | null];
+  const [code] = (await once(child, 'close')) as [number | null];
   return { code, error };
 }
 
@@ -291,7 +299,7 @@ test('an address that is taken ends the process with 1', async (t) => {
   });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
-  assert.deepEqual((await once(child, 'exit'))[0], 1);
+  assert.deepEqual((await once(child, 'close'))[0], 1);
   assert.match(text, /"message":"cannot go on"/);
   assert.match(text, /EADDRINUSE/);
 });
