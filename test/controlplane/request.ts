@@ -34,25 +34,31 @@ export interface ApiClient {
 
 export function apiClient(endpoint: string, credentials: Credentials): ApiClient {
   const agent = new Agent({ ...credentials, keepAlive: true });
+  function send(method: string, path: string, body: unknown, as: Impersonated | undefined, again: boolean): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+      const headers = {
+        ...(body !== undefined && { 'content-type': type }),
+        ...(as !== undefined && impersonation(as)),
+      };
+      const request = httpsRequest(endpoint + path, { method, agent, headers, timeout: 30_000 }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => (text += chunk));
+        response.on('error', reject);
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(text) }));
+      });
+      request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer`)));
+      request.on('error', (error: NodeJS.ErrnoException) => {
+        // A server closes connections that are idle, maybe as a request goes out on one.
+        if (again && request.reusedSocket && error.code === 'ECONNRESET') resolve(send(method, path, body, as, false));
+        else reject(error);
+      });
+      request.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
   return {
-    call: (method, path, body, as) =>
-      new Promise((resolve, reject) => {
-        const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-        const headers = {
-          ...(body !== undefined && { 'content-type': type }),
-          ...(as !== undefined && impersonation(as)),
-        };
-        const request = httpsRequest(endpoint + path, { method, agent, headers, timeout: 30_000 }, (response) => {
-          let text = '';
-          response.setEncoding('utf8');
-          response.on('data', (chunk: string) => (text += chunk));
-          response.on('error', reject);
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(text) }));
-        });
-        request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer`)));
-        request.on('error', reject);
-        request.end(body === undefined ? undefined : JSON.stringify(body));
-      }),
+    call: (method, path, body, as) => send(method, path, body, as, true),
     close: () => agent.destroy(),
   };
 }
