@@ -236,15 +236,16 @@ async function scheduled(pod: PackingPod, node: string, more: object): Promise<s
   const path = `/api/v1/namespaces/${pod.namespace}/pods`;
   const name = pod.key.replace('/', '-');
   let bound: string | undefined;
-  for (let attempt = 0; attempt < 4 && bound !== node; attempt++) {
-    if (attempt > 0) {
+  const deadline = performance.now() + 30_000;
+  for (let first = true; first || (bound !== node && performance.now() < deadline); first = false) {
+    if (!first) {
       await cluster.call('DELETE', `${path}/${name}?gracePeriodSeconds=0`);
       await waitFor(`${name} gone`, async () => ((await cluster.call('GET', `${path}/${name}`)).status === 404 ? true : undefined));
     }
     await made(path, manifest(pod, { ...more, schedulingGates: [{ name: 'test.elasticruntime.dev/plan' }] }));
     await cluster.call('PATCH', `${path}/${name}/status`, { status: { nominatedNodeName: node } });
     await cluster.call('PATCH', `${path}/${name}`, { spec: { schedulingGates: null } });
-    bound = await waitFor(`${name} judged`, async () => verdict((await cluster.call('GET', `${path}/${name}`)).body), 20);
+    bound = await waitFor(`${name} judged`, async () => verdict((await cluster.call('GET', `${path}/${name}`)).body));
   }
   return bound;
 }
