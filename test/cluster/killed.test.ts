@@ -31,7 +31,7 @@ after(() => stand?.stop());
 
 /** The runtime and its job with keys, a role, a login and a dependency; as many workers as it starts with. It runs longer than the operator is ever away. */
 function manifestsFor(namespace: string): readonly Manifest[] {
-  const kept = paced(example('finance.yaml'), { seconds: 8, idleTimeout: '1s' }).filter(
+  const kept = paced(example('finance.yaml'), { seconds: 30, idleTimeout: '1s' }).filter(
     ({ kind, metadata }) => kind !== 'ElasticJob' || metadata.name === 'nightly-orders',
   );
   const fixed = kept.map((manifest) => {
@@ -68,6 +68,12 @@ async function look(namespace: string, created: Created): Promise<boolean> {
   const ended = ['Succeeded', 'Failed'].includes(job?.status?.phase ?? '');
   // The runtime says so a moment after its last node is gone.
   return ended && nodes.length === 0 && runtime?.status?.nodes?.total === 0;
+}
+
+/** What one round leaves would keep the operator of the next one busy. */
+async function clear(namespace: string): Promise<void> {
+  interposer.disarm();
+  await stand.kubectl('delete', 'namespace', namespace, '--timeout=300s');
 }
 
 async function run(namespace: string): Promise<Outcome> {
@@ -137,6 +143,7 @@ async function disturbed(namespace: string, chosen: Chosen): Promise<{ readonly 
   });
   const outcome = await run(namespace);
   await dying;
+  await clear(namespace);
   return { outcome, victims };
 }
 
@@ -150,6 +157,7 @@ void test('undisturbed, the job succeeds and leaves no machine', async (t) => {
   t.diagnostic(`${length} effects, created ${JSON.stringify(undisturbed.created)}`);
   assert.deepEqual(undisturbed.left, []);
   assert.equal((undisturbed.job as { readonly phase: string }).phase, 'Succeeded');
+  await clear('undisturbed');
 });
 
 void test(`${ROUNDS * KILLS} kills at seeded moments change neither what comes out nor how often anything is created`, async (t) => {
