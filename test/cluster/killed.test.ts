@@ -31,7 +31,7 @@ after(() => stand?.stop());
 
 /** The runtime and its job with keys, a role, a login and a dependency; as many workers as it starts with. It runs longer than the operator is ever away. */
 function manifestsFor(namespace: string): readonly Manifest[] {
-  const kept = paced(example('finance.yaml'), { seconds: 30, idleTimeout: '1s' }).filter(
+  const kept = paced(example('finance.yaml'), { seconds: 20, idleTimeout: '1s' }).filter(
     ({ kind, metadata }) => kind !== 'ElasticJob' || metadata.name === 'nightly-orders',
   );
   const fixed = kept.map((manifest) => {
