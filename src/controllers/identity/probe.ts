@@ -47,11 +47,13 @@ export async function probeObjects(
     const { kind, code, message } = answer.error;
     if (object !== key) return allowedAll.has(code) ? ok(undefined) : answer;
     if (written) return answer;
-    // That nothing has this name is told to who may read it and list the bucket, a condition on the prefix aside, which reading does not have; to others it is
-    // denied, for want of s3:ListBucket. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    // That nothing has this name is told to who may read it and list the bucket; to others it is denied. Neither refuses a job: policies may name other objects
+    // only, and list with a condition on the prefix. https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     const isReadable = allowedAll.has(code);
-    if (!isReadable && (kind !== 'AccessDenied' || message.includes('s3:GetObject'))) return answer;
-    const open = isReadable ? 'the key of what comes into it may be used' : 'what comes into it may be read';
+    if (!isReadable && kind !== 'AccessDenied') return answer;
+    const open = isReadable
+      ? 'the key of what comes into it may be used'
+      : `what comes into it may be read (a name that is not there was answered ${code}: ${message})`;
     unread = `s3://${bucket}/${prefix}: nothing to read lies in it, so that nobody knows whether ${open}`;
     return ok(undefined);
   }
