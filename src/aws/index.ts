@@ -47,7 +47,7 @@ export function createAws(options: AwsOptions): Aws {
   const config = clientConfig({ region, clock, vault, ...(options.endpoint !== undefined && { endpoint: options.endpoint }) });
   const clients = createClients(config);
   // Kinesis would speak HTTP/2 by itself, past the agents.
-  const resources = createResources({ config: { ...config, requestHandler: clients.sts.config.requestHandler }, send });
+  const resources = createResources({ config: { ...config, requestHandler: clients.sts.config.requestHandler }, clock, send });
   const ec2 = { client: clients.ec2, send };
   return {
     sts: createSts({ client: clients.sts, send, vault }),

@@ -1,23 +1,53 @@
 import type { AwsResult, DescribeRequest, ResourcesPort } from '../ports/aws/index.ts';
 import { err, ok } from '../ports/result.ts';
 import { noteSending } from './clients.ts';
-import { type OpenedService, openService, type ResourceConfig, type ServiceName } from './resource-clients.ts';
+import { glue } from './resources/catalog.ts';
+import { athena, neptune, openSearch, openSearchServerless, redshift, redshiftServerless } from './resources/engines.ts';
+import type { OpenedService, ResourceParts } from './resources/kind.ts';
+import { firehose, kinesis, msk, sns, sqs } from './resources/streams.ts';
+import { dynamodb, keyspaces, s3Tables } from './resources/tables.ts';
+import { timestream } from './resources/timestream.ts';
 import { actorOf, type Send } from './send.ts';
 
+/** By the prefix of their actions. */
+const services = {
+  aoss: openSearchServerless,
+  athena,
+  cassandra: keyspaces,
+  dynamodb,
+  es: openSearch,
+  firehose,
+  glue,
+  kafka: msk,
+  kinesis,
+  rds: neptune,
+  redshift,
+  'redshift-serverless': redshiftServerless,
+  s3tables: s3Tables,
+  sns,
+  sqs,
+  timestream,
+} as const satisfies Readonly<Record<string, (parts: ResourceParts) => Promise<OpenedService>>>;
+
+type ServiceName = keyof typeof services;
+
 /** Resources of services that few runtimes use: each client is loaded and made when the first of its resources is asked for. */
-export function createResources(parts: { readonly config: ResourceConfig; readonly send: Send }): {
+export function createResources({ send, ...parts }: ResourceParts & { readonly send: Send }): {
   readonly port: ResourcesPort;
   close(): void;
 } {
-  const { config, send } = parts;
   const opened = new Map<ServiceName, Promise<OpenedService>>();
-  const made = new Set<OpenedService>();
+  const made = new Set<OpenedService['client']>();
 
   async function open(name: ServiceName): Promise<OpenedService> {
-    const service = await openService[name](config);
-    noteSending(service.client.middlewareStack);
-    made.add(service);
+    const service = await services[name](parts);
+    keep(service.client);
     return service;
+  }
+
+  function keep(client: OpenedService['client']): void {
+    noteSending(client.middlewareStack);
+    made.add(client);
   }
 
   function serviceOf({ action }: DescribeRequest): Promise<OpenedService> {
@@ -30,12 +60,21 @@ export function createResources(parts: { readonly config: ResourceConfig; readon
   return {
     port: {
       async describe(caller, request) {
-        const { calls } = await serviceOf(request);
+        const { calls, endpoint } = await serviceOf(request);
         const call = calls[request.action];
         if (call === undefined) throw new TypeError(`No call for ${request.action}`);
-        const answer = await send({ method: 'resources.describe', request, actor: actorOf(caller) }, (abortSignal) =>
-          call(partsOf(request.arn), { abortSignal }),
-        );
+        const at = partsOf(request.arn);
+        const actor = actorOf(caller);
+        if (endpoint?.isKnown(at) === false) {
+          const first = { method: 'resources.describe', request: { action: endpoint.action, arn: '*' }, actor } as const;
+          const found = await send(first, (abortSignal) => endpoint.find(at, { abortSignal }));
+          if (!found.ok) return found;
+          keep(found.value.client);
+        }
+        const page = (next?: string) =>
+          send({ method: 'resources.describe', request, actor }, (abortSignal) => call(at, { abortSignal }, next));
+        let answer = await page();
+        while (answer.ok && answer.value.next !== undefined) answer = await page(answer.value.next);
         if (!answer.ok) return err(told(request, answer.error));
         const { missing, $metadata } = answer.value;
         if (missing === undefined) return ok(undefined);
@@ -45,7 +84,7 @@ export function createResources(parts: { readonly config: ResourceConfig; readon
       },
     },
     close: () => {
-      for (const { client } of made) client.destroy();
+      for (const client of made) client.destroy();
     },
   };
 }

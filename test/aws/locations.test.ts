@@ -20,7 +20,7 @@ import { as, subject, useStand } from './stand.ts';
 /* The proof of a location that is an ARN, over the wire: sessions cut to its calls, IAM asked as operator, as AWS would judge both. */
 
 const arn = (service: string, resource: string): string => `arn:aws:${service}:us-east-1:${accountId}:${resource}`;
-const found: { tables: string } = { tables: '' };
+const found = { cluster: '', collection: '', graph: '', tables: '', topic: '' };
 
 const nothing: readonly PolicyStatement[] = [{ Effect: 'Allow', Action: 'sts:GetCallerIdentity', Resource: '*' }];
 
@@ -34,7 +34,12 @@ const stand = useStand(async (self) => {
       writer: { permissions: allow(['dynamodb:DescribeTable', 'dynamodb:PutItem'], '*') },
     },
   });
-  found.tables = (await provisionResources(self.gate))['s3tables:GetTableBucket'];
+  const made = await provisionResources(self.gate);
+  found.cluster = made['kafka:DescribeClusterV2'];
+  found.collection = made['aoss:BatchGetCollection'];
+  found.graph = made['rds:DescribeDBClusters'];
+  found.tables = made['s3tables:GetTableBucket'];
+  found.topic = made['kafka:DescribeTopic'];
   keys = users;
 });
 let keys: Readonly<Record<string, { readonly accessKeyId: string; readonly secretAccessKey: string }>> = {};
@@ -75,8 +80,17 @@ const connections = (): readonly (readonly [connector: string, location: string]
   ['LakeFormation', arn('glue', 'table/sales/orders')],
   ['Athena', arn('athena', 'workgroup/reports')],
   ['Athena', arn('athena', 'datacatalog/lake')],
+  ['AmazonKeyspaces', arn('cassandra', '/keyspace/plant/table/sensors')],
+  ['AmazonKeyspaces', arn('cassandra', '/keyspace/shop/')],
+  ['AmazonMSK', found.cluster],
+  ['AmazonMSK', found.topic],
+  ['AmazonNeptune', found.graph],
   ['AmazonRedshift', arn('redshift', 'cluster:warehouse')],
+  ['AmazonRedshift', arn('redshift-serverless', 'workgroup/0a1b2c3d-0000-4000-8000-000000000002')],
+  ['Timestream', arn('timestream', 'database/plant/table/sensors')],
+  ['Timestream', arn('timestream', 'database/plant')],
   ['AmazonOpenSearch', arn('es', 'domain/search')],
+  ['AmazonOpenSearch', found.collection],
   ['AmazonS3Tables', found.tables],
   ['AmazonS3Tables', `${found.tables}/table/orders`],
 ];
@@ -110,6 +124,12 @@ void test('what is denied is refused, what nobody allows is told, and what is no
     /^ResourceNotFoundException: .*there is no DynamoDB table orders-gone in region us-east-1 of account 111122223333/,
   );
   assert.match(await prove({ ...gone, usage: 'Target' }, seeing), /the job has to make it$/);
+  const all: readonly PolicyStatement[] = [{ Effect: 'Allow', Action: '*', Resource: '*' }];
+  const database = probeOf('AmazonRedshift', arn('redshift', 'dbname:warehouse/sales'), 'Source');
+  assert.match(await prove(database, all), /whether it is there: AWS shows its cluster alone$/);
+  const elsewhere = probeOf('AmazonRedshift', arn('redshift', 'dbname:gone/sales'), 'Source');
+  assert.match(await prove(elsewhere, all), /^ClusterNotFound.*there is no database of a Redshift cluster gone\/sales/);
+  assert.match(await prove(probeOf('AmazonMSK', `${found.topic}-new`, 'Source'), all), /unless it was made a moment ago$/);
   const stream = probeOf('KinesisFirehose', arn('firehose', 'deliverystream/audit'), 'Target');
   const look: PolicyStatement = { Effect: 'Allow', Action: 'firehose:DescribeDeliveryStream', Resource: '*' };
   assert.match(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Asked, asksOf, resourceOfArn } from '../../src/core/access/arn-locations.ts';
 import { policyOf } from '../../src/core/policy/document.ts';
 import type { Caller, DescribeRequest } from '../../src/ports/aws/index.ts';
 import { provision } from '../gate/provision.ts';
@@ -23,28 +24,38 @@ const stand = useStand(async (self) => {
   worker = as((await assumeChain(self)).worker);
 });
 
-/** What AWS asks beside the resource itself. */
-const around: Readonly<Record<string, readonly string[]>> = {
-  'glue:GetTable': ['database/sales', 'catalog'],
-  'glue:GetDatabase': ['catalog'],
+const provisioned = (): readonly (readonly [DescribeRequest['action'], string])[] =>
+  Object.entries(found) as readonly (readonly [DescribeRequest['action'], string])[];
+
+/** Exactly what is asked for, less what is left out. */
+const mayBut = (asks: readonly Asked[], without?: Asked): void => {
+  const role = stand.gate.account.roles.get(arnOf('worker')) ?? assert.fail('no worker');
+  role.policies = asks
+    .filter((asked) => asked !== without)
+    .map(({ actions, resources }) => policyOf(allow(actions, resources), 'identity', 'policy of the worker'));
 };
 
 void test('each resource is seen by whoever may see it, and by nobody else', async () => {
-  for (const [action, arn] of Object.entries(found) as readonly (readonly [DescribeRequest['action'], string])[]) {
-    const home = arn.split(':').slice(0, 5).join(':');
-    may(action, [arn, ...(around[action] ?? []).map((resource) => `${home}:${resource}`)]);
+  for (const [action, arn] of provisioned()) {
+    const asks = asksOf(resourceOfArn(arn) ?? assert.fail(arn), action);
+    mayBut(asks);
     must(await stand.aws.resources.describe(worker, { action, arn }));
-    may(action, arn.replace(/.$/, '-'));
-    const refused = failure(await stand.aws.resources.describe(worker, { action, arn }));
-    assert.equal(refused.kind, 'AccessDenied', `${action}: ${refused.code}`);
-    assert.match(refused.message, new RegExp(`not authorized to perform: ${action} on resource: ${arn}`));
+    for (const without of asks) {
+      mayBut(asks, without);
+      const refused = failure(await stand.aws.resources.describe(worker, { action, arn }));
+      assert.equal(refused.kind, 'AccessDenied', `${action}: ${refused.code}`);
+      assert.ok(
+        refused.message.includes(`not authorized to perform: ${without.actions[0]} on resource: ${without.resources[0]}`),
+        refused.message,
+      );
+    }
   }
 });
 
 void test('what is not there is told as such, in whatever words', async () => {
-  for (const [action, arn] of Object.entries(found) as readonly (readonly [DescribeRequest['action'], string])[]) {
+  for (const [action, arn] of provisioned()) {
     may('*', '*');
-    const answer = failure(await stand.aws.resources.describe(worker, { action, arn: `${arn}-gone` }));
+    const answer = failure(await stand.aws.resources.describe(worker, { action, arn: arn.replace(/(\/\*|\/)?$/, 'gone$1') }));
     assert.equal(answer.kind, 'NotFound', `${action}: ${answer.code}: ${answer.message}`);
   }
 });

@@ -12,6 +12,8 @@ export type Account = {
   readonly profiles: Map<string, string>;
   /** Secrets and parameters, by name and by ARN. */
   readonly secrets: Map<string, { readonly arn: string; readonly keyArn?: string }>;
+  /** ARNs of what lies in services that the emulator does not know. */
+  readonly resources: Set<string>;
   /** Characters of session policy and tags that fit a token; more than the plain limits let through where left out. */
   packedCharacters?: number;
   readonly credentials: Map<string, Credentials>;
@@ -34,7 +36,16 @@ export type Credentials = {
 };
 
 export function createAccount(id: string, region: string): Account {
-  return { id, region, roles: new Map(), buckets: new Map(), profiles: new Map(), secrets: new Map(), credentials: new Map() };
+  return {
+    id,
+    region,
+    roles: new Map(),
+    buckets: new Map(),
+    profiles: new Map(),
+    secrets: new Map(),
+    resources: new Set(),
+    credentials: new Map(),
+  };
 }
 
 export function identityPolicies(account: Account, { principal, policies }: Credentials): readonly Policy[] {

@@ -45,6 +45,7 @@ export function refuse(service: string, refusal: Refusal, requestId: string): Wi
     case 'sts':
     case 'iam':
     case 'sns':
+    case 'rds':
     case 'redshift':
     case 'cloudformation':
       return xml(

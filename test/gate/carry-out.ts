@@ -67,7 +67,7 @@ async function perform(
   const { call, operation, parameters } = wire;
   const { method } = call;
   if (method.startsWith('ec2.dryRun')) return wouldSucceed;
-  if (method === 'resources.describe') return await describeResource(world.forward, call.request, request);
+  if (method === 'resources.describe') return await describeResource(world, call.request, request);
   if (method === 'ec2.createFleet') return await world.tokens.once(operation, parameters, () => createFleet(world, parameters));
   if (method === 'ec2.createLaunchTemplate') return await world.tokens.once(operation, parameters, () => world.forward(request));
   if (method === 'ec2.modifyVolume') return await world.volumes.modify(parameters, now);

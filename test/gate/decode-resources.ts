@@ -7,6 +7,9 @@ export type Home = { readonly id: string; readonly region: string };
 
 type Body = { readonly [name: string]: string };
 
+/** Stands for whatever a list would show. */
+export const ANY = 'any';
+
 /** What a request of a JSON protocol looks at, by its target. */
 const targets: Readonly<Record<string, (body: Body, home: Home) => readonly [DescribeRequest['action'], arn: string] | undefined>> = {
   'DynamoDB_20120810.DescribeTable': (body) => ['dynamodb:DescribeTable', body['TableName'] ?? ''],
@@ -25,6 +28,28 @@ const targets: Readonly<Record<string, (body: Body, home: Home) => readonly [Des
     'aoss:BatchGetCollection',
     arnOf(home, 'aoss', `collection/${[body['ids'] ?? ''].flat()[0]}`),
   ],
+  'KeyspacesService.GetTable': (body, home) => [
+    'cassandra:GetTable',
+    arnOf(home, 'cassandra', `/keyspace/${body['keyspaceName']}/table/${body['tableName']}`),
+  ],
+  'KeyspacesService.ListTables': (body, home) => [
+    'cassandra:ListTables',
+    arnOf(home, 'cassandra', `/keyspace/${body['keyspaceName']}/table/${ANY}`),
+  ],
+  'KeyspacesService.ListKeyspaces': (_, home) => ['cassandra:ListKeyspaces', arnOf(home, 'cassandra', `/keyspace/${ANY}/`)],
+  'Timestream_20181101.DescribeEndpoints': () => ['timestream:DescribeEndpoints', '*'],
+  'Timestream_20181101.DescribeDatabase': (body, home) => [
+    'timestream:DescribeDatabase',
+    arnOf(home, 'timestream', `database/${body['DatabaseName']}`),
+  ],
+  'Timestream_20181101.DescribeTable': (body, home) => [
+    'timestream:DescribeTable',
+    arnOf(home, 'timestream', `database/${body['DatabaseName']}/table/${body['TableName']}`),
+  ],
+  'RedshiftServerless.ListWorkgroups': (_, home) => [
+    'redshift-serverless:ListWorkgroups',
+    arnOf(home, 'redshift-serverless', `workgroup/${ANY}`),
+  ],
   'AmazonSQS.GetQueueAttributes': (body, home) => {
     const [account = '', name = ''] = new URL(body['QueueUrl'] ?? '').pathname.slice(1).split('/');
     return ['sqs:GetQueueAttributes', arnOf({ ...home, id: account }, 'sqs', name)];
@@ -42,7 +67,7 @@ export function describedByTarget(target: string, body: Body, home: Home): GateC
  * https://docs.aws.amazon.com/MSK/2.0/APIReference/v2-clusters-clusterarn.html
  */
 export function describedByPath({ method, path, query }: WireRequest, home: Home): GateCall | undefined {
-  const [, first = '', bucket = '', third = '', name = ''] = path.split('/').map(decodeURIComponent);
+  const [, first = '', bucket = '', third = '', name = '', topic = ''] = path.split('/').map(decodeURIComponent);
   const table = query.get('tableArn');
   if (method !== 'GET') return undefined;
   if (first === 'get-table' && table !== null)
@@ -51,6 +76,15 @@ export function describedByPath({ method, path, query }: WireRequest, home: Home
     return { method: 'resources.describe', request: { action: 'es:DescribeDomain', arn: arnOf(home, 'es', `domain/${name}`) } };
   if (first === 'api' && third === 'clusters')
     return { method: 'resources.describe', request: { action: 'kafka:DescribeClusterV2', arn: name } };
+  // https://docs.aws.amazon.com/msk/1.0/apireference/clusters-clusterarn-topics-topicname.html
+  if (first === 'v1' && bucket === 'clusters' && name !== '')
+    return {
+      method: 'resources.describe',
+      request: {
+        action: 'kafka:DescribeTopic',
+        arn: `${third.replace(':cluster/', ':topic/')}/${topic}`,
+      },
+    };
   if (first !== 'buckets' || bucket === '') return undefined;
   return { method: 'resources.describe', request: { action: 's3tables:GetTableBucket', arn: bucket } };
 }

@@ -101,6 +101,10 @@ const queryCalls: Readonly<Record<string, (parameters: Tree, home: Home) => Gate
       arn: `arn:aws:redshift:${region}:${id}:cluster:${textAt(p, 'ClusterIdentifier') ?? ''}`,
     },
   }),
+  'rds:DescribeDBClusters': (p, { region, id }) => ({
+    method: 'resources.describe',
+    request: { action: 'rds:DescribeDBClusters', arn: `arn:aws:neptune-db:${region}:${id}:${filteredBy(p, 'db-cluster-resource-id')}/*` },
+  }),
   'sns:GetTopicAttributes': (p) => ({
     method: 'resources.describe',
     request: { action: 'sns:GetTopicAttributes', arn: textAt(p, 'TopicArn') ?? '' },
@@ -136,6 +140,12 @@ function stack(p: Tree): { name: string } {
 
 function assumed(p: Tree): { roleArn: string; sessionName: string } {
   return { roleArn: textAt(p, 'RoleArn') ?? '', sessionName: textAt(p, 'RoleSessionName') ?? '' };
+}
+
+/** https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Filter.html */
+function filteredBy(p: Tree, name: string): string {
+  const values = listAt(p, 'Filters', 'Filter').find((filter) => textAt(filter, 'Name') === name);
+  return values === undefined ? '' : (listAt(values, 'Values', 'Value').find((value) => typeof value === 'string') ?? '');
 }
 
 function texts(p: Tree, name: string): string[] {

@@ -2,7 +2,7 @@
  * Locations that are ARNs: what they name, and what is wrong with them. A location that does not begin with `arn:` is a text of the connector's own; where it
  * has the form of a name or a URL of AWS's, it is taken for what AWS's own clients would take it for.
  */
-import type { ArnParts, DescribeAction, Named, Need, ServiceResource } from './resources/kind.ts';
+import type { ArnParts, DescribeAction, DescribeCall, Named, Need, ServiceResource } from './resources/kind.ts';
 import { resourcesOf, serviceResources } from './service-resources.ts';
 
 export type ArnLocation = ArnParts & {
@@ -62,10 +62,22 @@ export function resourceOfArn(arn: string): ArnLocation | undefined {
   return at === undefined || kind === undefined ? undefined : { ...at, kind };
 }
 
-/** What AWS asks a call that shows a resource of: the resource, and what it lies in. */
-export function askedOf(at: ArnLocation, action: DescribeAction): readonly string[] {
-  const { describe } = at.kind;
-  return describe?.action === action ? onOf(at, describe) : [at.arn];
+/** What must be allowed for a call that shows a resource, what counts first. */
+export function asksOf(at: ArnLocation, action: DescribeAction): readonly Asked[] {
+  const { asks = [{ actions: [action] }] } = callOf(at, action);
+  return asks.map((need) => ({ actions: need.actions, resources: onOf(at, need) }));
+}
+
+export type Asked = { readonly actions: readonly string[]; readonly resources: readonly string[] };
+
+/** The ARN, or `*`, that a call that shows a resource names. */
+export function namedByCall(arn: string, action: DescribeAction): string {
+  const at = resourceOfArn(arn);
+  return at === undefined ? arn : (callOf(at, action).names?.(at) ?? arn);
+}
+
+function callOf({ kind: { describe, sample } }: ArnLocation, action: DescribeAction): DescribeCall {
+  return [describe, sample].find((call) => call?.action === action) ?? { action };
 }
 
 /** What the actions of a need are asked of, the one that counts first. */
@@ -123,8 +135,8 @@ function allActions(): ReadonlyMap<string, ReadonlySet<'read' | 'write'>> {
   for (const { reads, writes, describe, sample } of Object.values(serviceResources).flat()) {
     for (const { actions, also = [] } of reads) for (const action of [...actions, ...also]) add(action, 'read');
     for (const { actions, also = [] } of writes) for (const action of [...actions, ...also]) add(action, 'write');
-    if (sample !== undefined) add(sample, 'read');
-    for (const side of ['read', 'write'] as const) if (describe !== undefined) add(describe.action, side);
+    if (sample !== undefined) add(sample.action, 'read');
+    for (const side of ['read', 'write'] as const) add(describe.action, side);
   }
   return found;
 }

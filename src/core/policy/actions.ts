@@ -1,4 +1,4 @@
-import { askedOf, resourceOfArn } from '../access/arn-locations.ts';
+import { asksOf, resourceOfArn } from '../access/arn-locations.ts';
 import { serviceNames } from '../access/partitions.ts';
 import type { AwsCalls, AwsMethod, Tags } from './calls.ts';
 import type { RequestContext } from './evaluate.ts';
@@ -127,7 +127,10 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'cloudFormation.describeStackEvents': onStack('cloudformation:DescribeStackEvents'),
   'resources.describe': ({ action, arn }) => {
     const at = resourceOfArn(arn);
-    return (at === undefined ? [arn] : askedOf(at, action)).map((resource) => ({ action, resource, context: {} }));
+    const asked = at === undefined ? [{ actions: [action], resources: [arn] }] : asksOf(at, action);
+    return asked.flatMap(({ actions, resources }) =>
+      resources.flatMap((resource) => actions.map((needed) => ({ action: needed, resource, context: {} }))),
+    );
   },
 };
 

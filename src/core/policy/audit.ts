@@ -1,3 +1,4 @@
+import { namedByCall } from '../access/arn-locations.ts';
 import { s3Arn } from '../access/partitions.ts';
 import type { AwsCalls, AwsMethod } from './calls.ts';
 
@@ -66,7 +67,7 @@ const table: { readonly [M in AwsMethod]: Row<M> } = {
   'cloudFormation.updateStack': ['cloudformation:UpdateStack', ({ name }) => name],
   'cloudFormation.deleteStack': ['cloudformation:DeleteStack', ({ name }) => name],
   'cloudFormation.describeStackEvents': ['cloudformation:DescribeStackEvents', ({ name }) => name],
-  'resources.describe': [({ action }) => action, ({ arn }) => arn],
+  'resources.describe': [({ action }) => action, ({ arn, action }) => namedByCall(arn, action)],
 };
 
 /**

@@ -1,5 +1,6 @@
-import { type ArnLocation, askedOf, onOf } from '../access/arn-locations.ts';
+import { type ArnLocation, asksOf, onOf } from '../access/arn-locations.ts';
 import type { PolicyStatement } from './document.ts';
+import { pattern } from './statements.ts';
 
 /**
  * What a connection needs at a location that is an ARN: to see it, and the usual data actions of its usage (service-resources.ts). One statement for each set
@@ -11,9 +12,11 @@ export function resourceStatements(
   usage: string | undefined,
   kmsKeyArn?: string,
 ): readonly PolicyStatement[] {
-  const { describe, reads, writes } = at.kind;
+  const { describe, sample, reads, writes } = at.kind;
   const needs = [
-    ...(describe === undefined ? [] : [{ actions: [describe.action], on: askedOf(at, describe.action) }]),
+    ...[describe, ...(sample === undefined || usage === 'Target' ? [] : [sample])].flatMap(({ action }) =>
+      asksOf(at, action).map(({ actions, resources }) => ({ actions, on: resources })),
+    ),
     ...[...(usage === 'Target' ? [] : reads), ...(usage === 'Source' ? [] : writes)].map((need) => ({
       actions: need.actions,
       on: onOf(at, need),
@@ -31,15 +34,10 @@ export function resourceStatements(
       Sid: index === 0 ? name : `${name}${index + 1}`,
       Effect: 'Allow',
       Action: [...actions].sort(),
-      Resource: on.length === 1 ? written(on[0] ?? '') : on.map(written),
+      Resource: on.length === 1 ? pattern(on[0] ?? '') : on.map(pattern),
     }),
   );
   return kmsKeyArn === undefined ? statements : [...statements, keyThrough(`${name}Key`, at, usage, kmsKeyArn)];
-}
-
-/** Names have no wildcards (service-resources.ts), so those in the ARN are meant; a `$` could begin a policy variable. */
-function written(arn: string): string {
-  return arn.replaceAll('$', () => '${$}');
 }
 
 /** The key of the resource, only through its service: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service */

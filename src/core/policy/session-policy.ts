@@ -1,7 +1,7 @@
 import { serviceNames } from '../access/partitions.ts';
 import { malformed, type Parsed, parsed, quoted } from '../quantity/outcome.ts';
 import type { PolicyStatement } from './document.ts';
-import { certificateStatements, literal, type ObjectAction, tagsEqual } from './statements.ts';
+import { certificateStatements, literal, type ObjectAction, pattern, tagsEqual } from './statements.ts';
 
 /** Objects that a session is for. Keys have no slash at the end. */
 export type ObjectAccess = {
@@ -37,7 +37,7 @@ export type SessionAccess = {
   /** Roles whose trust policy is read, and whose policies IAM evaluates. */
   readonly roles?: { readonly read?: readonly string[]; readonly simulate?: readonly string[] };
   /** Calls that show a resource, and the ARNs that AWS asks them of. */
-  readonly described?: { readonly actions: readonly string[]; readonly resources: readonly string[] };
+  readonly described?: readonly { readonly actions: readonly string[]; readonly resources: readonly string[] }[];
   /** AWS IoT's certificates: issue and end them. */
   readonly certificates?: { readonly accountId: string };
   /** ARNs */
@@ -254,7 +254,7 @@ function otherStatements({
   region,
   assume,
   roles = {},
-  described,
+  described = [],
   certificates,
   parameters = [],
   secrets = [],
@@ -267,8 +267,8 @@ function otherStatements({
   if (roles.read !== undefined) statements.push({ Effect: 'Allow', Action: 'iam:GetRole', Resource: unique(roles.read) });
   if (roles.simulate !== undefined)
     statements.push({ Effect: 'Allow', Action: 'iam:SimulatePrincipalPolicy', Resource: unique(roles.simulate).map(literal) });
-  if (described !== undefined && described.actions.length > 0)
-    statements.push({ Effect: 'Allow', Action: unique(described.actions), Resource: unique(described.resources).map(literal) });
+  for (const { actions, resources } of described)
+    statements.push({ Effect: 'Allow', Action: unique(actions), Resource: unique(resources).map(pattern) });
   if (certificates !== undefined)
     statements.push(...certificateStatements(`arn:${partition}:iot:${region}:${certificates.accountId}:cert/*`));
   if (parameters.length > 0) statements.push({ Effect: 'Allow', Action: 'ssm:GetParameter', Resource: unique(parameters) });
@@ -277,7 +277,7 @@ function otherStatements({
   const through = [
     ...(parameters.length > 0 ? ['ssm'] : []),
     ...(secrets.length > 0 ? ['secretsmanager'] : []),
-    ...(described?.actions.includes('dynamodb:Scan') === true ? ['dynamodb'] : []),
+    ...(described.some(({ actions }) => actions.includes('dynamodb:Scan')) ? ['dynamodb'] : []),
   ];
   if (through.length > 0) {
     const services = through.flatMap((service) => serviceNames(`${service}.${region}`, partition));

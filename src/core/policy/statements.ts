@@ -127,6 +127,11 @@ export function literal(text: string): string {
   return text.replaceAll(/[*?$]/g, (character) => `\${${character}}`);
 }
 
+/** An ARN of a location. Names have no wildcards (service-resources.ts), so those in it are meant; a `$` could begin a policy variable. */
+export function pattern(arn: string): string {
+  return arn.replaceAll('$', () => '${$}');
+}
+
 /** Both blocks must hold; keys of the same operator are put together (no key is in both). */
 export function merge(...blocks: readonly (ConditionBlock | undefined)[]): ConditionBlock | undefined {
   const merged: Record<string, ConditionBlock[string]> = {};

@@ -5,7 +5,7 @@
 import { type ArnLocation, arnForm, onOf } from '../access/arn-locations.ts';
 import type { Connection, Usage } from '../access/connections.ts';
 import { findConnector } from '../access/connectors.ts';
-import type { DescribeAction } from '../access/resources/kind.ts';
+import type { DescribeAction, DescribeCall } from '../access/resources/kind.ts';
 import type { Identity, Resource } from '../access/vocabulary.ts';
 import { accountOf } from '../policy/principal.ts';
 import type { Remedy } from './missing.ts';
@@ -55,8 +55,7 @@ export function lookAt(
   { kind, account: owner }: ArnLocation,
   account: string,
 ): { readonly action: DescribeAction } | { readonly because: string } {
-  const action = kind.describe?.action;
-  if (action === undefined) return { because: `AWS has no call that shows ${kind.what} by its ARN` };
+  const { action } = kind.describe;
   if (kind.byName === true && account !== owner)
     return { because: `${action} goes by the name, which is one of the caller's own account, ${account}` };
   return { action };
@@ -187,7 +186,12 @@ function halfAllowed({ kind, account }: ArnLocation, principalArn: string): Side
 export function wantsSample({ at, usage }: LocationProbe, seen: Seen, read: SideVerdict | undefined): DescribeAction | undefined {
   const { sample } = at.kind;
   if (sample === undefined || !sidesOf[usage].includes('read') || seen.kind === 'missing' || read?.kind === 'denied') return undefined;
-  return read?.kind === 'allowed' && seen.kind === 'there' && !read.actions.includes(sample) ? undefined : sample;
+  return read?.kind === 'allowed' && seen.kind === 'there' && !read.actions.includes(rightTo(sample)) ? undefined : sample.action;
+}
+
+/** The action that must be allowed for a call, before all others that must. */
+function rightTo({ action, asks }: DescribeCall): string {
+  return asks?.[0]?.actions[0] ?? action;
 }
 
 /** What the sample came to: read, or why not. */
@@ -216,23 +220,30 @@ function judgeArn(
   if (denied !== undefined && at.kind.otherWaysIn !== true)
     return { refused: { action: denied.action, resource: denied.on, code: 'SimulatedAccessDenied', message: denied.message } };
   const absent = `there is no ${placeOf(at)}`;
-  if (seen.kind === 'missing' && usage === 'Source') {
+  if (seen.kind === 'missing' && usage === 'Source' && at.kind.describe.lags !== true) {
     const { action, code, message, requestId } = seen;
     const remedy: Remedy = { text: `${absent}: create it, or correct the location`, add: [] };
     return { refused: { action, resource: at.arn, code, message, ...(requestId !== undefined && { requestId }), remedy } };
   }
   const open = [
-    ...(seen.kind === 'missing' ? [`${absent}: the job has to make it`] : []),
+    ...(seen.kind === 'missing' ? [`${absent}: ${usage === 'Source' ? 'unless it was made a moment ago' : 'the job has to make it'}`] : []),
+    ...(seen.kind === 'there' && at.kind.describe.part !== undefined
+      ? [`whether it is there: AWS shows ${at.kind.describe.part} alone`]
+      : []),
     ...(seen.kind === 'unseen' && !sampled ? [`whether it is there: ${seen.because}`] : []),
     ...verdicts.flatMap(([side, verdict]) => {
       if (side === 'read' && sampled) return [];
-      if (verdict.kind === 'allowed' && side === 'read' && sample?.refused !== undefined && verdict.actions.includes(at.kind.sample ?? ''))
+      if (verdict.kind === 'allowed' && side === 'read' && sample?.refused !== undefined && mayTake(verdict.actions, at))
         return [`whether ${probe.identity} may read: its own policies allow it, but ${sample.refused}`];
       if (verdict.kind === 'allowed') return [];
       return [`whether ${probe.identity} may ${side}: ${verdict.kind === 'denied' ? verdict.message : verdict.because}`];
     }),
   ];
   return open.length === 0 ? {} : { notVerified: `${nameOfConnection(probe.resource)} at ${at.arn}: ${open.join('; ')}` };
+}
+
+function mayTake(actions: readonly string[], { kind: { sample } }: ArnLocation): boolean {
+  return sample !== undefined && actions.includes(rightTo(sample));
 }
 
 /** Why of a direct connection no more than its identity is proved, and how its location would be written so that it is. */

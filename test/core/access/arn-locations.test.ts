@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arnForm, arnLocation, askedOf, inAccount, locationOf, onOf, wrongLocation } from '../../../src/core/access/arn-locations.ts';
+import {
+  arnForm,
+  arnLocation,
+  asksOf,
+  inAccount,
+  locationOf,
+  namedByCall,
+  onOf,
+  wrongLocation,
+} from '../../../src/core/access/arn-locations.ts';
 import { findConnector } from '../../../src/core/access/connectors.ts';
 import { serviceResources } from '../../../src/core/access/service-resources.ts';
 
@@ -100,14 +109,50 @@ void test('what is no ARN is nobody’s business, and neither is an ARN of a con
 
 void test('Glue asks for what a table lies in, and whoever uses a database for all its tables', () => {
   const at = arnLocation('Glue', arn('glue', 'table/s3tablescatalog/lake/sales/orders')) ?? assert.fail();
-  assert.deepEqual(askedOf(at, 'glue:GetTable'), [
+  const around = [
     at.arn,
     arn('glue', 'database/s3tablescatalog/lake/sales'),
     arn('glue', 'catalog'),
     arn('glue', 'catalog/s3tablescatalog/lake'),
-  ]);
+  ];
+  assert.deepEqual(asksOf(at, 'glue:GetTable'), [{ actions: ['glue:GetTable'], resources: around }]);
   const database = arnLocation('Glue', arn('glue', 'database/sales')) ?? assert.fail();
   assert.deepEqual(onOf(database, database.kind.reads[0] ?? {}), [arn('glue', 'table/sales/*'), database.arn, arn('glue', 'catalog')]);
+});
+
+void test('calls that go by something else ask for that, and say so', () => {
+  const asked = (connector: string, location: string) => {
+    const at = arnLocation(connector, location) ?? assert.fail(location);
+    const { describe, sample } = at.kind;
+    return [describe, ...(sample === undefined ? [] : [sample])].map(({ action }) => ({
+      [action]: asksOf(at, action).map(({ actions, resources }) => `${actions.join()} on ${resources.join()}`),
+      names: namedByCall(location, action),
+    }));
+  };
+  const table = arn('cassandra', '/keyspace/plant/table/sensors');
+  const system = `cassandra:Select on ${arn('cassandra', '/keyspace/system*')}`;
+  assert.deepEqual(asked('AmazonKeyspaces', table), [
+    { 'cassandra:ListTables': [system], names: arn('cassandra', '/keyspace/plant/') },
+    { 'cassandra:GetTable': [`cassandra:Select on ${table}`, system], names: table },
+  ]);
+  assert.deepEqual(asked('AmazonKeyspaces', arn('cassandra', '/keyspace/plant/')), [{ 'cassandra:ListKeyspaces': [system], names: '*' }]);
+  const topic = arn('kafka', 'topic/events/1b0c-1/orders');
+  const describing = `kafka-cluster:DescribeTopic,kafka-cluster:DescribeTopicDynamicConfiguration on ${topic}`;
+  const connecting = `kafka-cluster:Connect on ${arn('kafka', 'cluster/events/1b0c-1')}`;
+  assert.deepEqual(asked('AmazonMSK', topic), [{ 'kafka:DescribeTopic': [describing, connecting], names: topic }]);
+  const sensors = arn('timestream', 'database/plant/table/sensors');
+  const endpoints = 'timestream:DescribeEndpoints on *';
+  const showing = `timestream:DescribeTable on ${sensors}`;
+  assert.deepEqual(asked('Timestream', sensors), [{ 'timestream:DescribeTable': [showing, endpoints], names: sensors }]);
+  const graph = arn('neptune-db', 'cluster-ABC/*');
+  const clusters = `rds:DescribeDBClusters on ${arn('rds', 'cluster:*')}`;
+  assert.deepEqual(asked('AmazonNeptune', graph), [{ 'rds:DescribeDBClusters': [clusters], names: graph }]);
+  const warehouse = arn('redshift', 'cluster:warehouse');
+  const seen = { 'redshift:DescribeClusters': [`redshift:DescribeClusters on ${warehouse}`], names: warehouse };
+  assert.deepEqual(asked('AmazonRedshift', arn('redshift', 'dbname:warehouse/sales')), [seen]);
+  assert.deepEqual(asked('AmazonRedshift', arn('redshift-serverless', 'workgroup/0a1b')), [
+    { 'redshift-serverless:ListWorkgroups': ['redshift-serverless:ListWorkgroups on *'], names: '*' },
+  ]);
 });
 
 void test('MSK and Redshift are asked of the cluster around what is named', () => {

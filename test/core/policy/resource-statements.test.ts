@@ -53,7 +53,22 @@ void test('a name is taken as it is written, and wildcards of ours stay wildcard
 
 void test('the resource of Neptune is a wildcard itself', () => {
   const graph = arn('neptune-db', 'cluster-ABCDEF/*');
-  assert.equal(resourceStatements('Data', at('AmazonNeptune', graph), 'Source')[0]?.Resource, graph);
+  assert.deepEqual(
+    resourceStatements('Data', at('AmazonNeptune', graph), 'Source').map(({ Action, Resource }) => [Action, Resource]),
+    [
+      [['rds:DescribeDBClusters'], arn('rds', 'cluster:*')],
+      [['neptune-db:ReadDataViaQuery'], graph],
+    ],
+  );
+});
+
+void test('who only writes to Keyspaces is not allowed to read but the tables of the system, as drivers must', () => {
+  const table = arn('cassandra', '/keyspace/plant/table/sensors');
+  const of = (usage: string) =>
+    resourceStatements('Data', at('AmazonKeyspaces', table), usage).map(({ Action, Resource }) => [Action, Resource]);
+  const system = [['cassandra:Select'], arn('cassandra', '/keyspace/system*')];
+  assert.deepEqual(of('Target'), [system, [['cassandra:Modify'], table]]);
+  assert.deepEqual(of('Source'), [system, [['cassandra:Select'], table]]);
 });
 
 const role = (name: string): string => `arn:aws:iam::${account}:role/${name}`;

@@ -238,11 +238,25 @@ void test('what is not there in the own account is missing; in another one it ma
   assert.equal(notSeen(table.at, home, failed, false).kind, 'unseen');
 });
 
-void test('a call that goes by a name is not made from another account, and where AWS has none that is said', () => {
+void test('a call that goes by a name is not made from another account', () => {
   assert.deepEqual(lookAt(stream.at, home), { action: 'firehose:DescribeDeliveryStream' });
   assert.deepEqual(lookAt(foreign.at, home), { action: 'dynamodb:DescribeTable' });
   assert.match(JSON.stringify(lookAt(stream.at, '444455556666')), /goes by the name/);
-  assert.match(JSON.stringify(lookAt(keyspace.at, home)), /has no call that shows a keyspace/);
+  assert.deepEqual(lookAt(keyspace.at, home), { action: 'cassandra:ListKeyspaces' });
+  assert.match(JSON.stringify(lookAt(keyspace.at, '444455556666')), /goes by the name/);
+});
+
+void test('of a database in Redshift its cluster alone is seen, and a topic of MSK that is not seen may be a new one', () => {
+  const said = (probe: LocationProbe, seen: Seen) => JSON.stringify(judgeLocation(probe, seen, { read: may }, undefined));
+  const database = probeOf('AmazonRedshift', arn('redshift', 'dbname:warehouse/sales'));
+  assert.match(said(database, there), /^\{"notVerified":"connection x at \S+: whether it is there: AWS shows its cluster alone"\}$/);
+  assert.match(said(database, missing), /^\{"refused":/);
+  const topic = probeOf('AmazonMSK', arn('kafka', 'topic/events/1b0c-1/clicks'));
+  assert.match(
+    said(topic, missing),
+    /^\{"notVerified":"\S+ x at \S+: there is no topic of an MSK cluster .*: unless it was made a moment ago"\}$/,
+  );
+  assert.equal(said(topic, there), '{}');
 });
 
 void test('what is missing is named as its owner would', () => {
@@ -263,6 +277,11 @@ void test('a sample is taken where it can tell something, and only of what is re
   assert.equal(wanted(table, missing, open), undefined);
   assert.equal(wanted(table, there, never), undefined);
   assert.equal(wanted({ ...table, usage: 'Target' }, there, undefined), undefined);
+  // Shown to whoever may select: that alone proves reading, whatever IAM says or does not.
+  const sensors = probeOf('AmazonKeyspaces', arn('cassandra', '/keyspace/plant/table/sensors'));
+  assert.equal(wanted(sensors, there, open), 'cassandra:GetTable');
+  assert.equal(wanted(sensors, there, { kind: 'allowed', actions: ['cassandra:Select'] }), 'cassandra:GetTable');
+  assert.deepEqual(judgeLocation(sensors, there, { read: open }, {}), {});
 });
 
 void test('the session may make these calls there, and nothing else', () => {
@@ -280,8 +299,21 @@ void test('the session may make these calls there, and nothing else', () => {
       },
     ],
   });
-  const nothing = probePolicy(keyspace, 'us-east-1', 'aws');
-  assert.match(nothing.ok ? nothing.value.policy : '', /sts:GetCallerIdentity/);
+  const statementsOf = (probe: LocationProbe): unknown => {
+    const cut = probePolicy(probe, 'us-east-1', 'aws');
+    return cut.ok && (JSON.parse(cut.value.policy) as { readonly Statement: unknown }).Statement;
+  };
+  assert.deepEqual(statementsOf({ ...table, usage: 'Target' }), [
+    { Effect: 'Allow', Action: ['dynamodb:DescribeTable'], Resource: [table.at.arn] },
+  ]);
+  assert.deepEqual(statementsOf(keyspace), [
+    { Effect: 'Allow', Action: ['cassandra:Select'], Resource: [arn('cassandra', '/keyspace/system*')] },
+  ]);
+  const sensors = probeOf('Timestream', arn('timestream', 'database/plant/table/sensors'));
+  assert.deepEqual(statementsOf(sensors), [
+    { Effect: 'Allow', Action: ['timestream:DescribeTable'], Resource: [sensors.at.arn] },
+    { Effect: 'Allow', Action: ['timestream:DescribeEndpoints'], Resource: ['*'] },
+  ]);
 });
 
 void test('what is not judged is said with the form that would be', () => {

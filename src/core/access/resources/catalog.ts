@@ -42,7 +42,7 @@ export const glueTable: ServiceResource = {
   named: namedBy('table/<database>/<name>', /^(?<database>[\w-]{1,255})\.(?<name>[\w-]{1,255})$/),
   reads: [{ ...readTables, on: inCatalog }],
   writes: [{ ...writeTables, on: inCatalog }],
-  describe: { action: 'glue:GetTable', on: inCatalog },
+  describe: { action: 'glue:GetTable', asks: [{ actions: ['glue:GetTable'], on: inCatalog }] },
   resourcePolicy: true,
 };
 
@@ -60,7 +60,7 @@ export const glueDatabase: ServiceResource = {
     { ...writeTables, on: tablesIn },
     { actions: [], also: of('glue', 'CreateDatabase UpdateDatabase'), on: inCatalog },
   ],
-  describe: { action: 'glue:GetDatabase', on: inCatalog },
+  describe: { action: 'glue:GetDatabase', asks: [{ actions: ['glue:GetDatabase'], on: inCatalog }] },
   resourcePolicy: true,
 };
 

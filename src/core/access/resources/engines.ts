@@ -1,4 +1,4 @@
-import { type ArnParts, beneath, inAndOut, type Need, of, type ServiceResource, sibling } from './kind.ts';
+import { type ArnParts, beneath, everywhere, inAndOut, type Need, of, type ServiceResource, sibling } from './kind.ts';
 
 const queries = {
   actions: of('athena', 'GetQueryExecution GetQueryResults StartQueryExecution StopQueryExecution'),
@@ -36,9 +36,17 @@ export const dataCatalog: ServiceResource = {
   byName: true,
 };
 
+function clusterName({ resource }: ArnParts): string {
+  return /^[a-z]+:([^/]+)/.exec(resource)?.[1] ?? '';
+}
+
+function clusterOf(at: ArnParts): string {
+  return sibling(at, `cluster:${clusterName(at)}`);
+}
+
 /** `cluster:<name>` and `dbname:<cluster>/<name>` to the users of that cluster. */
 function usersOfCluster(at: ArnParts): readonly [string, ...string[]] {
-  const cluster = /^[a-z]+:([^/]+)/.exec(at.resource)?.[1] ?? '';
+  const cluster = clusterName(at);
   return [sibling(at, `dbuser:${cluster}/*`), sibling(at, `dbname:${cluster}/*`)];
 }
 
@@ -62,6 +70,14 @@ export const redshiftDatabase: ServiceResource = {
   pattern: /^dbname:[a-z][a-z0-9-]{0,62}\/[^/*?\s]{1,128}$/,
   form: 'dbname:<cluster>/<name>',
   ...inAndOut([redshiftLogin]),
+  // Databases are told to whoever has logged in alone.
+  describe: {
+    action: 'redshift:DescribeClusters',
+    asks: [{ actions: ['redshift:DescribeClusters'], on: (at) => [clusterOf(at)] }],
+    names: clusterOf,
+    part: 'its cluster',
+  },
+  byName: true,
   otherWaysIn: true,
 };
 
@@ -71,6 +87,13 @@ export const redshiftWorkgroup: ServiceResource = {
   pattern: /^workgroup\/[\w-]{1,64}$/,
   form: 'workgroup/<id>',
   ...inAndOut([{ actions: of('redshift-serverless', 'GetCredentials') }, statements]),
+  // By its id only a list shows it: https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_ListWorkgroups.html
+  describe: {
+    action: 'redshift-serverless:ListWorkgroups',
+    asks: [{ actions: ['redshift-serverless:ListWorkgroups'], on: everywhere }],
+    names: () => '*',
+  },
+  byName: true,
   otherWaysIn: true,
 };
 
@@ -81,6 +104,17 @@ export const graph: ServiceResource = {
   form: '<cluster resource id>/*',
   reads: [{ actions: of('neptune-db', 'ReadDataViaQuery'), also: of('neptune-db', 'GetStreamRecords connect') }],
   writes: [{ actions: of('neptune-db', 'DeleteDataViaQuery WriteDataViaQuery'), also: of('neptune-db', 'StartLoaderJob connect') }],
+  // Clusters are managed through RDS, by name or by a filter: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBClusters.html
+  describe: {
+    action: 'rds:DescribeDBClusters',
+    asks: [
+      {
+        actions: ['rds:DescribeDBClusters'],
+        on: ({ partition, region, account }) => [`arn:${partition}:rds:${region}:${account}:cluster:*`],
+      },
+    ],
+  },
+  byName: true,
   otherWaysIn: true,
 };
 

@@ -41,10 +41,15 @@ export type ServiceResource = {
   readonly named?: (text: string) => Named | undefined;
   readonly reads: readonly Need[];
   readonly writes: readonly Need[];
-  /** The harmless call that shows it, and what AWS asks it of; none where AWS has none that goes by the ARN. */
-  readonly describe?: { readonly action: DescribeAction } & Pick<Need, 'on'>;
-  /** A call that reads next to nothing of the data, which proves reading. */
-  readonly sample?: DescribeAction;
+  /** The harmless call that shows it. */
+  readonly describe: DescribeCall & {
+    /** It shows this alone: `its cluster`. */
+    readonly part?: string;
+    /** What was made a moment ago it may not know yet: that it is not there is no ground to refuse a job. */
+    readonly lags?: true;
+  };
+  /** A call that proves reading: it reads next to nothing of the data, or asks for the same right. */
+  readonly sample?: DescribeCall;
   /** Its own policy may allow what the identity's do not. */
   readonly resourcePolicy?: true;
   /** Names of its kind mean one of the caller's own account: the call cannot name another's. */
@@ -53,11 +58,22 @@ export type ServiceResource = {
   readonly otherWaysIn?: true;
 };
 
-/** Calls that show a resource, by IAM action. */
+export type DescribeCall = {
+  readonly action: DescribeAction;
+  /** What must be allowed for it; left out = the action of its name, on the location alone. */
+  readonly asks?: readonly (Pick<Need, 'on'> & { readonly actions: readonly string[] })[];
+  /** What the request names, where it is not the location: what it lies in, or `*` of a list. */
+  readonly names?: (at: ArnParts) => string;
+};
+
+/** Calls that show a resource, as CloudTrail names them; most are IAM's action, too. */
 export type DescribeAction =
   | 'aoss:BatchGetCollection'
   | 'athena:GetDataCatalog'
   | 'athena:GetWorkGroup'
+  | 'cassandra:GetTable'
+  | 'cassandra:ListKeyspaces'
+  | 'cassandra:ListTables'
   | 'dynamodb:DescribeTable'
   | 'dynamodb:Scan'
   | 'es:DescribeDomain'
@@ -65,12 +81,18 @@ export type DescribeAction =
   | 'glue:GetDatabase'
   | 'glue:GetTable'
   | 'kafka:DescribeClusterV2'
+  | 'kafka:DescribeTopic'
   | 'kinesis:DescribeStreamSummary'
+  | 'rds:DescribeDBClusters'
+  | 'redshift-serverless:ListWorkgroups'
   | 'redshift:DescribeClusters'
   | 's3tables:GetTable'
   | 's3tables:GetTableBucket'
   | 'sns:GetTopicAttributes'
-  | 'sqs:GetQueueAttributes';
+  | 'sqs:GetQueueAttributes'
+  | 'timestream:DescribeDatabase'
+  | 'timestream:DescribeEndpoints'
+  | 'timestream:DescribeTable';
 
 /** What the groups of the first expression that fits found, put into the resource's form: `stream/<name>`. Groups `region` and `account` are what they say. */
 export function namedBy(form: string, ...expressions: readonly RegExp[]): NonNullable<ServiceResource['named']> {

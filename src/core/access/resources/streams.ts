@@ -92,4 +92,10 @@ export const kafkaTopic: ServiceResource = {
   what: 'a topic of an MSK cluster',
   pattern: /^topic\/[\w-]{1,64}\/[\w-]{1,64}\/[\w.-]{1,249}$/,
   form: 'topic/<cluster>/<uuid>/<name>',
+  // Shown a minute late, and not by serverless clusters: https://docs.aws.amazon.com/msk/latest/developerguide/msk-topic-operations-information.html
+  describe: {
+    action: 'kafka:DescribeTopic',
+    asks: [{ actions: of('kafka-cluster', 'DescribeTopic DescribeTopicDynamicConfiguration') }, connect],
+    lags: true,
+  },
 };

@@ -1,4 +1,4 @@
-import { beneath, everywhere, type Need, namedBy, of, type ServiceResource } from './kind.ts';
+import { type ArnParts, beneath, everywhere, type Need, namedBy, of, type ServiceResource, sibling } from './kind.ts';
 
 export const dynamoTable: ServiceResource = {
   what: 'a DynamoDB table',
@@ -21,7 +21,7 @@ export const dynamoTable: ServiceResource = {
     },
   ],
   describe: { action: 'dynamodb:DescribeTable' },
-  sample: 'dynamodb:Scan',
+  sample: { action: 'dynamodb:Scan' },
   resourcePolicy: true,
 };
 
@@ -57,10 +57,17 @@ export const bucketTable: ServiceResource = {
   resourcePolicy: true,
 };
 
-/** Every client of Timestream asks for its endpoint first, so there is no one cheap call: https://docs.aws.amazon.com/timestream/latest/developerguide/Using-API.endpoint-discovery.how-it-works.html */
+/** Every client of Timestream asks for its endpoint first: https://docs.aws.amazon.com/timestream/latest/developerguide/Using-API.endpoint-discovery.how-it-works.html */
 const timestreamEndpoint: Need = { actions: of('timestream', 'DescribeEndpoints'), on: everywhere, besides: true };
 
-function timestream(what: string, pattern: RegExp, form: string, named: ServiceResource['named'], on?: Need['on']): ServiceResource {
+function timestream(
+  what: string,
+  pattern: RegExp,
+  form: string,
+  named: ServiceResource['named'],
+  action: 'timestream:DescribeDatabase' | 'timestream:DescribeTable',
+  on?: Need['on'],
+): ServiceResource {
   const place = on === undefined ? {} : { on };
   return {
     what,
@@ -76,6 +83,8 @@ function timestream(what: string, pattern: RegExp, form: string, named: ServiceR
       { actions: of('timestream', 'WriteRecords'), also: of('timestream', 'CreateBatchLoadTask CreateTable'), ...place },
       timestreamEndpoint,
     ],
+    describe: { action, asks: [{ actions: [action] }, timestreamEndpoint] },
+    byName: true,
   };
 }
 
@@ -85,16 +94,32 @@ export const timestreamTable = timestream(
   'database/<name>/table/<name>',
   // A dot may be a part of either name: with one only it stands between them.
   namedBy('database/<database>/table/<table>', /^(?<database>[\w-]{3,256})\.(?<table>[\w-]{3,256})$/),
+  'timestream:DescribeTable',
 );
 export const timestreamDatabase = timestream(
   'a Timestream database',
   /^database\/[\w.-]{3,256}$/,
   'database/<name>',
   namedBy('database/<name>', /^(?<name>[\w-]{3,256})$/),
+  'timestream:DescribeDatabase',
   beneath('/table/*'),
 );
 
-function keyspaces(what: string, pattern: RegExp, form: string, named: ServiceResource['named'], on?: Need['on']): ServiceResource {
+/** Drivers, and the calls that show a table or list them, read the system's own tables: https://docs.aws.amazon.com/keyspaces/latest/devguide/security_iam_id-based-policy-examples.html */
+const systemTables: Need = {
+  actions: of('cassandra', 'Select'),
+  on: (at: ArnParts) => [sibling(at, '/keyspace/system*')],
+  besides: true,
+};
+
+function keyspaces(
+  what: string,
+  pattern: RegExp,
+  form: string,
+  named: ServiceResource['named'],
+  calls: Pick<ServiceResource, 'describe' | 'sample'>,
+  on?: Need['on'],
+): ServiceResource {
   const place = on === undefined ? {} : { on };
   return {
     what,
@@ -102,8 +127,13 @@ function keyspaces(what: string, pattern: RegExp, form: string, named: ServiceRe
     pattern,
     form,
     ...(named !== undefined && { named }),
-    reads: [{ actions: of('cassandra', 'Select'), also: of('cassandra', 'SelectMultiRegionResource'), ...place }],
-    writes: [{ actions: of('cassandra', 'Modify'), also: of('cassandra', 'Alter Create Drop ModifyMultiRegionResource'), ...place }],
+    reads: [{ actions: of('cassandra', 'Select'), also: of('cassandra', 'SelectMultiRegionResource'), ...place }, systemTables],
+    writes: [
+      { actions: of('cassandra', 'Modify'), also: of('cassandra', 'Alter Create Drop ModifyMultiRegionResource'), ...place },
+      systemTables,
+    ],
+    ...calls,
+    byName: true,
   };
 }
 
@@ -112,11 +142,22 @@ export const keyspacesTable = keyspaces(
   /^\/keyspace\/\w{1,48}\/table\/\w{1,48}$/,
   '/keyspace/<name>/table/<name>',
   namedBy('/keyspace/<keyspace>/table/<table>', /^(?<keyspace>\w{1,48})\.(?<table>\w{1,48})$/),
+  {
+    // A list is shown to whoever may read the system's tables, which every user of drivers may: https://docs.aws.amazon.com/keyspaces/latest/APIReference/API_ListTables.html
+    describe: {
+      action: 'cassandra:ListTables',
+      asks: [systemTables],
+      names: (at) => sibling(at, at.resource.slice(0, at.resource.indexOf('table/'))),
+    },
+    // Of a table the right to see it is the right to read it: https://docs.aws.amazon.com/keyspaces/latest/APIReference/API_GetTable.html
+    sample: { action: 'cassandra:GetTable', asks: [{ actions: of('cassandra', 'Select') }, systemTables] },
+  },
 );
 export const keyspace = keyspaces(
   'a keyspace of Amazon Keyspaces',
   /^\/keyspace\/\w{1,48}\/$/,
   '/keyspace/<name>/',
   namedBy('/keyspace/<name>/', /^(?<name>\w{1,48})$/),
+  { describe: { action: 'cassandra:ListKeyspaces', asks: [systemTables], names: () => '*' } },
   beneath('table/*'),
 );
