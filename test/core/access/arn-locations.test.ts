@@ -137,7 +137,7 @@ void test('calls that go by something else ask for that, and say so', () => {
   ]);
   assert.deepEqual(asked('AmazonKeyspaces', arn('cassandra', '/keyspace/plant/')), [{ 'cassandra:ListKeyspaces': [system], names: '*' }]);
   const topic = arn('kafka', 'topic/events/1b0c-1/orders');
-  const describing = `kafka-cluster:DescribeTopic,kafka-cluster:DescribeTopicDynamicConfiguration on ${topic}`;
+  const describing = `kafka:DescribeTopic,kafka-cluster:DescribeTopic,kafka-cluster:DescribeTopicDynamicConfiguration on ${topic}`;
   const connecting = `kafka-cluster:Connect on ${arn('kafka', 'cluster/events/1b0c-1')}`;
   assert.deepEqual(asked('AmazonMSK', topic), [{ 'kafka:DescribeTopic': [describing, connecting], names: topic }]);
   const sensors = arn('timestream', 'database/plant/table/sensors');

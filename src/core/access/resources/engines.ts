@@ -138,6 +138,6 @@ export const collection: ServiceResource = {
   pattern: /^collection\/[a-z0-9]{3,40}$/,
   form: 'collection/<id>',
   ...inAndOut([{ actions: of('aoss', 'APIAccessAll') }]),
-  describe: { action: 'aoss:BatchGetCollection' },
+  describe: { action: 'aoss:BatchGetCollection', asks: [{ actions: ['aoss:BatchGetCollection'], on: everywhere }] },
   byName: true,
 };

@@ -95,7 +95,7 @@ export const kafkaTopic: ServiceResource = {
   // Shown a minute late, and not by serverless clusters: https://docs.aws.amazon.com/msk/latest/developerguide/msk-topic-operations-information.html
   describe: {
     action: 'kafka:DescribeTopic',
-    asks: [{ actions: of('kafka-cluster', 'DescribeTopic DescribeTopicDynamicConfiguration') }, connect],
+    asks: [{ actions: ['kafka:DescribeTopic', ...of('kafka-cluster', 'DescribeTopic DescribeTopicDynamicConfiguration')] }, connect],
     lags: true,
   },
 };
