@@ -4,6 +4,7 @@ import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type ArnLocation, asksOf, locationOf, onOf } from '../../src/core/access/arn-locations.ts';
 import { serviceResources } from '../../src/core/access/service-resources.ts';
+import { flagsOf, iam, variants } from '../cli/support/iam-variants.ts';
 import { ensurePython } from '../gate/moto.ts';
 
 /* Every action at a location, and what it is asked of, held to AWS's Service Authorization Reference as cfn-lint carries it. */
@@ -81,6 +82,36 @@ void test('every action that a location may need is one of AWS’s, and asked of
     return asked.flatMap(({ actions, resources }) => wrong(actions, resources)).map((fault) => `${at.arn}: ${fault}`);
   });
   assert.deepEqual(faults, []);
+});
+
+type Statement = {
+  readonly Sid: string;
+  readonly Effect: string;
+  readonly Action: string | readonly string[];
+  readonly Resource: string | readonly string[];
+};
+
+/** Statements of identity policies, at any depth; those of a key's policy are of this key, which is written `*` there. */
+function statementsIn(value: unknown): readonly Statement[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if ('Effect' in value && 'Action' in value && 'Resource' in value && !('Principal' in value)) return [value as unknown as Statement];
+  return Object.values(value).flatMap(statementsIn);
+}
+
+void test('nothing that is generated names everything where AWS asks of something narrower, or what AWS does not ask of', async () => {
+  let checked = 0;
+  for (const [name, variant] of Object.entries(variants)) {
+    const { out } = await iam(variant.files, { ...flagsOf(variant), format: 'json', output: 'json' });
+    for (const { Sid, Effect, Action, Resource } of statementsIn(JSON.parse(out))) {
+      // A certificate's own policy is IoT's, not IAM's.
+      if (Effect !== 'Allow' || Action === 'iot:AssumeRoleWithCertificate') continue;
+      checked += 1;
+      // What CloudFormation fills in stands for any text.
+      const resources = [Resource].flat().map((resource) => JSON.stringify(resource).replaceAll(/^"|"$/g, ''));
+      assert.deepEqual(wrong([Action].flat(), resources), [], `${name}: ${Sid}`);
+    }
+  }
+  assert.ok(checked > 100, `${checked} statements`);
 });
 
 void test('it would see an action that is none, and one that is asked of something else', () => {

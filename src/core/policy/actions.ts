@@ -59,14 +59,14 @@ const makers: { readonly [M in AwsMethod]: Maker<M> } = {
   'sts.assumeRole': () => none,
   // Judged by the certificate's own IoT policy and the role's trust.
   'iotCredentials.assumeRoleWithCertificate': () => none,
-  // Which of them know resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
+  // Which of them know resources: https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html
   'iot.createCertificateFromCsr': describing('iot:CreateCertificateFromCsr'),
   'iot.describeCertificate': onCertificate('iot:DescribeCertificate'),
   'iot.updateCertificate': onCertificate('iot:UpdateCertificate'),
   'iot.deleteCertificate': onCertificate('iot:DeleteCertificate'),
   'iot.attachPolicy': ({ certificateArn }) => [{ action: 'iot:AttachPolicy', resource: certificateArn, context: {} }],
-  'iot.attachThingPrincipal': describing('iot:AttachThingPrincipal'),
-  'iot.detachThingPrincipal': describing('iot:DetachThingPrincipal'),
+  'iot.attachThingPrincipal': ({ certificateArn }) => [{ action: 'iot:AttachThingPrincipal', resource: certificateArn, context: {} }],
+  'iot.detachThingPrincipal': ({ certificateArn }) => [{ action: 'iot:DetachThingPrincipal', resource: certificateArn, context: {} }],
   // Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
   'sts.getCallerIdentity': () => none,
   's3.putObject': putObject,

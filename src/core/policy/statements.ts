@@ -21,14 +21,21 @@ type Options = {
   readonly objects?: readonly string[];
 };
 
-/**
- * To replace a certificate of AWS IoT by a new one. Issuing one and attaching it to a thing know no resources:
- * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
- */
+/** To replace a certificate of AWS IoT by a new one. Issuing one knows no resources: https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html */
 export function certificateStatements(certificates: string): readonly PolicyStatement[] {
   return [
-    { Effect: 'Allow', Action: ['iot:CreateCertificateFromCsr', 'iot:AttachThingPrincipal', 'iot:DetachThingPrincipal'], Resource: '*' },
-    { Effect: 'Allow', Action: ['iot:AttachPolicy', 'iot:UpdateCertificate', 'iot:DeleteCertificate'], Resource: certificates },
+    { Effect: 'Allow', Action: ['iot:CreateCertificateFromCsr'], Resource: '*' },
+    {
+      Effect: 'Allow',
+      Action: [
+        'iot:AttachPolicy',
+        'iot:AttachThingPrincipal',
+        'iot:DetachThingPrincipal',
+        'iot:UpdateCertificate',
+        'iot:DeleteCertificate',
+      ],
+      Resource: certificates,
+    },
   ];
 }
 

@@ -28,14 +28,15 @@ export function roleSimulations(runtime: ProbedRuntime, owner: TagOwner): readon
   const { tags = {}, identities, region } = runtime.spec;
   const partition = roles.operator.split(':')[1] ?? 'aws';
   const own = { ...tags, ...runtimeTags(owner) };
+  const certificateArn = `arn:${partition}:iot:${region}:${accountOf(roles.operator)}:cert/0`;
   const rotates: Calls =
     identities.agent.x509 === undefined
       ? {}
       : {
           'iot.createCertificateFromCsr': {},
-          'iot.attachPolicy': { certificateArn: `arn:${partition}:iot:${region}:${accountOf(roles.operator)}:cert/0` },
-          'iot.attachThingPrincipal': { certificateArn: '*' },
-          'iot.detachThingPrincipal': { certificateArn: '*' },
+          'iot.attachPolicy': { certificateArn },
+          'iot.attachThingPrincipal': { certificateArn },
+          'iot.detachThingPrincipal': { certificateArn },
           'iot.updateCertificate': { certificateId: '0' },
           'iot.deleteCertificate': { certificateId: '0' },
         };

@@ -28,8 +28,16 @@ const rows: { readonly [M in AwsMethod]: readonly [request: AwsCalls[M], audited
   'iot.updateCertificate': [{ certificateId: 'c' }, 'iot:UpdateCertificate c', [`iot:UpdateCertificate ${certificateArn}`]],
   'iot.deleteCertificate': [{ certificateId: 'c' }, 'iot:DeleteCertificate c', [`iot:DeleteCertificate ${certificateArn}`]],
   'iot.attachPolicy': [{ certificateArn }, `iot:AttachPolicy ${certificateArn}`, [`iot:AttachPolicy ${certificateArn}`]],
-  'iot.attachThingPrincipal': [{ certificateArn }, `iot:AttachThingPrincipal ${certificateArn}`, ['iot:AttachThingPrincipal *']],
-  'iot.detachThingPrincipal': [{ certificateArn }, `iot:DetachThingPrincipal ${certificateArn}`, ['iot:DetachThingPrincipal *']],
+  'iot.attachThingPrincipal': [
+    { certificateArn },
+    `iot:AttachThingPrincipal ${certificateArn}`,
+    [`iot:AttachThingPrincipal ${certificateArn}`],
+  ],
+  'iot.detachThingPrincipal': [
+    { certificateArn },
+    `iot:DetachThingPrincipal ${certificateArn}`,
+    [`iot:DetachThingPrincipal ${certificateArn}`],
+  ],
   's3.putObject': [
     { bucket: 'b', key: 'k', kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/9' },
     's3:PutObject arn:aws:s3:::b/k',
