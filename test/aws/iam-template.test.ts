@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { defaultRolesTemplate } from '../../src/core/policy/cloudformation/default-roles.ts';
 import { flagsOf, iam, variants } from '../cli/support/iam-variants.ts';
 import { ensurePython } from '../gate/moto.ts';
+import { defaultRolesBody } from './default-roles-body.ts';
 
 /** AWS's own linter, which knows the resource schemas and the Service Authorization Reference; informational findings included. `clean`: it ran and found nothing. */
 async function lint(files: readonly string[]): Promise<string> {
@@ -44,25 +44,7 @@ void test('the linter has nothing to say of any template', async () => {
 });
 
 void test('nor of the stack of default roles that the operator makes', async () => {
-  const role = (name: string) => ({ roleArn: `arn:aws:iam::111122223333:role/${name}` });
-  const location = { uri: 's3://acme-staging/elastic', kmsKeyArn: 'arn:aws:kms:us-east-1:111122223333:key/1' };
-  const made = defaultRolesTemplate({
-    runtime: {
-      metadata: { name: 'scratch', namespace: 'research', uid: '27763973-0000-4000-8000-000000000001' },
-      spec: {
-        organization: 'acme',
-        region: 'us-east-1',
-        identities: { agent: role('agent'), operator: role('operator') },
-        staging: location,
-        logs: location,
-      },
-    },
-    clusterName: 'prod',
-    issuer: 'https://oidc.example.com/id/1',
-    agent: { managed: ['arn:aws:iam::aws:policy/ReadOnlyAccess'], inline: [] },
-  });
-  assert.ok(made.ok);
-  assert.equal(await written([made.value.body], lint), 'clean');
+  assert.equal(await written([defaultRolesBody()], lint), 'clean');
 });
 
 void test('the linter would have something to say: an action that is none, a resource of another kind', async () => {
