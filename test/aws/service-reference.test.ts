@@ -67,8 +67,10 @@ function wrong(actions: readonly string[], resources: readonly string[]): readon
   };
   return [
     ...actions.filter((action) => formatsOf(action) === undefined).map((action) => `${action} is no action`),
-    ...actions.filter((action) => !resources.some((on) => fits(action, on))).map((action) => `${action} is not asked of ${resources}`),
-    ...resources.filter((on) => !actions.some((action) => fits(action, on))).map((on) => `nothing of ${actions} is asked of ${on}`),
+    ...actions
+      .filter((action) => !resources.some((on) => fits(action, on)))
+      .map((action) => `${action} is not asked of ${resources.join()}`),
+    ...resources.filter((on) => !actions.some((action) => fits(action, on))).map((on) => `nothing of ${actions.join()} is asked of ${on}`),
   ];
 }
 
