@@ -218,7 +218,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
     {
       name: 'job',
       workers: 16,
-      reconcile: createJobReconciler(context, ofJob),
+      reconcile: createJobReconciler(context, ofJob, (key) => queueOf('job').add(key)),
       sources: [
         primarySource(stores.jobs, { when: intentChanged }),
         storeSource(

@@ -133,3 +133,19 @@ void test('what cannot be read is not overwritten: the parts stay, and the job s
   assert.deepEqual([condition?.status, condition?.reason], ['False', 'AccessesNotStored']);
   assert.match(condition?.message ?? '', /s3:GetObject/);
 });
+
+void test('AWS and the API server refuse half of everything for a while as the job ends: its log and its record are stored afterwards', async () => {
+  const simulation = start([...runtime({}), job('nightly', {})]);
+  await until(simulation, 'its logs are due', () => phase(simulation, 'nightly') === 'Uploading');
+  const { world } = simulation;
+  const end = world.now() + 30_000;
+  const isBusy = (): boolean => world.now() < end;
+  let calls = 0;
+  Object.assign(world.faults, { active: isBusy, happens: (fault: string) => fault === 'busy' && isBusy() && (calls += 1) % 2 === 0 });
+  await until(simulation, 'the job ends', () => phase(simulation, 'nightly') === 'Succeeded');
+  const stored = objectsOf(simulation, 'nightly').get('access.json');
+  assert.deepEqual(idsOf(stored?.accesses ?? []), expected(simulation, 'nightly'));
+  assert.ok(simulation.account.objects('acme-logs').some(({ key }) => key.endsWith('/1/agent/agent.log')));
+  const uploaded = find(simulation, 'nightly').status?.conditions?.find(({ type }) => type === 'LogsUploaded');
+  assert.equal(uploaded?.status, 'True');
+});

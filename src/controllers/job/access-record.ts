@@ -60,14 +60,19 @@ export async function storeAccesses(tools: JobTools, view: JobView): Promise<Res
   return ok(undefined);
 }
 
-/** After the last of the job's calls, the clean-up's: they are in access.json too. That it cannot be stored does not keep the job. */
-export async function closeAccesses(tools: JobTools, view: JobView): Promise<void> {
+/**
+ * After the last of the job's calls, the clean-up's: they are in access.json too. That it cannot be stored does not keep the job; `until` then, what passes by
+ * itself is answered and to be tried again.
+ */
+export async function closeAccesses(tools: JobTools, view: JobView, until = 0): Promise<AccessFailure | undefined> {
   const [runtime, job] = namesOf(view);
-  if (tools.context.audit.unkept(runtime, job) === 0) return;
+  if (tools.context.audit.unkept(runtime, job) === 0) return undefined;
   const stored = await storeAccesses(tools, view);
+  if (!stored.ok && stored.error.transient && tools.context.clock.now() < until) return stored.error;
   if (!stored.ok)
     tools.context.telemetry.log('warn', 'the last accesses are in the log stream only', { job, reason: describeFailure(stored.error) });
   forgetAccesses(tools, view.job, runtime);
+  return undefined;
 }
 
 /** Nothing of the job stays in memory. */

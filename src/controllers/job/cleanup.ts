@@ -13,6 +13,9 @@ import { clearJobProbes } from './preflight.ts';
 import { clearStaged } from './stage.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
+/** AWS has this long to take the last accesses of a job. */
+const mostClosingMs = 60 * 60_000;
+
 /** After its end: children and stage data go after cleanupAfterSeconds, the record itself after ttlSecondsAfterFinished. */
 export async function afterwards(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const { spec } = view.job;
@@ -26,8 +29,9 @@ export async function afterwards(tools: JobTools, view: JobView): Promise<JobVer
     if (left > 0) return { wait: 'Kept', message: '', afterMs: left };
     const cleaned = await cleanUp(tools, view);
     if (!('go' in cleaned)) return cleaned;
+    const unstored = await closeAccesses(tools, view, ended + spec.cleanupAfterSeconds * 1000 + mostClosingMs);
+    if (unstored !== undefined) return { again: 'AccessesNotStored', message: describeFailure(unstored) };
     note(view, { cleaned: true });
-    await closeAccesses(tools, view);
   }
   if (ttl === undefined) return go;
   if (ttl > 0) return { wait: 'Kept', message: '', afterMs: ttl };
@@ -87,6 +91,7 @@ export async function release(tools: JobTools, job: Stored<ElasticJob>, runtimeK
   forgetAccesses(tools, job, runtimeKey);
   tools.context.grants.dropJob(job.metadata.uid);
   tools.placed.delete(job.metadata.uid);
+  tools.looks.forget(job.metadata.uid);
   const removed = await removeFinalizer(tools.context.kubernetes, elasticJobs, job, finalizers.job);
   return removed.ok ? go : { again: 'FinalizerLeft', message: removed.error.message };
 }

@@ -25,6 +25,7 @@ import { startWhenReserved } from './capacity.ts';
 import { applyChildren } from './children.ts';
 import { afterwards, cleanUp, deleteChildren, release } from './cleanup.ts';
 import { beginEnding, finishAttempt } from './finish.ts';
+import { createLooks } from './looks.ts';
 import { ownPods } from './own.ts';
 import { preflight } from './preflight.ts';
 import { pinReferences, type References, resolveReferences } from './references.ts';
@@ -33,12 +34,18 @@ import { deadline, watchAttempt } from './run.ts';
 import { stageDependencies } from './stage.ts';
 import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
 
-export function createJobReconciler(context: OperatorContext, expectations: Expectations): (key: string) => Promise<ReconcileResult> {
+/** `again`: a job that waits for something of this process alone comes back. */
+export function createJobReconciler(
+  context: OperatorContext,
+  expectations: Expectations,
+  again: (key: string) => void,
+): (key: string) => Promise<ReconcileResult> {
   const tools: JobTools = {
     context,
     expectations,
     placed: new Map(),
     accesses: new Map(),
+    looks: createLooks({ now: () => context.clock.monotonic(), again }),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-job-controller' }),
   };
   return async (key) => {

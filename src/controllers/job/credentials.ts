@@ -10,7 +10,7 @@ import { type JobTools, type JobView, onBehalf } from './tools.ts';
 
 /** Values of a connection's secret, from wherever it says; they stay in this process's memory for one use. */
 export async function openSecret(
-  tools: JobTools,
+  tools: Pick<JobTools, 'context'>,
   view: JobView,
   connection: Connection,
 ): Promise<Result<Readonly<Record<string, string>>, AccessFailure>> {
@@ -58,7 +58,7 @@ function parseObject(text: string): Readonly<Record<string, string>> | undefined
 
 /** Runs calls with a connection's static keys; the sealed grant is dropped afterwards. */
 export async function withKeys<T>(
-  tools: JobTools,
+  tools: Pick<JobTools, 'context'>,
   view: JobView,
   connection: Connection,
   /** Of the access plan. */

@@ -5,13 +5,16 @@ import { s3Arn } from '../../core/access/partitions.ts';
 import { podsOf } from '../../core/jobs/outcome.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { actAs } from '../identity/act.ts';
-import { describeFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { gatherAccesses, storeAccesses } from './access-record.ts';
 import { agentLog } from './agent-log.ts';
 import { deleteChild } from './children.ts';
 import { deleteService } from './cleanup.ts';
 import { attemptOf, childrenOf, type Ending, go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
+
+/** AWS has this long to get well, beyond the time for the pods' logs. */
+const mostUploadMs = 5 * 60_000;
 
 /** Writes down how the attempt ends. Carrying it out begins with the next reconcile, so that a crash in between changes nothing. */
 export function beginEnding(tools: JobTools, view: JobView, end: Omit<Ending, 'since' | 'pods'>): void {
@@ -35,7 +38,9 @@ export async function finishAttempt(tools: JobTools, view: JobView, ending: Endi
   if (notesOf(view).uploaded !== attemptOf(view)) {
     const flushed = logsFlushed(tools, view, ending);
     if (!('go' in flushed)) return flushed;
-    await upload(tools, view, ending);
+    const problem = await upload(tools, view, ending);
+    const isOver = tools.context.clock.now() >= (parseTime(ending.since) ?? 0) + tools.context.settings.logFlushTimeoutMs + mostUploadMs;
+    if (problem?.transient === true && !isOver) return { again: 'LogsUploading', message: describeFailure(problem) };
     note(view, { uploaded: attemptOf(view) });
   }
   const left = await childrenGone(tools, view, ending);
@@ -81,8 +86,8 @@ function logsFlushed(tools: JobTools, view: JobView, ending: Ending): JobVerdict
   return { wait: 'LogsUploading', message: `logs of ${pending.length} pod(s)`, afterMs: Math.min(left, 5_000) };
 }
 
-/** As agent. A log that cannot be stored does not keep a job from ending: it is said in a condition. */
-async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<void> {
+/** As agent. A log that cannot be stored does not keep a job from ending: it is said in a condition, and answered where it may be stored in a moment. */
+async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<AccessFailure | undefined> {
   const { context } = tools;
   const { job, runtime } = view;
   const folder = jobPrefix(runtimeFolder(runtime, 'logs'), { name: job.metadata.name, uid: job.metadata.uid });
@@ -114,6 +119,8 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<v
   // Last, so that it has the others.
   const kept = await storeAccesses(tools, view);
   if (!kept.ok) view.draft.condition('LogsUploaded', false, 'AccessesNotStored', describeFailure(kept.error));
+  const failures = [stored, kept].flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
+  return failures.find(({ transient }) => transient);
 }
 
 /** Before another attempt takes over, nothing of this one may run any more; an end for good leaves what has ended for people to look at. */

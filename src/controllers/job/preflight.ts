@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { jobProbes } from '../../core/preflight/probes.ts';
+import { keyOf } from '../../machinery/keys.ts';
 import { elasticJobs } from '../../ports/resources.ts';
 import { type AccessFailure, describeFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
@@ -24,7 +25,15 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
     note(view, { probing: true });
     return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 100 };
   }
-  const { failures, notVerified, isOpen } = await proveAll(context, of, probes);
+  const looked =
+    missing.length === 0
+      ? await proveAll(context, of, probes)
+      : await tools.looks.look({ uid: view.job.metadata.uid, key: keyOf(view.job) }, probes.map(({ key }) => key).join(), () =>
+          proveAll(context, of, probes),
+        );
+  // What takes longer because many are verified at once says so, and comes back when it is over.
+  if (looked === undefined) return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 30_000 };
+  const { failures, notVerified, isOpen } = looked;
   if (failures.length > 0) return refused(tools, view, failures);
   const verified = probes.length - notVerified.length;
   view.draft.condition('AccessVerified', true, 'Verified', `${verified} access(es) verified before any node starts${except(notVerified)}`);

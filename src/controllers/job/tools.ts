@@ -10,6 +10,7 @@ import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
 import type { GrantRequest } from '../identity/grants.ts';
 import type { AccessClaim } from './access-record.ts';
+import type { Looks } from './looks.ts';
 import { isOwnJob, ownPods } from './own.ts';
 import type { References } from './references.ts';
 
@@ -21,6 +22,7 @@ export type JobTools = {
   readonly placed: Map<string, ReadonlyMap<string, number>>;
   /** By the job's uid. */
   readonly accesses: Map<string, AccessClaim>;
+  readonly looks: Looks;
 };
 
 /** One reconcile of one ElasticJob. */

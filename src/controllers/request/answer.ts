@@ -6,8 +6,6 @@ import { connectionOf } from '../../core/access/routes.ts';
 import { refusedAccesses } from '../../core/classes/connections.ts';
 import { formatClassViolation } from '../../core/classes/violations.ts';
 import { nameBelow, type RequestTarget, targetOf } from '../../core/requests/target.ts';
-import { createApplier } from '../../machinery/applier.ts';
-import { createExpectations } from '../../machinery/expectations.ts';
 import type { AwsPort, Caller } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
@@ -38,14 +36,9 @@ export async function answerRequest(context: OperatorContext, request: Stored<El
     ? view.value.plan.connections.find(({ name }) => name === connectionOf(identity))
     : undefined;
   if (connection !== undefined) {
-    const tools = {
-      context,
-      applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-request-controller' }),
-      expectations: createExpectations({ clock: context.clock, telemetry: context.telemetry }),
-      placed: new Map(),
-      accesses: new Map(),
-    };
-    return await withKeys(tools, view.value, connection, resource, (aws, caller) => read(aws, asPerson(caller, request, target.value)));
+    return await withKeys({ context }, view.value, connection, resource, (aws, caller) =>
+      read(aws, asPerson(caller, request, target.value)),
+    );
   }
   const obtained = await context.grants.obtain({
     ...onBehalf(view.value, identity, resource),

@@ -1,0 +1,54 @@
+/**
+ * Looks at AWS that take as long as its rates let them. A few are waited for by the worker that began them; the others go on without one, and their jobs come
+ * back when they are over: jobs of one runtime that stand in line hold no worker of another's.
+ */
+import type { Proved } from '../identity/prove.ts';
+
+type Look = { readonly of: string; over?: { readonly result: Promise<Proved>; readonly since: number } };
+
+export type Looks = {
+  /** undefined: it goes on, and `again` is called with the key when it is over. `of` tells whether what was looked at is still what is asked. */
+  look(job: { readonly uid: string; readonly key: string }, of: string, begin: () => Promise<Proved>): Promise<Proved | undefined>;
+  forget(uid: string): void;
+};
+
+/** Of 16 workers. */
+const mostWaiting = 4;
+/** What nobody came back for in time is looked at anew. */
+const keptMs = 60_000;
+
+export function createLooks(options: { readonly now: () => number; readonly again: (key: string) => void }): Looks {
+  const { now, again } = options;
+  const looks = new Map<string, Look>();
+  let waiting = 0;
+
+  async function wait(uid: string, result: Promise<Proved>): Promise<Proved> {
+    waiting += 1;
+    try {
+      return await result;
+    } finally {
+      waiting -= 1;
+      looks.delete(uid);
+    }
+  }
+
+  return {
+    async look({ uid, key }, of, begin) {
+      const known = looks.get(uid);
+      if (known?.of === of && known.over === undefined) return undefined;
+      looks.delete(uid);
+      if (known?.of === of && known.over !== undefined && now() < known.over.since + keptMs) return known.over.result;
+      const own: Look = { of };
+      looks.set(uid, own);
+      const result = begin();
+      if (waiting < mostWaiting) return wait(uid, result);
+      const end = (): void => {
+        own.over = { result, since: now() };
+        if (looks.get(uid) === own) again(key);
+      };
+      result.then(end, end);
+      return undefined;
+    },
+    forget: (uid) => void looks.delete(uid),
+  };
+}
