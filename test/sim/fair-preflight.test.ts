@@ -23,7 +23,7 @@ void test('jobs of one runtime that stand in line for the rates of AWS keep no j
     find(simulation, name).status?.conditions?.some(({ type, status }) => type === 'AccessVerified' && status === 'True') === true;
   await until(simulation, 'its access is verified', () => isVerified('alone'));
   assert.ok(simulation.world.now() - began < 20_000, `after ${simulation.world.now() - began} ms`);
-  const verified = crowd.filter(({ metadata }) => isVerified(String(metadata.name))).length;
+  const verified = crowd.filter(({ metadata }) => isVerified(metadata.name)).length;
   assert.ok(verified < 50, `${verified} of the crowd were first`);
-  await until(simulation, 'all are verified', () => crowd.every(({ metadata }) => isVerified(String(metadata.name))));
+  await until(simulation, 'all are verified', () => crowd.every(({ metadata }) => isVerified(metadata.name)));
 });
