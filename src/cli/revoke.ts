@@ -49,16 +49,31 @@ export async function runRevoke(given: RevokeArguments, io: ClusterIo): Promise<
       io.stderr(revoked);
       return 1;
     }
+    if (Date.parse(before) > io.now() + skewMs)
+      io.stderr(
+        `--before ${before} is still to come: the operator revokes nothing before then, and the statements deny sessions that are still to be made; ` +
+          'attach them then, or leave it out to revoke what is out now',
+      );
     io.stdout(given.output === 'json' ? JSON.stringify(revoked, undefined, 2) : textOf(revoked));
     return 0;
   });
 }
 
+/** Of this machine's clock. */
+const skewMs = 5 * 60_000;
+
 /** Whole seconds: what CloudTrail, IAM and Kubernetes compare. */
 function momentOf(text: string | undefined, now: number): string | undefined {
   const at =
     text === undefined ? now : /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (text !== undefined && !isDay(text.slice(0, 10))) return undefined;
   return Number.isNaN(at) ? undefined : `${new Date(Math.ceil(at / 1000) * 1000).toISOString().slice(0, 19)}Z`;
+}
+
+/** JavaScript would take February 30 for March 2. */
+function isDay(day: string): boolean {
+  const at = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(day);
 }
 
 async function revokeRuntime(cluster: ClusterConnection, name: string, before: string): Promise<Revoked | string> {

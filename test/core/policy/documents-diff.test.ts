@@ -95,6 +95,48 @@ test('an external ID that is not asked for is a difference, and its value is nev
 });
 
 const names = fc.constantFrom('a', 'b', 'c', 'd');
+const alike: readonly (readonly [why: string, one: PolicyStatement, other: PolicyStatement])[] = [
+  [
+    'two values and one with a comma',
+    { ...read, Condition: { StringEquals: { 'aws:PrincipalTag/team': ['a', 'b'] } } },
+    { ...read, Condition: { StringEquals: { 'aws:PrincipalTag/team': 'a, b' } } },
+  ],
+  [
+    'a value that reads like two conditions',
+    { ...read, Condition: { StringEquals: { 'k:a': '1 and StringEquals k:b 2' } } },
+    { ...read, Condition: { StringEquals: { 'k:a': '1', 'k:b': '2' } } },
+  ],
+  [
+    'what is excepted, two and one with a comma',
+    { Sid: 'Read', Effect: 'Allow', Action: 's3:GetObject', NotResource: [`${bucket}/x`, bucket] },
+    { Sid: 'Read', Effect: 'Allow', Action: 's3:GetObject', NotResource: `${bucket}, ${bucket}/x` },
+  ],
+  [
+    'one external ID and another one besides',
+    { ...read, Condition: { StringEquals: { 'sts:ExternalId': 'ours' } } },
+    { ...read, Condition: { StringEquals: { 'sts:ExternalId': ['ours', 'theirs'] } } },
+  ],
+  [
+    'an external ID and a pattern',
+    { ...read, Condition: { StringLike: { 'sts:ExternalId': 'ours' } } },
+    { ...read, Condition: { StringLike: { 'sts:ExternalId': '*' } } },
+  ],
+];
+
+for (const [why, one, other] of alike)
+  test(`a difference: ${why}`, () => {
+    const told = compareDocuments([document(one)], [document(other)]);
+    assert.notDeepEqual(told, []);
+    assert.doesNotMatch(JSON.stringify(told), /ours|theirs/);
+  });
+
+test('a difference: the version that knows no policy variables', () => {
+  const own: PolicyStatement = { ...read, Resource: `${bucket}/\${aws:username}/*` };
+  const old: PolicyDocument = { Version: '2008-10-17', Statement: [own] };
+  assert.notDeepEqual(compareDocuments([document(own)], [old]), []);
+  assert.deepEqual(compareDocuments([document(read)], [{ Version: '2008-10-17', Statement: [read] }]), []);
+});
+
 const statements = fc.array(
   fc.record({
     Effect: fc.constantFrom('Allow' as const, 'Deny' as const),

@@ -17,8 +17,16 @@ const externalIdKey = 'sts:ExternalId';
  * IDs are secrets: that there is one is compared, its value is not, and is never shown.
  */
 export function compareDocuments(wanted: readonly PolicyDocument[], found: readonly PolicyDocument[]): readonly Difference[] {
-  const wantedStatements = wanted.flatMap(statementsOf);
-  const foundStatements = found.flatMap(statementsOf);
+  // Before this version `${` begins no variable: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+  const old = new Set<PolicyStatement>();
+  const copies = (document: PolicyDocument): readonly PolicyStatement[] => {
+    const statements = statementsOf(document).map((statement) => ({ ...statement }));
+    if (document.Version !== '2012-10-17') for (const statement of statements) old.add(statement);
+    return statements;
+  };
+  const wantedStatements = wanted.flatMap(copies);
+  const foundStatements = found.flatMap(copies);
+  const grainsOf = (statement: PolicyStatement): readonly Grain[] => grainsIn(statement, old.has(statement));
   const there = new Set(foundStatements.flatMap((statement) => grainsOf(statement).map(({ key }) => key)));
   const asked = new Set(wantedStatements.flatMap((statement) => grainsOf(statement).map(({ key }) => key)));
   const bySid = new Map<string, PolicyStatement[]>();
@@ -33,7 +41,7 @@ export function compareDocuments(wanted: readonly PolicyDocument[], found: reado
     const name = statement.Sid ?? `statement ${index + 1}`;
     const counterparts = (statement.Sid === undefined ? [] : (bySid.get(statement.Sid) ?? [])).filter((one) => !told.has(one));
     if (counterparts.length === 0) {
-      const detail = lacking.length === grains.length ? describe(statement) : `lacks ${shown(lacking)}`;
+      const detail = lacking.length === grains.length ? shown(grains) : `lacks ${shown(lacking)}`;
       differences.push({ kind: 'missing', statement: name, detail });
       continue;
     }
@@ -50,9 +58,11 @@ export function compareDocuments(wanted: readonly PolicyDocument[], found: reado
   return differences;
 }
 
-function grainsOf(statement: PolicyStatement): readonly Grain[] {
-  const condition = canonicalCondition(statement.Condition);
-  const under = condition === '' ? '' : ` if ${condition}`;
+function grainsIn(statement: PolicyStatement, isOld: boolean): readonly Grain[] {
+  const conditions = canonicalConditions(statement.Condition);
+  const version = isOld && JSON.stringify(statement).includes('${') ? '; its version knows no policy variables' : '';
+  const texts = conditions.map(([operator, key, values]) => `${operator} ${key} ${values.join(', ')}`);
+  const under = `${texts.length === 0 ? '' : ` if ${texts.join(' and ')}`}${version}`;
   const actions = elements(statement, 'Action').map(([name, action]) => [name, action.toLowerCase(), action] as const);
   const grains: Grain[] = [];
   for (const [principalElement, principal] of principalsOf(statement)) {
@@ -66,11 +76,16 @@ function grainsOf(statement: PolicyStatement): readonly Grain[] {
           action,
           resourceElement,
           resource,
-          condition,
+          conditions,
+          version,
         ]);
-        const who = principal === '' ? '' : ` to ${principalElement === 'NotPrincipal' ? 'all but ' : ''}${principal}`;
-        const what = `${actionElement === 'NotAction' ? 'all but ' : ''}${actionShown}`;
-        const on = resource === '' ? '' : ` on ${resourceElement === 'NotResource' ? 'all but ' : ''}${resource}`;
+        const who =
+          principal === ''
+            ? ''
+            : ` to ${principalElement === 'NotPrincipal' ? 'all but ' : ''}${shownElement(principalElement, principal)}`;
+        const what = `${actionElement === 'NotAction' ? 'all but ' : ''}${shownElement(actionElement, actionShown)}`;
+        const on =
+          resource === '' ? '' : ` on ${resourceElement === 'NotResource' ? 'all but ' : ''}${shownElement(resourceElement, resource)}`;
         grains.push({ key, shown: `${statement.Effect} ${what}${on}${who}${under}` });
       }
     }
@@ -78,12 +93,16 @@ function grainsOf(statement: PolicyStatement): readonly Grain[] {
   return grains;
 }
 
-/** An element's values one by one. What is excepted (`Not…`) belongs together: the list is one value. */
+/** An element's values one by one. What is excepted (`Not…`) belongs together: the list is one value, as JSON. */
 function elements(statement: PolicyStatement, name: 'Action' | 'Resource'): readonly (readonly [element: string, value: string])[] {
   const excepted = statement[`Not${name}`];
-  if (excepted !== undefined) return [[`Not${name}`, [...new Set([excepted].flat())].sort().join(', ')]];
+  if (excepted !== undefined) return [[`Not${name}`, JSON.stringify([...new Set([excepted].flat())].sort())]];
   const given = statement[name];
   return given === undefined ? [[name, '']] : [...new Set([given].flat())].map((value) => [name, value]);
+}
+
+function shownElement(element: string, value: string): string {
+  return element.startsWith('Not') ? (JSON.parse(value) as readonly string[]).join(', ') : value;
 }
 
 function principalsOf({ Principal, NotPrincipal }: PolicyStatement): readonly (readonly [element: string, value: string])[] {
@@ -91,7 +110,7 @@ function principalsOf({ Principal, NotPrincipal }: PolicyStatement): readonly (r
     principal === '*'
       ? ['*']
       : Object.entries(principal).flatMap(([kind, values]) => [values].flat().map((value) => canonicalPrincipal(kind, value)));
-  if (NotPrincipal !== undefined) return [['NotPrincipal', flat(NotPrincipal).toSorted().join(', ')]];
+  if (NotPrincipal !== undefined) return [['NotPrincipal', JSON.stringify(flat(NotPrincipal).toSorted())]];
   return Principal === undefined ? [['Principal', '']] : flat(Principal).map((value) => ['Principal', value]);
 }
 
@@ -101,25 +120,28 @@ function canonicalPrincipal(kind: string, value: string): string {
   return /^arn:[a-z-]+:iam::(\d{12}):root$/.exec(value)?.[1] ?? value;
 }
 
-function canonicalCondition(condition: ConditionBlock | undefined): string {
+type Condition = readonly [operator: string, key: string, values: readonly string[]];
+
+function canonicalConditions(condition: ConditionBlock | undefined): readonly Condition[] {
   const blocks = Object.entries(condition ?? {}).flatMap(([operator, keys]) =>
-    Object.entries(keys).map(([key, value]) => {
-      const values =
-        key.toLowerCase() === externalIdKey.toLowerCase() ? ['(external ID)'] : [...new Set([value].flat().map(String))].sort();
-      return `${operator} ${canonicalKey(key)} ${values.join(', ')}`;
+    Object.entries(keys).map(([key, value]): Condition => {
+      const values = [...new Set([value].flat().map(String))].sort();
+      const isSecret = key.toLowerCase() === externalIdKey.toLowerCase();
+      return [operator, canonicalKey(key), isSecret ? values.map((text) => hidden(operator, text)) : values];
     }),
   );
-  return blocks.toSorted().join(' and ');
+  return blocks.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
+
+/** What is not shown of an external ID is which one it is. */
+function hidden(operator: string, text: string): string {
+  return /like/i.test(operator) && /[*?]/.test(text) ? '(external IDs of a pattern)' : '(external ID)';
 }
 
 /** Names of condition keys are in any case; the tag's own name, after the slash, is not. */
 function canonicalKey(key: string): string {
   const cut = key.indexOf('/');
   return cut < 0 ? key.toLowerCase() : key.slice(0, cut).toLowerCase() + key.slice(cut);
-}
-
-function describe(statement: PolicyStatement): string {
-  return shown(grainsOf(statement));
 }
 
 const most = 3;
