@@ -53,12 +53,15 @@ function usersOfCluster(at: ArnParts): readonly [string, ...string[]] {
 const redshiftLogin: Need = { actions: of('redshift', 'GetClusterCredentials GetClusterCredentialsWithIAM'), on: usersOfCluster };
 const statements: Need = { actions: of('redshift-data', 'ExecuteStatement'), also: of('redshift-data', 'BatchExecuteStatement') };
 
+/** Of one's own statements: https://docs.aws.amazon.com/redshift/latest/mgmt/data-api-access.html */
+const results: Need = { actions: of('redshift-data', 'DescribeStatement GetStatementResult'), on: everywhere, besides: true };
+
 export const redshiftCluster: ServiceResource = {
   what: 'a Redshift cluster',
   service: 'redshift',
   pattern: /^cluster:[a-z][a-z0-9-]{0,62}$/,
   form: 'cluster:<name>',
-  ...inAndOut([redshiftLogin, statements]),
+  ...inAndOut([redshiftLogin, statements, results]),
   describe: { action: 'redshift:DescribeClusters' },
   byName: true,
   otherWaysIn: true,
@@ -86,7 +89,7 @@ export const redshiftWorkgroup: ServiceResource = {
   service: 'redshift-serverless',
   pattern: /^workgroup\/[\w-]{1,64}$/,
   form: 'workgroup/<id>',
-  ...inAndOut([{ actions: of('redshift-serverless', 'GetCredentials') }, statements]),
+  ...inAndOut([{ actions: of('redshift-serverless', 'GetCredentials') }, statements, results]),
   // By its id only a list shows it: https://docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_ListWorkgroups.html
   describe: {
     action: 'redshift-serverless:ListWorkgroups',
