@@ -1,88 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PolicyStatement } from '../../src/core/policy/document.ts';
-import type { MissingStatement } from '../../src/core/preflight/missing.ts';
 import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
-import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
+import {
+  arnOf,
+  conditionOf,
+  documentOf,
+  does,
+  ended,
+  forbidden,
+  type Holder,
+  home,
+  keep,
+  listOf,
+  permissionsOf,
+  preflightOf,
+  type Role,
+  untrusting,
+  verified,
+  withRoles,
+} from './support/roles.ts';
 import { find, hour, job, minute, runtime, start, until } from './support/stage.ts';
 
 /* What is verified of roles whose calls cannot be tried: that pods are let in by their own way, and that a role may do what it will do. */
-
-const home = '111122223333';
-const arnOf = (name: string, account = home): string => `arn:aws:iam::${account}:role/${name}`;
-type Spec = Simulation['account']['spec'];
-type Role = Spec['roles'][number];
-
-/** The account of the manifests with roles changed by whoever administers it. */
-function withRoles(
-  manifests: readonly SimulationManifest[],
-  change: Readonly<Record<string, (role: Role) => object>>,
-): readonly SimulationManifest[] {
-  const roles = start(manifests).account.spec.roles.flatMap((role) => {
-    const made = change[role.arn.slice(role.arn.lastIndexOf('/') + 1)];
-    return made === undefined ? [] : [{ arn: role.arn, trust: role.trust, permissions: permissionsOf(role), ...made(role) }];
-  });
-  const account = { apiVersion: 'simulation.elasticruntime.dev/v1alpha1', kind: 'SimulatedAccount', metadata: { name: 'account' } };
-  return [...manifests, { ...account, spec: { accountId: home, roles } }];
-}
-
-type Document = { readonly Version: '2012-10-17'; readonly Statement: readonly PolicyStatement[] };
-
-function documentOf(statements: readonly PolicyStatement[]): Document {
-  return { Version: '2012-10-17', Statement: statements.map((statement, index) => ({ ...statement, Sid: `S${index}` })) };
-}
-
-const listOf = (document: { readonly Statement: unknown }) => [document.Statement].flat() as readonly PolicyStatement[];
-const permissionsOf = ({ policies }: Role): Document => documentOf(policies.flatMap(({ document }) => listOf(document)));
-
-const does =
-  (action: string) =>
-  ({ Action }: PolicyStatement): boolean =>
-    [Action ?? []].flat().includes(action);
-const keep = (statements: readonly PolicyStatement[], drop: (statement: PolicyStatement) => boolean): Document =>
-  documentOf(statements.filter((statement) => !drop(statement)));
-const untrusting = (drop: (statement: PolicyStatement) => boolean) => (role: Role) => ({ trust: keep(listOf(role.trust), drop) });
-/** Without the action, in whatever statement it stands. */
-const forbidden = (action: string) => (role: Role) => ({
-  permissions: documentOf(
-    listOf(permissionsOf(role)).flatMap((statement) => {
-      const Action = [statement.Action ?? []].flat().filter((one) => one !== action);
-      return Action.length === 0 ? [] : [{ ...statement, Action }];
-    }),
-  ),
-});
-
-type Report = {
-  readonly identity: string;
-  readonly action: string;
-  readonly code: string;
-  readonly message: string;
-  readonly add?: readonly MissingStatement[];
-};
-type Preflight = { readonly failed?: readonly Report[]; readonly notVerified?: readonly string[]; readonly verified?: number };
-type Holder = {
-  readonly status?: {
-    readonly preflight?: unknown;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[];
-  };
-};
-
-const preflightOf = ({ status }: Holder): Preflight => status?.preflight ?? {};
-const conditionOf = ({ status }: Holder) => status?.conditions?.find(({ type }) => type === 'AccessVerified');
-
-async function verified(manifests: readonly SimulationManifest[]): Promise<{ readonly simulation: Simulation; readonly runtime: Holder }> {
-  const simulation = start(manifests);
-  const known = (): Holder => simulation.runtimes()[0] ?? {};
-  await until(simulation, 'it is verified or refused', () => {
-    const state = known().status?.conditions?.find(({ type }) => type === 'Ready');
-    return (
-      state?.status === 'True' || known().status?.conditions?.some(({ type, status }) => type === 'Stalled' && status === 'True') === true
-    );
-  });
-  return { simulation, runtime: known() };
-}
-
-const ended = (simulation: Simulation, name: string) => ['Failed', 'Succeeded'].includes(find(simulation, name).status?.phase ?? '');
 
 void test('a worker role that does not let pods in stalls the runtime, and its statement, pasted, mends it', async () => {
   const manifests = [...runtime({}), job('etl', {})];
@@ -301,49 +240,6 @@ void test('each template is asked for once, and what the catalog has no type for
   await simulation.settle(hour);
   const tried = simulation.account.calls.filter(({ outcome }) => outcome === 'DryRunOperation').map(({ action }) => action);
   assert.deepEqual(tried, ['ec2:DeleteLaunchTemplate', 'ec2:CreateFleet', 'ec2:RunInstances']);
-});
-
-void test('a master that may not write logs stalls the runtime; the probe that it could write is taken away by the worker', async () => {
-  const writes = (statement: PolicyStatement): boolean => does('s3:PutObject')(statement);
-  const spoil = (role: Role) => ({ permissions: keep(listOf(permissionsOf(role)), writes) });
-  const { simulation, runtime: refused } = await verified(withRoles(runtime({}), { master: spoil }));
-  assert.match(
-    conditionOf(refused)?.message ?? '',
-    /s3:PutObject on arn:aws:s3:::acme-logs\/elastic\/acme\/finance\/analytics\/jobs\/-\/0\/master\/\.elastic-probe-\S+ failed as master /,
-  );
-  const [{ add = [] } = {}] = preflightOf(refused).failed ?? [];
-  assert.deepEqual(
-    add.map(({ statement }) => [[statement.Action].flat().includes('s3:PutObject'), statement.Resource]),
-    [[true, 'arn:aws:s3:::acme-logs/elastic/acme/finance/analytics/jobs/*']],
-  );
-  assert.deepEqual(simulation.account.objects('acme-logs'), []);
-  const fine = await verified(runtime({}));
-  const tried = fine.simulation.account.calls.filter(({ resource }) => resource.includes('/master/.elastic-probe-'));
-  assert.deepEqual(
-    tried.map(({ action, roleArn, outcome }) => `${roleArn} ${action} ${outcome}`),
-    [`${arnOf('master')} s3:PutObject ok`, `${arnOf('worker')} s3:DeleteObject ok`],
-  );
-  assert.deepEqual(fine.simulation.account.objects('acme-logs'), []);
-});
-
-void test('a process that dies before the probe of a master is taken away leaves none: the next one does it, or the teardown', async () => {
-  for (const deleted of [false, true]) {
-    const simulation = start(runtime({}));
-    const left = () => simulation.account.objects('acme-logs').filter(({ key }) => key.includes('/master/'));
-    let dead = false;
-    simulation.world.afterStep(() => {
-      if (dead || left().length === 0) return;
-      dead = true;
-      simulation.operator.current().process.crash();
-      if (deleted) simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
-    });
-    await until(simulation, 'it was written', () => dead);
-    assert.equal(left().length, 1);
-    await until(simulation, 'the end', () =>
-      deleted ? simulation.runtimes().length === 0 : conditionOf(simulation.runtimes()[0] ?? {})?.status === 'True',
-    );
-    assert.deepEqual(left(), [], deleted ? 'deleted' : 'verified');
-  }
 });
 
 /* What is changed in AWS after the runtime was verified, and what the next job is told; a job of the ten minutes before goes by what was found then. */

@@ -339,10 +339,10 @@ void test('a thousand equal jobs cost one preflight', async () => {
     'master s3:PutObject': 1,
     'operator iam:GetRole': 3,
     'operator iam:SimulatePrincipalPolicy': 8,
-    'worker s3:DeleteObject': 3,
+    'worker s3:DeleteObject': 4,
     'worker s3:GetObject': 3,
     'worker s3:ListBucket': 3,
-    'worker s3:PutObject': 2,
+    'worker s3:PutObject': 3,
   });
   assert.deepEqual(probeObjects(simulation), []);
 });

@@ -192,7 +192,9 @@ export function workerStatements(context: DocumentContext): readonly PolicyState
 function provingLogs(context: DocumentContext): readonly PolicyStatement[] {
   if (hasDefaultRoles(context.input.runtime)) return [folderKey(context, 'LogsKey', context.logs, ['write'], { multipart: false })];
   return [
-    ...folderObjects(context, 'ProveLogLocation', context.logs, everything, { objects: ['.elastic-*', '*/.elastic-*'], multipart: false }),
+    ...folderObjects(context, 'ProveLogLocation', context.logs, everything, { objects: ['.elastic-*'], multipart: false }),
+    // Written under the statements that let masters and workers store their logs: what proves those must not be allowed by another.
+    ...folderObjects(context, 'TakeProbesOfLogsAway', context.logs, ['delete'], { objects: ['jobs/-/0/*/.elastic-*'] }),
     folderKey(context, 'LogsKey', context.logs, ['read', 'write'], { multipart: false }),
   ];
 }

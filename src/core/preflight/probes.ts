@@ -89,15 +89,18 @@ export function runtimeProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
 
 /** Where logs are stored from nodes. The runtime proved it when it was made; policies may have been changed since. */
 function logProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
-  return [{ ...logs(runtime, 'worker', 'log'), actions: everything }, masterLog(runtime)];
+  return [{ ...logs(runtime, 'worker', 'log'), actions: everything }, nodeLog(runtime, 'worker'), nodeLog(runtime, 'master')];
 }
 
-/** Where the logs of a job's master would lie; no job is named `-`. The master may write there and delete nothing: the worker may delete probes below the logs. */
-function masterLog(runtime: ProbedRuntime): ObjectProbe {
+/**
+ * Where the logs of a job's master or workers would lie; no job is named `-`. That the location can be reached says nothing of it: policies name the folders of either.
+ * Neither may delete its logs; the worker may delete probes among them.
+ */
+function nodeLog(runtime: ProbedRuntime, role: 'master' | 'worker'): ObjectProbe {
   const { bucket, key } = runtimeFolder(runtime, 'logs');
-  const place = { folder: { bucket, key: `${key}/jobs/-/0/master` }, within: { bucket, key: `${key}/jobs` } };
+  const place = { folder: { bucket, key: `${key}/jobs/-/0/${role}` }, within: { bucket, key: `${key}/jobs` } };
   const deletedBy: ObjectProbe = { ...logs(runtime, 'worker', 'log'), ...place, actions: ['delete'] };
-  return { ...logs(runtime, 'master', 'log:master'), ...place, actions: ['write'], deletedBy };
+  return { ...logs(runtime, role, `log:${role}`), ...place, actions: ['write'], deletedBy };
 }
 
 /**
