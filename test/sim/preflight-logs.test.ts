@@ -5,6 +5,7 @@ import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import {
   arnOf,
   conditionOf,
+  documentOf,
   does,
   ended,
   keep,
@@ -98,4 +99,60 @@ void test('a worker loses storing its logs after the runtime was verified: the n
   const { status } = find(simulation, 'late');
   assert.deepEqual([status?.phase, status?.failure?.identity, simulation.account.instances().length], ['Failed', 'worker', 0]);
   assert.match(status?.failure?.message ?? '', /s3:PutObject on arn:aws:s3:::acme-logs\/\S+\/worker\/\.elastic-probe-\S+ failed as worker/);
+});
+
+/** Logs are polled by objects of their own: the folder may still be listed. */
+const readsLogs = (statement: PolicyStatement): boolean =>
+  does('s3:GetObject')(statement) && [statement.Resource ?? []].flat().some((arn) => arn.includes('acme-logs'));
+
+void test('an agent that may list logs and read none fails the job before a node starts, and the statement is named', async () => {
+  const spoil = (role: Role) => ({
+    permissions: documentOf(
+      listOf(permissionsOf(role)).flatMap((statement) => {
+        if (!readsLogs(statement)) return [statement];
+        const Action = [statement.Action ?? []].flat().filter((action) => action !== 's3:GetObject');
+        return Action.length === 0 ? [] : [{ ...statement, Action }];
+      }),
+    ),
+  });
+  const simulation = start(withRoles([...runtime({}), job('etl', {})], { agent: spoil }));
+  await until(simulation, 'it ends', () => ended(simulation, 'etl'));
+  const { status } = find(simulation, 'etl');
+  assert.deepEqual([status?.phase, status?.failure?.identity, simulation.account.instances().length], ['Failed', 'agent', 0]);
+  assert.match(
+    status?.failure?.message ?? '',
+    /s3:GetObject on arn:aws:s3:::acme-logs\/elastic\/acme\/finance\/analytics\/jobs\/etl-[0-9a-f]{8}\/1\/agent\/agent\.log failed as agent /,
+  );
+  const [{ add = [] } = {}] = preflightOf(find(simulation, 'etl')).failed ?? [];
+  assert.deepEqual(
+    add.map(({ statement }) => [statement.Action, statement.Resource]),
+    [
+      [['s3:GetObject'], 'arn:aws:s3:::acme-logs/elastic/acme/finance/analytics/*'],
+      ['s3:ListBucket', 'arn:aws:s3:::acme-logs'],
+    ],
+  );
+});
+
+void test('keys that poll logs read one of them: that of this job, although another job wrote the first as agent', async () => {
+  const orders = { name: 'orders', usage: 'Source', connector: 'AmazonS3', location: 's3://acme-orders/raw/' };
+  const keys = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'keys', namespace: 'finance' },
+    stringData: { aws_access_key_id: 'AKIAKEYS', aws_secret_access_key: 'canary-secret-of-keys' },
+  };
+  const connections = [{ ...orders, authentication: { credentials: { secretRef: { name: 'keys' } } } }];
+  const simulation = start([...runtime({}), keys, job('plain', {}), job('keyed', {}, { connections })]);
+  await until(simulation, 'both end', () => ended(simulation, 'plain') && ended(simulation, 'keyed'));
+  assert.equal(find(simulation, 'keyed').status?.phase, 'Succeeded', find(simulation, 'keyed').status?.failure?.message ?? '');
+  const read = simulation.account.calls.filter(({ action, resource }) => action === 's3:GetObject' && resource.endsWith('/agent.log'));
+  assert.deepEqual(
+    read
+      .map(({ caller, resource, outcome }) => [caller.includes(':user/') ? 'keys' : 'agent', /jobs\/(\w+)-/.exec(resource)?.[1], outcome])
+      .toSorted(),
+    [
+      ['agent', 'plain', 'ok'],
+      ['keys', 'keyed', 'ok'],
+    ],
+  );
 });

@@ -330,6 +330,7 @@ void test('a thousand equal jobs cost one preflight', async () => {
   assert.ok((logged ?? 0) > 0 && (recorded ?? 0) > 0, 'what the ends of the jobs store is of each job');
   // The worker at staging and logs is proved with the runtime, and staging again as the role that reaches it.
   assert.deepEqual(probed, {
+    'agent s3:GetObject': 1,
     'agent s3:ListBucket': 1,
     'agent s3:PutObject': 1,
     'lake-writer s3:DeleteObject': 2,

@@ -25,18 +25,18 @@ export async function probeObjects(
 ): Promise<Result<Proof, AccessFailure>> {
   const { bucket, key: folder } = probe.folder;
   const prefix = folder === '' ? '' : `${folder}/`;
-  const key = `${prefix}${probe.object?.name ?? probeName(own.runtimeUid, own.discriminator)}`;
+  const key = keyOf(probe, own);
   const text = probe.object?.text ?? 'probe\n';
   const owner = probe.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: probe.expectedBucketOwner };
   const kms = probe.kmsKeyArn === undefined ? {} : { kmsKeyArn: probe.kmsKeyArn };
   const arnOf = (object?: string): string => s3Arn(own.region, bucket, object);
-  let found: string | undefined;
+  let found = probe.reads === undefined ? undefined : keyOf(probe.reads, own);
   let written = false;
   let unread: string | undefined;
 
   async function list(): Promise<AwsResult<unknown>> {
     const page = await aws.s3.listObjects(caller, { bucket, prefix, maxKeys: listedKeys, ...owner });
-    if (page.ok) found = page.value.keys.find(({ key: one, size }) => size > 0 && !one.includes('/.elastic-probe-'))?.key;
+    if (page.ok) found ??= page.value.keys.find(({ key: one, size }) => size > 0 && !one.includes('/.elastic-probe-'))?.key;
     return page;
   }
 
@@ -93,6 +93,10 @@ export async function probeObjects(
   return ok(unread === undefined ? {} : { notVerified: [`${probe.resource.replace(':', ' ')} at ${unread}`] });
 }
 
+function keyOf({ folder: { key }, object }: ObjectProbe, own: { readonly runtimeUid: string; readonly discriminator: string }): string {
+  return `${key === '' ? '' : `${key}/`}${object?.name ?? probeName(own.runtimeUid, own.discriminator)}`;
+}
+
 /** Takes away what a probe that never came to its end may have left. */
 export async function clearProbe(
   aws: AwsPort,
@@ -100,8 +104,6 @@ export async function clearProbe(
   probe: ObjectProbe,
   own: { readonly runtimeUid: string; readonly discriminator: string },
 ): Promise<AwsResult<void>> {
-  const { bucket, key: folder } = probe.folder;
-  const key = `${folder === '' ? '' : `${folder}/`}${probeName(own.runtimeUid, own.discriminator)}`;
   const owner = probe.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: probe.expectedBucketOwner };
-  return aws.s3.deleteObject(caller, { bucket, key, ...owner });
+  return aws.s3.deleteObject(caller, { bucket: probe.folder.bucket, key: keyOf(probe, own), ...owner });
 }

@@ -101,8 +101,8 @@ function placeOf(probe: Probe): readonly unknown[] {
   if (probe.kind === 'location') return [...common, probe.at.arn, probe.at.takenFrom, probe.usage];
   if (probe.kind === 'identity') return [...common, probe.notVerified];
   if (probe.kind !== 'objects') return common;
-  const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object } = probe;
-  return [...common, within ?? folder, actions, kmsKeyArn, expectedBucketOwner, object !== undefined];
+  const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object, reads } = probe;
+  return [...common, within ?? folder, actions, kmsKeyArn, expectedBucketOwner, object !== undefined, reads?.identity];
 }
 
 /** Of the object's name: the same for the same identity, whatever else changes, so that what a crash left is found again. */
@@ -207,6 +207,10 @@ async function proveByCall(context: Context, of: ProofOf, probe: IdentityProbe |
 }
 
 async function proveObjects(context: Context, of: ProofOf, probe: ObjectProbe): Promise<Result<Proof, AccessFailure>> {
+  const { reads } = probe;
+  const there = reads === undefined ? undefined : await proveObjects(context, of, reads);
+  // What is to be added is the writer's.
+  if (reads !== undefined && there?.ok === false) return err(await withRemedy(context, of, reads, there.error));
   const outcome = await asProbed(context, of, probe, (aws, caller) => probeObjects(aws, caller, probe, ownName(of, probe)));
   // Also where the answer to the write was lost.
   const gone = probe.deletedBy === undefined ? undefined : await cleared(context, of, probe);

@@ -35,6 +35,8 @@ export type ObjectProbe = {
   readonly deletedBy?: ObjectProbe;
   /** A real object to write instead of a probe: for an identity that may write but not delete. */
   readonly object?: { readonly name: string; readonly text: string };
+  /** Made before, and its object read: of what lies there already nobody knows with which key it was written. */
+  readonly reads?: ObjectProbe;
 };
 
 /** Nothing to look at: that the identity can be had, and that its keys work, is what is said. */
@@ -112,7 +114,8 @@ export function jobProbes(
   job: JobObject & { readonly namespace?: string | undefined },
   plan: AccessPlan,
 ): readonly Probe[] {
-  const polling = plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log');
+  // Every plan has one.
+  const polling = plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log')?.identity ?? 'agent';
   const own = jobPrefix(runtimeFolder(runtime, 'logs'), job);
   const agentLog: ObjectProbe = {
     ...logs(runtime, 'agent', 'log:agent'),
@@ -126,8 +129,7 @@ export function jobProbes(
   };
   return [
     staging(runtime, plan.staging.identity),
-    agentLog,
-    ...(polling === undefined ? [] : [{ ...logs(runtime, polling.identity, 'log'), actions: ['list'] as const }]),
+    { ...logs(runtime, polling, 'log'), actions: ['list', 'read'], reads: agentLog },
     ...plan.connections.flatMap((connection) => connectionProbe(connection, plan, runtime.spec.region)),
     ...(hasDefaultRoles(runtime) ? [] : [...logProbes(runtime), ...runtimePaths(runtime)]),
   ];

@@ -58,8 +58,8 @@ export function unused(calls: readonly GateRecord[], plans: readonly ExplainedJo
 }
 
 /**
- * Design: only `preview` and the like reach data at design time. Volumes grow when a disk fills, and none did. Logs are read by `logs`; the operator only
- * proves that they can be listed. A login outside AWS makes no call here.
+ * Design: only `preview` and the like reach data at design time. Volumes grow when a disk fills, and none did. Logs are read by `logs`; that they can be is
+ * proved by the log of one job for all. A login outside AWS makes no call here.
  */
 function isOurs({ phase, resource, action, identity }: AccessRow): boolean {
   if (phase === 'Design' || resource === 'volumes' || identity.startsWith('connectionProperties:')) return false;
@@ -96,7 +96,8 @@ function claimOf(call: GateRecord, places: Places): Claim {
     return {
       ...common,
       job: fromSession ?? jobOfPath(path, places),
-      resources: resourcesAt(path, places),
+      // Whoever polls reads the logs of all.
+      resources: [...resourcesAt(path, places), ...(call.action === 's3:GetObject' && path.startsWith(`${places.logs}/`) ? ['log'] : [])],
       actions: s3Actions[call.action] ?? [],
     };
   }
