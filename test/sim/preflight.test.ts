@@ -331,7 +331,7 @@ void test('a thousand equal jobs cost one preflight', async () => {
   // The worker at staging and logs is proved with the runtime, and staging again as the role that reaches it.
   assert.deepEqual(probed, {
     'agent s3:GetObject': 1,
-    'agent s3:ListBucket': 1,
+    'agent s3:ListBucket': 2,
     'agent s3:PutObject': 1,
     'lake-writer s3:DeleteObject': 2,
     'lake-writer s3:GetObject': 1,
@@ -340,6 +340,8 @@ void test('a thousand equal jobs cost one preflight', async () => {
     'master s3:PutObject': 1,
     'operator iam:GetRole': 3,
     'operator iam:SimulatePrincipalPolicy': 8,
+    'operator s3:DeleteObject': 1,
+    'operator s3:ListBucket': 1,
     'worker s3:DeleteObject': 4,
     'worker s3:GetObject': 3,
     'worker s3:ListBucket': 3,

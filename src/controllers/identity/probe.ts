@@ -87,7 +87,8 @@ export async function probeObjects(
     outcome = await take(name);
     if (!outcome.ok) break;
   }
-  const deleted = probe.actions.includes('delete') && written ? await take('delete') : ok(undefined);
+  const deletes = probe.actions.includes('delete') && (written || (outcome.ok && !probe.actions.includes('write')));
+  const deleted = deletes ? await take('delete') : ok(undefined);
   if (!outcome.ok) return outcome;
   if (!deleted.ok) return deleted;
   return ok(unread === undefined ? {} : { notVerified: [`${probe.resource.replace(':', ' ')} at ${unread}`] });

@@ -101,8 +101,8 @@ function placeOf(probe: Probe): readonly unknown[] {
   if (probe.kind === 'location') return [...common, probe.at.arn, probe.at.takenFrom, probe.usage];
   if (probe.kind === 'identity') return [...common, probe.notVerified];
   if (probe.kind !== 'objects') return common;
-  const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object, reads } = probe;
-  return [...common, within ?? folder, actions, kmsKeyArn, expectedBucketOwner, object !== undefined, reads?.identity];
+  const { folder, within, actions, kmsKeyArn, expectedBucketOwner, object, reads, atDesignTime } = probe;
+  return [...common, within ?? folder, actions, kmsKeyArn, expectedBucketOwner, object !== undefined, reads?.identity, atDesignTime];
 }
 
 /** Of the object's name: the same for the same identity, whatever else changes, so that what a crash left is found again. */
@@ -192,11 +192,21 @@ async function prove(context: Context, of: ProofOf, probe: Probe): Promise<Resul
     });
     return asProbed(context, of, probe, (aws, caller) => proveLocation(context, of, probe, ask, { aws, caller }));
   }
-  if (probe.kind === 'objects') return proveObjects(context, of, probe);
+  if (probe.kind === 'objects') {
+    const proved = await proveObjects(context, of, probe);
+    return probe.atDesignTime === true && !proved.ok && !proved.error.transient
+      ? ok({ outside: [refusedAtDesignTime(proved.error, probe.resource.replace(':', ' '))] })
+      : proved;
+  }
   const called = await proveByCall(context, of, probe);
   if (!called.ok) return called;
   if (probe.kind === 'secret') return ok({ outside: [loginNotJudged(probe.connection)] });
   return ok(probe.notVerified === undefined ? {} : { notVerified: [probe.notVerified] });
+}
+
+function refusedAtDesignTime({ identity, action, resource, code, message, requestId }: AccessFailure, name: string): string {
+  const request = requestId === undefined ? '' : ` [request ${requestId}]`;
+  return `${name} at design time, as ${identity}: ${action} on ${resource}: ${code}: ${message}${request}`;
 }
 
 async function proveByCall(context: Context, of: ProofOf, probe: IdentityProbe | SecretProbe): Promise<Result<unknown, AccessFailure>> {
@@ -236,7 +246,8 @@ async function asProbed<T>(
 /** Takes away what probes that never came to their end may have left; what cannot be deleted for good is left. */
 export async function clearProbes(context: Context, of: ProofOf, probes: readonly KeyedProbe[]): Promise<AccessFailure | undefined> {
   const outcomes = await inParallel(probes, atOnce, async ({ probe }) => {
-    if (probe.kind !== 'objects' || (probe.deletedBy === undefined && !probe.actions.includes('delete'))) return undefined;
+    if (probe.kind !== 'objects' || !probe.actions.includes('write')) return undefined;
+    if (probe.deletedBy === undefined && !probe.actions.includes('delete')) return undefined;
     const failure = await cleared(context, of, probe);
     return failure?.transient === true ? failure : undefined;
   });

@@ -2,7 +2,7 @@ import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { s3Arn } from '../../core/access/partitions.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
-import { type Probe, runtimePaths, runtimeProbes } from '../../core/preflight/probes.ts';
+import { cleaningProbe, type Probe, runtimePaths, runtimeProbes } from '../../core/preflight/probes.ts';
 import { roleSimulations } from '../../core/preflight/role-actions.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
@@ -41,8 +41,8 @@ function soonKnown(failure: AccessFailure): AccessFailure {
 function probesOf(runtime: Stored<ElasticRuntime>): readonly Probe[] {
   const master: Probe = { kind: 'identity', identity: 'master', resource: 'nodes' };
   return hasDefaultRoles(runtime)
-    ? [master, { kind: 'identity', identity: 'worker', resource: 'volumes' }]
-    : [master, ...runtimeProbes(runtime), ...runtimePaths(runtime)];
+    ? [master, { kind: 'identity', identity: 'worker', resource: 'volumes' }, cleaningProbe(runtime)]
+    : [master, cleaningProbe(runtime), ...runtimeProbes(runtime), ...runtimePaths(runtime)];
 }
 
 function simulationsOf({ context }: RuntimeTools, runtime: Stored<ElasticRuntime>): readonly Probe[] {

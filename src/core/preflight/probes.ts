@@ -13,7 +13,7 @@ import { type LocationProbe, notJudged } from './location.ts';
 import type { PolicyQuestion } from './simulation.ts';
 
 /**
- * - write, delete: an object of ours, made and taken away again
+ * - write, delete: an object of ours, made and taken away again; delete alone: one that is not there, which S3 answers like one that is
  * - read: that object, where it is written too; else one byte of something that lies there, which also proves the key
  * - list: the folder
  */
@@ -37,6 +37,8 @@ export type ObjectProbe = {
   readonly object?: { readonly name: string; readonly text: string };
   /** Made before, and its object read: of what lies there already nobody knows with which key it was written. */
   readonly reads?: ObjectProbe;
+  /** People do it, and no job: what is refused is said, and fails nothing. */
+  readonly atDesignTime?: true;
 };
 
 /** Nothing to look at: that the identity can be had, and that its keys work, is what is said. */
@@ -89,6 +91,13 @@ export function runtimeProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
   return [staging(runtime, 'worker'), ...logProbes(runtime)];
 }
 
+/** What is left of a job in staging the operator lists and deletes when it is over: tried below a name that no job has, with default roles, too. */
+export function cleaningProbe(runtime: ProbedRuntime): ObjectProbe {
+  const own = runtimeFolder(runtime, 'staging');
+  const folder = { ...own, key: `${own.key}/jobs/-` };
+  return { kind: 'objects', identity: 'operator', resource: 'cluster-info', folder, within: own, actions: ['list', 'delete'] };
+}
+
 /** Where logs are stored from nodes. The runtime proved it when it was made; policies may have been changed since. */
 function logProbes(runtime: ProbedRuntime): readonly ObjectProbe[] {
   return [{ ...logs(runtime, 'worker', 'log'), actions: everything }, nodeLog(runtime, 'worker'), nodeLog(runtime, 'master')];
@@ -130,7 +139,9 @@ export function jobProbes(
   return [
     staging(runtime, plan.staging.identity),
     { ...logs(runtime, polling, 'log'), actions: ['list', 'read'], reads: agentLog },
+    cleaningProbe(runtime),
     ...plan.connections.flatMap((connection) => connectionProbe(connection, plan, runtime.spec.region)),
+    ...plan.connections.flatMap((connection) => designProbe(connection, plan)),
     ...(hasDefaultRoles(runtime) ? [] : [...logProbes(runtime), ...runtimePaths(runtime)]),
   ];
 }
@@ -172,6 +183,16 @@ function connectionProbe(connection: Connection, plan: AccessPlan, region: strin
   const path =
     authentication.kind === 'role' ? [pathTo(identity, authentication.roleArn, authentication.externalIdSecretRef !== undefined)] : [];
   return [access(connection, identity, resource, { plan, region }), ...path];
+}
+
+/** Of objects alone: nothing else is shown at design time. Whoever has an identity of its own is proved by what the job does. */
+function designProbe(connection: Connection, plan: AccessPlan): readonly ObjectProbe[] {
+  const resource: Resource = `connection:${connection.name}`;
+  const isAgents = plan.rows.some((row) => row.phase === 'Design' && row.resource === resource && row.identity === 'agent');
+  const folder = isAgents ? objectFolder(connection) : undefined;
+  if (folder === undefined) return [];
+  const { expectedBucketOwner } = connection.spec;
+  return [{ kind: 'objects', identity: 'agent', resource, folder, actions: ['list'], expectedBucketOwner, atDesignTime: true }];
 }
 
 function access(

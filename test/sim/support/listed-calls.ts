@@ -62,7 +62,6 @@ export const listedCalls: readonly ListedCall[] = [
   },
   // the agent on a person's behalf: preview at design time (the log location it reads for itself, too)
   { as: 'agent', actions: ['s3:GetObject'], resource: s3('acme-lake/out/part-0') },
-  { as: 'agent', actions: ['s3:ListBucket'], resource: s3('acme-lake'), context: { 's3:prefix': 'out/' } },
   { as: 'agent', actions: ['kms:Decrypt'], resource: kms('lake'), context: through('acme-lake') },
   { as: 'agent', actions: ['sts:AssumeRole'], resource: `arn:aws:iam::${account}:role/orders` },
   // people of the organization
