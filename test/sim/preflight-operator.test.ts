@@ -7,6 +7,7 @@ import {
   documentOf,
   does,
   ended,
+  forbidden,
   listOf,
   permissionsOf,
   preflightOf,
@@ -80,3 +81,19 @@ void test('what the agent may not list at design time is said, and ends no job; 
     assert.equal(listed.length, 1, what);
   }
 });
+
+for (const action of ['UpdateStack', 'DeleteStack', 'DescribeStackEvents'].map((name) => `cloudformation:${name}`)) {
+  void test(`default roles: an operator without ${action} stalls the runtime before a node starts, and the statement is named`, async () => {
+    const manifests = [...defaultRoles(), job('etl', {})];
+    const { simulation, runtime: refused } = await verified(withRoles(manifests, { operator: forbidden(action) }));
+    const said = conditionOf(refused)?.message ?? '';
+    assert.ok(said.includes(`${action} on arn:aws:cloudformation:us-east-1:111122223333:stack/elastic-`), said);
+    assert.match(said, /failed as operator .*SimulatedAccessDenied/);
+    const [{ add = [] } = {}] = preflightOf(refused).failed ?? [];
+    assert.deepEqual(
+      add.map(({ policy, statement }) => [policy, does(action)(statement), [statement.Resource].flat().every((arn) => arn !== '*')]),
+      [[`identity policy of role operator (${arnOf('operator')})`, true, true]],
+    );
+    assert.equal(simulation.account.instances().length, 0);
+  });
+}

@@ -1,5 +1,5 @@
 /**
- * What the runtime's roles will do in EC2 and AWS IoT with nothing to try it on before a node starts, as questions to IAM's policy simulator. What is done for real
+ * What the runtime's roles will do in EC2, AWS IoT and CloudFormation with nothing to try it on before a node starts, as questions to IAM's policy simulator. What is done for real
  * before that (objects, images, subnets) and what EC2 can be asked itself (DryRun: launching) is not among them.
  */
 import { hasDefaultRoles, principalsOf } from '../access/roles.ts';
@@ -8,6 +8,7 @@ import type { RuntimeIdentity } from '../access/vocabulary.ts';
 import { nodeTags, runtimeTags, type TagOwner } from '../nodes/tags.ts';
 import { type AccountFacts, authorizationsOf } from '../policy/actions.ts';
 import type { AwsCalls, AwsMethod } from '../policy/calls.ts';
+import { stackName } from '../policy/cloudformation/names.ts';
 import type { RequestContext } from '../policy/evaluate.ts';
 import { accountOf } from '../policy/principal.ts';
 import type { ProbedRuntime, SimulationProbe } from './probes.ts';
@@ -53,16 +54,39 @@ export function roleSimulations(runtime: ProbedRuntime, owner: TagOwner): readon
     'ec2.describeVolumesModifications': {},
   };
   const facts = factsOf(runtime, own, nodeTags(owner, owner.runtimeUid));
-  const asked = (of: RuntimeIdentity, calls: Calls): SimulationProbe => ({
+  const asked = (of: RuntimeIdentity, calls: Calls, known = facts): SimulationProbe => ({
     kind: 'simulation',
     identity: 'operator',
     resource: 'cluster-resources',
     of,
     roleArn: roles[of],
-    questions: questions(roles[of], calls, { ...facts, accountId: accountOf(roles[of]) }, sessionTags(runtime, owner, of)),
+    questions: questions(roles[of], calls, { ...known, accountId: accountOf(roles[of]) }, sessionTags(runtime, owner, of)),
   });
-  // Default roles are made with what they need.
-  return [asked('operator', operator), ...(hasDefaultRoles(runtime) ? [] : [asked('master', master), asked('worker', worker)])];
+  if (!hasDefaultRoles(runtime)) return [asked('operator', operator), asked('master', master), asked('worker', worker)];
+  // Default roles are made with what they need, by a stack that has to be kept in step and deleted, too.
+  const { made, kept } = stackCalls(runtime, owner);
+  return [asked('operator', { ...operator, ...made }), asked('operator', kept, { ...facts, stack: () => stackOf(runtime, owner) })];
+}
+
+/** Before there is one, its name and the tags that are sent count; then those that it has. */
+function stackCalls(runtime: ProbedRuntime, owner: TagOwner): { readonly made: Calls; readonly kept: Calls } {
+  const stack = { name: stackName(runtime), tags: runtimeTags(owner) };
+  return {
+    made: { 'cloudFormation.createStack': stack },
+    kept: {
+      'cloudFormation.updateStack': stack,
+      'cloudFormation.deleteStack': stack,
+      'cloudFormation.describeStack': stack,
+      'cloudFormation.describeStackEvents': stack,
+    },
+  };
+}
+
+function stackOf(runtime: ProbedRuntime, owner: TagOwner): NonNullable<ReturnType<NonNullable<AccountFacts['stack']>>> {
+  const { region, identities } = runtime.spec;
+  const { roleArn } = identities.operator;
+  const place = `${roleArn.split(':')[1] ?? 'aws'}:cloudformation:${region}:${accountOf(roleArn)}`;
+  return { arn: `arn:${place}:stack/${stackName(runtime)}/00000000-0000-0000-0000-000000000000`, tags: runtimeTags(owner) };
 }
 
 /** One question for all actions with one resource and the same keys. */
