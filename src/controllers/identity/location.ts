@@ -50,7 +50,9 @@ export async function proveLocation(
   const tried =
     answer?.ok === false ? awsFailure({ identity, chain, action: sample ?? '', resource: probe.at.arn }, answer.error) : undefined;
   if (tried?.transient === true) return err(tried);
-  const refused = tried === undefined ? {} : { refused: `${tried.action} was answered ${tried.code}: ${tried.message}` };
+  const request = tried?.requestId === undefined ? '' : ` [request ${tried.requestId}]`;
+  const refused =
+    tried === undefined ? {} : { refused: `${tried.action} as ${identity} was answered ${tried.code}: ${tried.message}${request}` };
   const verdict = judgeLocation(probe, seen.value, sides, answer === undefined ? undefined : refused);
   if ('refused' in verdict) return err({ identity, chain, transient: false, ...verdict.refused });
   return ok({ ...(verdict.notVerified !== undefined && { notVerified: [verdict.notVerified] }), ...(isUnanswered && { isUnanswered }) });

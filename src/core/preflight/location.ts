@@ -236,7 +236,9 @@ function judgeArn(
       if (verdict.kind === 'allowed' && side === 'read' && sample?.refused !== undefined && mayTake(verdict.actions, at))
         return [`whether ${probe.identity} may read: its own policies allow it, but ${sample.refused}`];
       if (verdict.kind === 'allowed') return [];
-      return [`whether ${probe.identity} may ${side}: ${verdict.kind === 'denied' ? verdict.message : verdict.because}`];
+      // The call itself was refused, which tells more than what IAM does not see.
+      const tried = side === 'read' && sample?.refused !== undefined ? `, and ${sample.refused}` : '';
+      return [`whether ${probe.identity} may ${side}: ${verdict.kind === 'denied' ? verdict.message : verdict.because}${tried}`];
     }),
   ];
   return open.length === 0 ? {} : { notVerified: `${nameOfConnection(probe.resource)} at ${at.arn}: ${open.join('; ')}` };

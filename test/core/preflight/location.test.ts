@@ -228,6 +228,13 @@ for (const [what, probe, seen, sides, sampled, outcome] of outcomes)
     else assert.match(said, outcome);
   });
 
+void test('a sample that is refused says why, whatever IAM left open', () => {
+  const refused = 'dynamodb:Scan was answered AccessDeniedException: not authorized [request r]';
+  const verdict = judgeLocation(table, unseen, { read: open }, { refused });
+  assert.ok('notVerified' in verdict);
+  assert.ok(verdict.notVerified?.endsWith(`whether worker may read: nobody knows, and ${refused}`), verdict.notVerified);
+});
+
 void test('what is not there in the own account is missing; in another one it may only be hidden', () => {
   const failed = { identity: 'worker', action: 'sqs:GetQueueAttributes', code: 'QueueDoesNotExist', message: 'gone', requestId: 'r' };
   assert.equal(notSeen(table.at, home, failed, true).kind, 'missing');
