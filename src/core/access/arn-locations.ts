@@ -2,6 +2,7 @@
  * Locations that are ARNs: what they name, and what is wrong with them. A location that does not begin with `arn:` is a text of the connector's own; where it
  * has the form of a name or a URL of AWS's, it is taken for what AWS's own clients would take it for.
  */
+import { findConnector } from './connectors.ts';
 import type { ArnParts, DescribeAction, DescribeCall, Named, Need, ServiceResource } from './resources/kind.ts';
 import { resourcesOf, serviceResources } from './service-resources.ts';
 
@@ -91,15 +92,22 @@ export function arnForm(connector: string, { partition, region = '<region>' }: A
   return first === undefined ? undefined : `arn:${partition}:${first.service}:${region}:<account>:${first.form}`;
 }
 
-/** What is wrong with a location that claims to be an ARN, or that says its region. */
+/** What is wrong with a location that claims to be an ARN, or that says its region: in a URL, or in the host of an endpoint. */
 export function wrongLocation(
   connector: string,
   location: string,
   place: ArnPlace,
 ): { readonly message: string; readonly remedy: string } | undefined {
+  if (findConnector(connector)?.s3 === true) return arnOfObjects(location);
   const kinds = resourcesOf(connector);
   if (kinds.length === 0) return undefined;
-  if (!location.startsWith('arn:')) return elsewhere(namedOf(connector, location)?.region, place.region);
+  if (!location.startsWith('arn:')) {
+    const regions = [namedOf(connector, location)?.region, ...regionsOfHosts(location)];
+    return elsewhere(
+      regions.find((region) => region !== undefined && region !== place.region),
+      place.region,
+    );
+  }
   const forms = kinds.map(
     ({ service, form, what }) => `arn:${place.partition}:${service}:${place.region ?? '<region>'}:<account>:${form} (${what})`,
   );
@@ -113,6 +121,29 @@ export function wrongLocation(
     return { message: `names no ${kinds.map(({ what }) => what.replace(/^an? /, '')).join(' or ')}`, remedy };
   if (at.partition !== place.partition) return { message: `is of partition ${at.partition}, the runtime of ${place.partition}`, remedy };
   return elsewhere(at.region, place.region);
+}
+
+/** Whoever writes it as a URI has it looked at; an ARN of anything else (a table of Glue) means something to the connector alone. */
+function arnOfObjects(location: string): { readonly message: string; readonly remedy: string } | undefined {
+  if (!/^arn:aws[a-z-]*:s3:/.test(location)) return undefined;
+  const [, path] = /^arn:aws[a-z-]*:s3:::([^*]+?)\/?\*?$/.exec(location) ?? [];
+  return { message: 'is an ARN, and objects are named by a URI', remedy: `write it as s3://${path ?? '<bucket>/<folder>'}` };
+}
+
+const region = '(?<region>[a-z]{2}(?:-[a-z]+)+-\\d{1,2})';
+/** Where a host says it: before the service or behind it. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
+const hostsWithRegion: readonly RegExp[] = [
+  new RegExp(`\\.${region}\\.(?:aoss|es|neptune|redshift|redshift-serverless)\\.amazonaws\\.com(?:\\.cn)?$`),
+  new RegExp(
+    `(?:^|\\.)(?:athena|cassandra|dynamodb|firehose|glue|kafka|kafka-serverless|kinesis|sns|sqs)\\.${region}\\.amazonaws\\.com(?:\\.cn)?$`,
+  ),
+];
+
+/** Of every host in a text, as in a list of brokers; what follows a `?` names others. */
+function regionsOfHosts(text: string): readonly string[] {
+  const [address = ''] = text.toLowerCase().split('?');
+  const hosts = address.match(/[a-z0-9.-]+\.amazonaws\.com(?:\.cn)?(?![a-z0-9-])/g) ?? [];
+  return hosts.flatMap((host) => hostsWithRegion.map((expression) => expression.exec(host)?.groups?.['region']).find(Boolean) ?? []);
 }
 
 function elsewhere(

@@ -253,3 +253,60 @@ void test('a URL of another region is refused as an ARN of it is', () => {
     assert.match(wrong?.remedy ?? '', /name one in us-east-1, or use a runtime in eu-west-1/);
   }
 });
+
+/** Endpoints as the services' own pages write them, e.g. https://docs.aws.amazon.com/msk/latest/developerguide/msk-get-bootstrap-brokers.html */
+const endpoints: readonly (readonly [connector: string, text: (region: string) => string])[] = [
+  ['AmazonOpenSearch', (region) => `https://vpc-logs-${'a'.repeat(26)}.${region}.es.amazonaws.com/`],
+  ['AmazonOpenSearch', (region) => `https://07tjusf2h91cunochc.${region}.aoss.amazonaws.com`],
+  ['AmazonRedshift', (region) => `jdbc:redshift://warehouse.c1abcdef.${region}.redshift.amazonaws.com:5439/dev?ssl=true`],
+  ['AmazonRedshift', (region) => `reports.111122223333.${region}.redshift-serverless.amazonaws.com`],
+  ['AmazonNeptune', (region) => `wss://graph.cluster-abcdef.${region}.neptune.amazonaws.com:8182/gremlin`],
+  [
+    'AmazonMSK',
+    (region) => `b-1.my-events-1.abcdef.c2.kafka.${region}.amazonaws.com:9098,b-2.my-events-1.abcdef.c2.kafka.${region}.amazonaws.com:9098`,
+  ],
+  ['AmazonMSK', (region) => `boot-abcdef.c1.kafka-serverless.${region}.amazonaws.com:9098`],
+  ['AmazonKeyspaces', (region) => `cassandra.${region}.amazonaws.com:9142`],
+];
+
+for (const [connector, text] of endpoints)
+  void test(`an endpoint of another region is refused: ${connector} ${text('<region>')}`, () => {
+    assert.equal(wrongLocation(connector, text('us-east-1'), place), undefined);
+    const wrong = wrongLocation(connector, text('eu-west-1'), place);
+    assert.match(wrong?.message ?? '', /is in region eu-west-1, the runtime in us-east-1/);
+    assert.match(wrong?.remedy ?? '', /name one in us-east-1, or use a runtime in eu-west-1/);
+    assert.equal(
+      wrongLocation(connector, text('cn-north-1').replaceAll('amazonaws.com', 'amazonaws.com.cn'), {
+        partition: 'aws-cn',
+        region: 'cn-north-1',
+      }),
+      undefined,
+    );
+  });
+
+void test('one broker of another region is enough, and what only looks like a region is none', () => {
+  const mixed = 'b-1.events.abcdef.c2.kafka.us-east-1.amazonaws.com:9098,b-2.events.abcdef.c2.kafka.eu-west-1.amazonaws.com:9098';
+  assert.match(wrongLocation('AmazonMSK', mixed, place)?.message ?? '', /eu-west-1/);
+  for (const text of [
+    'eu-west-1.cluster-abcdef.us-east-1.neptune.amazonaws.com',
+    'graph.eu-west-1.neptune.example.com',
+    'jdbc:redshift://warehouse.c1abcdef.us-east-1.redshift.amazonaws.com:5439/dev?idp_host=x.eu-west-1.es.amazonaws.com',
+  ])
+    assert.equal(wrongLocation('AmazonNeptune', text, place), undefined, text);
+});
+
+for (const connector of ['AmazonS3', 'Iceberg', 'DeltaLake', 'Hudi'])
+  void test(`${connector}: an ARN of S3 is refused with the URI to write`, () => {
+    for (const [location, uri] of [
+      ['arn:aws:s3:::acme-lake/raw', 's3://acme-lake/raw'],
+      ['arn:aws:s3:::acme-lake/raw/*', 's3://acme-lake/raw'],
+      ['arn:aws:s3:::acme-lake', 's3://acme-lake'],
+      ['arn:aws-cn:s3:::acme-lake/raw/', 's3://acme-lake/raw'],
+      ['arn:aws:s3:us-east-1:111122223333:accesspoint/lake', 's3://<bucket>/<folder>'],
+    ] as const) {
+      const wrong = wrongLocation(connector, location, place);
+      assert.match(wrong?.message ?? '', /is an ARN, and objects are named by a URI/);
+      assert.equal(wrong?.remedy, `write it as ${uri}`);
+    }
+    assert.equal(wrongLocation(connector, 's3://acme-lake/raw', place), undefined);
+  });
