@@ -1,7 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { readTrail, type TrailEvent } from '../core/audit/cloudtrail.ts';
+import type { JobPlan } from '../core/audit/planned.ts';
 import { isPlanRow, isRecord, isRecordKey, type Recorded, readRecords } from '../core/audit/records.ts';
-import { auditReport, type JobPlan, type ReportRow } from '../core/audit/report.ts';
+import { auditReport, type ReportRow } from '../core/audit/report.ts';
 import { table } from './table.ts';
 
 export type AuditArguments = {
@@ -54,6 +55,13 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
     else io.stdout(reportTable(rows));
     const unplanned = rows.filter((row) => row.unplanned !== undefined);
     if (args.output === 'table') io.stdout(`${rows.length} access(es), ${unplanned.length} not planned`);
+    const unplaced = gathered.plans.filter(
+      ({ rows: planned }) => planned.length > 0 && planned.every(({ location }) => location === undefined),
+    );
+    if (unplaced.length > 0)
+      io.stderr(
+        `audit: the plan of ${unplaced.map(({ job }) => job).join(', ')} has no locations: an earlier version wrote it; where calls were made is not judged`,
+      );
     for (const place of gathered.broken)
       io.stderr(`audit: ${place} looks like an audit record and cannot be read as one: it is not judged`);
     return unplanned.length + gathered.broken.length === 0 ? 0 : 1;
@@ -158,14 +166,17 @@ function takeDocument(gathered: Gathered, name: string, document: unknown, text:
     return;
   }
   if (!Array.isArray(fields?.['accesses'])) throw new WrongInput(`${name}: is neither an access.json nor a file of CloudTrail`);
-  gathered.records.push(...readRecords(text));
-  const { job, uid, namespace, runtime, plan } = fields;
+  const kept = readRecords(text);
+  gathered.records.push(...kept);
+  const { job, uid, namespace, runtime, runtimeUid, plan } = fields;
   if (Array.isArray(plan) && typeof job === 'string' && typeof uid === 'string')
     gathered.plans.push({
       runtime: `${String(namespace)}/${String(runtime)}`,
       job: `${String(namespace)}/${job}`,
       uid,
+      runtimeUid: typeof runtimeUid === 'string' ? runtimeUid : undefined,
       rows: plan.filter(isPlanRow),
+      kept,
     });
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ElasticJob } from '../../src/api/generated/types.ts';
+import type { JobPlan } from '../../src/core/audit/planned.ts';
 import type { Recorded } from '../../src/core/audit/records.ts';
-import { auditReport, type JobPlan } from '../../src/core/audit/report.ts';
+import { auditReport } from '../../src/core/audit/report.ts';
 import type { PolicyStatement } from '../../src/core/policy/document.ts';
 import type { MissingStatement } from '../../src/core/preflight/missing.ts';
 import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';

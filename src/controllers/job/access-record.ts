@@ -7,6 +7,7 @@
  */
 import { accessPartKey, accessRecordKey, jobPrefix, runtimeFolder, type S3Location } from '../../core/access/locations.ts';
 import { s3Arn } from '../../core/access/partitions.ts';
+import { placedRows } from '../../core/audit/place.ts';
 import { mergeRecords, readRecords } from '../../core/audit/records.ts';
 import type { AuditRecord, AwsPort, Caller } from '../../ports/aws/index.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
@@ -163,8 +164,9 @@ function put(
 
 function document(view: JobView, accesses: readonly AuditRecord[]): string {
   const { name, namespace, uid } = view.job.metadata;
-  const plan = view.plan.rows;
-  return `${JSON.stringify({ job: name, uid, namespace, runtime: view.runtime.metadata.name, plan, accesses }, null, 1)}\n`;
+  const { name: runtime, uid: runtimeUid } = view.runtime.metadata;
+  const plan = placedRows(view.plan, { runtime: view.runtime, job: { name, uid }, dependencies: view.job.spec.dependencies });
+  return `${JSON.stringify({ job: name, uid, namespace, runtime, runtimeUid, plan, accesses }, null, 1)}\n`;
 }
 
 function folderOfJob({ runtime, job }: JobView) {

@@ -57,7 +57,9 @@ function iamName(name: string): string {
 function resourceOf(event: Fields, parameters: Fields | undefined): string {
   const bucket = text(parameters?.['bucketName']);
   const key = text(parameters?.['key']);
-  if (bucket !== undefined) return s3Arn(text(event['awsRegion']) ?? '', bucket, key);
+  // Whose objects a list shows is said by its prefix, in the audit too.
+  const prefix = text(parameters?.['prefix']);
+  if (bucket !== undefined) return s3Arn(text(event['awsRegion']) ?? '', bucket, key ?? (prefix === undefined ? undefined : `${prefix}*`));
   const [first] = Array.isArray(event['resources']) ? event['resources'] : [];
   const arn = fields(first)?.['ARN'];
   return text(arn) ?? text(parameters?.['roleArn']) ?? text(parameters?.['name']) ?? text(parameters?.['secretId']) ?? '*';

@@ -1,4 +1,4 @@
-import type { JobPlan } from './report.ts';
+import type { JobPlan } from './planned.ts';
 
 /** Audit records as they are kept: lines of the stream, documents of a job. Structural, as the ports' AuditRecord. */
 export type Recorded = {
@@ -27,7 +27,7 @@ export function mergeRecords<T extends Recorded>(lists: readonly (readonly T[])[
   return [...byKey.values()].sort((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
 }
 
-function keyOf({ requestId, time, sessionName, action, resource }: Recorded): string {
+export function keyOf({ requestId, time, sessionName, action, resource }: Recorded): string {
   return requestId === undefined ? JSON.stringify([time, sessionName, action, resource]) : `id ${requestId} ${action} ${resource}`;
 }
 
@@ -62,7 +62,9 @@ function areTexts(value: unknown): boolean {
 export function isPlanRow(value: unknown): value is JobPlan['rows'][number] {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
-  return ['phase', 'resource', 'action', 'identity'].every((name) => typeof fields[name] === 'string') && areTexts(fields['chain']);
+  const isOptional = (name: string): boolean => fields[name] === undefined || typeof fields[name] === 'string';
+  const isText = (name: string): boolean => typeof fields[name] === 'string';
+  return ['phase', 'resource', 'action', 'identity'].every(isText) && ['rule', 'location'].every(isOptional) && areTexts(fields['chain']);
 }
 
 const RECORD = /(?:^|\/)jobs\/[^/]+-[0-9a-f]{8}\/access(?:\/\d+)?\.json$/u;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readTrail } from '../../../src/core/audit/cloudtrail.ts';
+import type { JobPlan } from '../../../src/core/audit/planned.ts';
 import { mergeRecords, type Recorded, readRecords } from '../../../src/core/audit/records.ts';
-import { auditReport, type JobPlan } from '../../../src/core/audit/report.ts';
+import { auditReport } from '../../../src/core/audit/report.ts';
 
 const role = (name: string): string => `arn:aws:iam::111122223333:role/${name}`;
 const ours = [role('agent'), role('operator'), role('worker')];
@@ -15,11 +16,13 @@ const plan: JobPlan = {
     { phase: 'Run', resource: 'connection:orders', action: 'read', identity: 'connectionRole:orders', chain: [...ours, role('orders')] },
     { phase: 'Run', resource: 'staging', action: 'read', identity: 'worker', chain: ours },
     { phase: 'Run', resource: 'staging', action: 'write', identity: 'worker', chain: ours },
+    { phase: 'Create', resource: 'cluster-info', action: 'write', identity: 'operator', chain: ours.slice(0, 2) },
     { phase: 'Complete', resource: 'log:agent', action: 'write', identity: 'agent', chain: [role('agent')] },
   ],
 };
 
 function record(more: Partial<Recorded> = {}): Recorded {
+  const { identity = 'connectionRole:orders' } = more;
   return {
     time: '2026-12-01T10:00:00.000Z',
     runtime: 'finance/analytics',
@@ -29,7 +32,7 @@ function record(more: Partial<Recorded> = {}): Recorded {
     rule: 'run-connection-role: its own role',
     identity: 'connectionRole:orders',
     chain: [...ours, role('orders')],
-    sessionName: '01234567.89abcdef.connectionRole=orders',
+    sessionName: `01234567.89abcdef.${identity.replace(':', '=')}`,
     action: 's3:GetObject',
     resource: 'arn:aws:s3:::orders/raw/1',
     outcome: 'ok',
@@ -56,14 +59,14 @@ const planned: readonly (readonly [what: string, record: Recorded])[] = [
     record({ phase: 'Complete', planResource: 'staging', identity: 'operator', chain: ours.slice(0, 2), action: 's3:DeleteObject' }),
   ],
   [
-    'the way to clearing, which no row of the plan leads to',
+    'the way to clearing',
     record({
       phase: 'Complete',
       planResource: 'staging',
       identity: 'agent',
       chain: [role('agent')],
       action: 'sts:AssumeRole',
-      resource: role('other'),
+      resource: role('operator'),
     }),
   ],
   ['the first hop', record({ identity: 'agent', chain: [], action: 'sts:AssumeRoleWithWebIdentity', resource: role('agent') })],
