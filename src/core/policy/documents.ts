@@ -79,10 +79,10 @@ function connectionRoles(
     if (arn !== undefined) byRole.set(arn, [...(byRole.get(arn) ?? []), connection]);
   }
   return Object.fromEntries(
-    [...byRole].flatMap(([arn, connections]) => {
-      const documents = make(arn, connectionTrust(context, connections), connectionStatements(context, arn, connections));
-      return connections.map((connection) => [connection.name, documents]);
-    }),
+    [...byRole].map(([arn, connections]) => [
+      arn,
+      make(arn, connectionTrust(context, connections), connectionStatements(context, arn, connections)),
+    ]),
   );
 }
 

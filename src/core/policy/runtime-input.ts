@@ -86,6 +86,6 @@ export type RuntimeDocuments = {
   readonly master: RoleDocuments;
   readonly worker: RoleDocuments;
   readonly node: RoleDocuments & { readonly instanceProfileArn: string };
-  /** By connection name; several connections may share a role. */
+  /** By role ARN: several connections may share a role, and jobs give one name to connections of several roles. */
   readonly connectionRoles: Readonly<Record<string, RoleDocuments>>;
 };

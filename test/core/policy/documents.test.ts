@@ -98,7 +98,7 @@ void test('elsewhere than in the partition aws, and with roles of several accoun
 });
 
 type Identity = 'agent' | 'operator' | 'master' | 'worker' | 'node' | 'orders';
-const documentsOf = { ...made, orders: made.connectionRoles['orders'] ?? made.node };
+const documentsOf = { ...made, orders: made.connectionRoles[role('orders')] ?? made.node };
 
 /** Tags of resources are said by their id: `…-ours`, `…-foreign`, `…-bare`. */
 const facts: AccountFacts = {

@@ -104,19 +104,22 @@ void test('the worker gets it for what nobody else authenticates, a role for its
   const byRole = { ...orders, name: 'mine', authentication: { roleArn: role('reader') } };
   const documents = documentsOf([orders, byRole]);
   assert.equal(about(documents.worker.permissions, table).length, 2);
-  assert.equal(about(documents.connectionRoles['mine']?.permissions ?? assert.fail(), table).length, 2);
+  assert.equal(about(documents.connectionRoles[role('reader')]?.permissions ?? assert.fail(), table).length, 2);
   assert.deepEqual(about(documents.agent.permissions, table), []);
   const [asked] = about(documents.operator.permissions, 'iam:SimulatePrincipalPolicy');
   assert.deepEqual(asked?.Resource, ['operator', 'master', 'worker', 'reader'].map(role));
   const named = documentsOf([{ ...byRole, location: 'orders' }]);
-  assert.equal(about(named.connectionRoles['mine']?.permissions ?? assert.fail(), table).length, 2, 'a plain name of its account');
+  assert.equal(about(named.connectionRoles[role('reader')]?.permissions ?? assert.fail(), table).length, 2, 'a plain name of its account');
   const [text] = about(documentsOf([{ ...byRole, location: 'orders by day' }]).operator.permissions, 'iam:SimulatePrincipalPolicy');
   assert.deepEqual(text?.Resource, ['operator', 'master', 'worker'].map(role));
   // Elsewhere the operator is answered nothing of it.
   const elsewhere = { ...byRole, authentication: { roleArn: 'arn:aws:iam::444455556666:role/reader' } };
   const foreign = documentsOf([elsewhere]);
   assert.deepEqual(about(foreign.operator.permissions, 'SimulatePrincipalPolicy')[0]?.Resource, ['operator', 'master', 'worker'].map(role));
-  const [own] = about(foreign.connectionRoles['mine']?.permissions ?? assert.fail(), 'iam:SimulatePrincipalPolicy');
+  const [own] = about(
+    foreign.connectionRoles[elsewhere.authentication.roleArn]?.permissions ?? assert.fail(),
+    'iam:SimulatePrincipalPolicy',
+  );
   assert.equal(own?.Resource, 'arn:aws:iam::444455556666:role/reader');
   // Whose keys a Secret holds is not known here.
   const byKeys = { ...orders, name: 'keys', authentication: { credentials: { secretRef: { name: 'keys' } } } };
