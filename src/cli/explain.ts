@@ -3,7 +3,7 @@ import type { ElasticJob, ElasticRuntime, ElasticRuntimeClass } from '../api/gen
 import { apiGroup, apiVersion } from '../api/labels.ts';
 import { type ElasticKind, elasticKinds } from '../api/schema.ts';
 import type { ConnectionSpec } from '../core/access/input.ts';
-import { type AccessPlan, planAccess } from '../core/access/plan.ts';
+import { type AccessPlan, planAccess, runtimeErrors } from '../core/access/plan.ts';
 import type { AccessError, AccessRow } from '../core/access/vocabulary.ts';
 import { refusedAccesses } from '../core/classes/connections.ts';
 import { type Resolution, resolveRuntime, type WrittenRuntime } from '../core/classes/resolve.ts';
@@ -140,30 +140,54 @@ function stored(kind: ElasticKind, object: Manifest['object']): Manifest['object
   return applyDefaults(kind, prune(kind, { ...object, metadata: { ...metadata, namespace: namespaceOf(metadata) } }));
 }
 
-function explainJob(job: ElasticJob, world: World): Explained | readonly InputError[] {
+/** A job that the operator would begin, as far as the manifests say it. */
+type Checked = {
+  readonly job: ElasticJob;
+  readonly runtime: ElasticRuntime;
+  readonly plan: AccessPlan;
+  /** What nothing can verify before a node starts. */
+  readonly open: readonly string[];
+};
+
+/** Everything that is checked before a job is begun: its runtime and that one's class, the plan, Secrets in templates, what the class lets it name. */
+export function checkJob(job: ElasticJob, world: World): Checked | readonly InputError[] {
   const namespace = namespaceOf(job.metadata);
   const name = `ElasticJob ${namespace}/${job.metadata.name}`;
-  const runtime = world.runtimes.get(`${namespace}/${job.spec.runtime}`);
+  const key = `${namespace}/${job.spec.runtime}`;
+  const runtime = world.runtimes.get(key);
   if (runtime === undefined) {
     const message = `"${job.spec.runtime}": no ElasticRuntime of this name in namespace ${namespace} among the manifests`;
     return [{ place: placeOf(name, world), object: name, field: 'spec.runtime', message }];
   }
-  const resolution = world.resolutions.get(`${namespace}/${job.spec.runtime}`) as Resolution;
-  const violated = violationsIn(resolution, world).map((violation) =>
-    ofRuntime(`ElasticRuntime ${namespace}/${job.spec.runtime}`, violation, world),
-  );
+  const violated = violationsOf(key, world);
   if (violated.length > 0) return violated;
-  const here = [...world.connections].filter(([key]) => key.startsWith(`${namespace}/`));
-  const connections = new Map(here.map(([key, spec]) => [key.slice(namespace.length + 1), spec]));
+  const here = [...world.connections].filter(([named]) => named.startsWith(`${namespace}/`));
+  const connections = new Map(here.map(([named, spec]) => [named.slice(namespace.length + 1), spec]));
   const result = planAccess({ runtime, job, connections });
   if (!result.ok) return result.errors.map((error) => inputError(error, world));
   const referenced = result.plan.connections.flatMap(({ spec: { authentication } }) =>
     [authentication?.credentials?.secretRef?.name, authentication?.properties?.secretRef?.name].filter((secret) => secret !== undefined),
   );
   const refused = refusedTemplateSecrets(job, runtime, referenced);
-  return refused.length > 0
-    ? refused.map((violation) => ({ place: placeOf(name, world), message: said(violation) }))
-    : allowedByClass(resolution.class, { job, runtime, plan: result.plan }, world);
+  if (refused.length > 0) return refused.map((violation) => ({ place: placeOf(name, world), message: said(violation) }));
+  const open = neverProved(result.plan, runtime.spec.region).map((text) => `not verified before a node starts: ${text}`);
+  const checked = { job, runtime, plan: result.plan, open };
+  const outside = refusedByClass(world.resolutions.get(key)?.class, checked, world);
+  return outside.length > 0 ? outside : checked;
+}
+
+/** The same of a runtime, whether it has a job or not; by `namespace/name`. */
+export function checkRuntime(key: string, world: World): readonly InputError[] {
+  const violated = violationsOf(key, world);
+  const runtime = world.runtimes.get(key);
+  if (violated.length > 0 || runtime === undefined) return violated;
+  return runtimeErrors(runtime).map((error) => inputError(error, world));
+}
+
+function violationsOf(key: string, world: World): readonly InputError[] {
+  const resolution = world.resolutions.get(key);
+  if (resolution === undefined) return [];
+  return violationsIn(resolution, world).map((violation) => ofRuntime(`ElasticRuntime ${key}`, violation, world));
 }
 
 /** Without any class among the manifests the cluster's are not known: only what does not depend on them is judged. */
@@ -184,29 +208,33 @@ function ofRuntime(object: string, violation: ClassViolation, world: World): Inp
   return { place: placeOf(object, world), object, message: formatClassViolation(violation) };
 }
 
-function allowedByClass(
+function refusedByClass(
   ofClass: ElasticRuntimeClass | undefined,
-  { job, runtime, plan }: { readonly job: ElasticJob; readonly runtime: ElasticRuntime; readonly plan: AccessPlan },
+  { job, runtime, plan, open }: Checked,
   world: World,
-): Explained | readonly InputError[] {
+): readonly InputError[] {
   const object = `ElasticJob ${namespaceOf(job.metadata)}/${job.metadata.name}`;
   const namedIn = { principals: plan.principals, region: runtime.spec.region };
   const refused = refusedAccesses(ofClass, { connections: plan.connections, dependencies: job.spec.dependencies, namedIn });
   if (refused.length > 0) return refused.map((violation) => ofRuntime(object, violation, world));
-  const { runtimeClassName } = world.runtimes.get(`${namespaceOf(job.metadata)}/${job.spec.runtime}`)?.spec ?? {};
+  if (ofClass?.spec.allowed.unverifiedAccess !== 'Never') return [];
+  return open.map((message) => ({
+    place: placeOf(object, world),
+    object,
+    message: `${message}: ElasticRuntimeClass ${ofClass.metadata.name} lets nothing begin that is not verified (allowed.unverifiedAccess: Never)`,
+  }));
+}
+
+function explainJob(job: ElasticJob, world: World): Explained | readonly InputError[] {
+  const checked = checkJob(job, world);
+  if (!('plan' in checked)) return checked;
+  const { runtime, plan, open } = checked;
+  const { runtimeClassName } = runtime.spec;
   const unknown =
     world.classes.length > 0 || runtimeClassName === undefined
       ? []
       : [`ElasticRuntimeClass ${runtimeClassName} is not among the manifests: what it allows and gives as defaults is not in this plan`];
   const rows = rowsWithSessions(job, runtime, plan);
-  const open = neverProved(plan, runtime.spec.region).map((text) => `not verified before a node starts: ${text}`);
-  const { name } = ofClass?.metadata ?? {};
-  if (name !== undefined && open.length > 0 && ofClass?.spec.allowed.unverifiedAccess === 'Never')
-    return open.map((message) => ({
-      place: placeOf(object, world),
-      object,
-      message: `${message}: ElasticRuntimeClass ${name} lets nothing begin that is not verified (allowed.unverifiedAccess: Never)`,
-    }));
   return { job, plan, rows, notes: [...plan.notes, ...unknown, ...wideningNotes(rows), ...open] };
 }
 

@@ -1,12 +1,9 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
-import { parseS3Uri } from '../core/access/locations.ts';
 import { partitionOf } from '../core/access/partitions.ts';
 import { type ConnectionSpecs, inlined } from '../core/access/references.ts';
-import { parseRoleArn } from '../core/access/roles.ts';
-import { formatClassViolation } from '../core/classes/violations.ts';
 import type { DocumentsInput } from '../core/policy/runtime-input.ts';
-import { checkManifests, type ExplainIo, violationsIn, type World, worldOf } from './explain.ts';
-import { formatInputError, namespaceOf, readManifests } from './manifests.ts';
+import { checkJob, checkManifests, checkRuntime, type ExplainIo, type World, worldOf } from './explain.ts';
+import { formatInputError, type InputError, namespaceOf, readManifests } from './manifests.ts';
 
 export type IamArguments = {
   readonly files: readonly string[];
@@ -42,24 +39,26 @@ export async function readIamInput(args: IamArguments, io: ExplainIo): Promise<I
   if (errors.length > 0) return undefined;
   const world = worldOf(read.manifests);
   const runtimes = [...world.runtimes.values()];
-  const faults = [
-    ...(runtimes.length === 0 ? [`${args.files.join(', ')}: no ElasticRuntime: whose IAM?`] : []),
-    ...violations(world),
-    ...runtimes.flatMap(wrongRuntime),
-    ...differentAccounts(runtimes),
-  ];
+  const faults =
+    runtimes.length === 0
+      ? [`${args.files.join(', ')}: no ElasticRuntime: whose IAM?`]
+      : [...refused(world).map(formatInputError), ...differentAccounts(runtimes)];
   const users = usersOf(args.users, [...new Set(runtimes.map(({ spec }) => spec.organization))]);
   if (typeof users === 'string') faults.push(users);
-  for (const message of faults) io.stderr(`iam: ${message}`);
+  for (const message of new Set(faults)) io.stderr(`iam: ${message}`);
   if (faults.length > 0 || typeof users === 'string') return undefined;
   return { ...inputsOf(args, runtimes, world), users };
 }
 
-/** Nothing of a runtime that its class does not allow is ever begun: it needs no IAM. */
-function violations(world: World): readonly string[] {
-  return [...world.resolutions].flatMap(([key, resolution]) =>
-    violationsIn(resolution, world).map((violation) => `ElasticRuntime ${key}: ${formatClassViolation(violation)}`),
-  );
+/** What explain and the operator refuse is never begun: it needs no IAM, and some of it must not have any. */
+function refused(world: World): readonly InputError[] {
+  return [
+    ...[...world.runtimes.keys()].flatMap((key) => checkRuntime(key, world)),
+    ...world.jobs.flatMap((job) => {
+      const checked = checkJob(job, world);
+      return 'plan' in checked ? [] : checked;
+    }),
+  ];
 }
 
 /** Jobs of a runtime, with the connections that they name written into them. */
@@ -119,21 +118,6 @@ function wrongFlags({ files, oidcProviderArn, clusterName, environment, namePref
     if (!NAME.test(value)) wrong.push(`${flag} ${JSON.stringify(value)}: at most 32 letters, digits and '-' are needed`);
   }
   return wrong;
-}
-
-/** What a policy cannot be made from, though the API server may take it. */
-function wrongRuntime({ metadata, spec }: ElasticRuntime): readonly string[] {
-  const at = `ElasticRuntime ${metadata.namespace ?? 'default'}/${metadata.name ?? ''}`;
-  const { agent, operator, master, worker } = spec.identities;
-  const roles = Object.entries({ agent, operator, master, worker }).flatMap(([name, role]) => {
-    const parsed = role === undefined ? undefined : parseRoleArn(role.roleArn);
-    return parsed === undefined || parsed.ok ? [] : [`${at}: spec.identities.${name}.roleArn: ${parsed.reason}`];
-  });
-  const locations = (['staging', 'logs'] as const).flatMap((field) => {
-    const location = parseS3Uri(spec[field].uri);
-    return location.ok ? [] : [`${at}: spec.${field}.uri: ${location.reason}`];
-  });
-  return [...roles, ...locations];
 }
 
 /** A template is one account's. */

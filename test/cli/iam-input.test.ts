@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runExplain } from '../../src/cli/explain.ts';
 import { type IamRun, iam, variants } from './support/iam-variants.ts';
 
 const finance = variants['finance']?.files['finance.yaml'] ?? assert.fail();
@@ -31,4 +32,95 @@ void test('two jobs that give one name to connections of two roles: both roles a
   const documents = JSON.parse(out) as Readonly<Record<string, unknown>>;
   for (const role of ['orders-reader', 'other-orders'])
     assert.ok(`${role}.trust` in documents && `${role}.permissions` in documents, `${role} is not there`);
+});
+
+/** What explain says of it, and that it is refused. */
+async function explained(text: string): Promise<readonly string[]> {
+  const err: string[] = [];
+  const code = await runExplain(
+    { files: ['0.yaml'], output: 'json' },
+    {
+      readFile: () => Promise.resolve(text),
+      readDir: () => Promise.resolve(undefined),
+      stdin: () => Promise.resolve(''),
+      stdout: () => undefined,
+      stderr: (line) => err.push(line),
+    },
+  );
+  assert.equal(code, 2);
+  return err.map((line) => line.replace(/^explain: /, ''));
+}
+
+const onlyData = `---
+apiVersion: elasticruntime.dev/v1alpha1
+kind: ElasticRuntimeClass
+metadata: { name: default }
+spec: { allowed: { x509: Allowed, uris: ["s3://acme-*"], connectionRoleArns: ["arn:aws:iam::111122223333:role/*-reader"] } }
+`;
+
+const REFUSED: readonly (readonly [why: string, text: string, says: RegExp])[] = [
+  [
+    'a folder of another organization',
+    withJob('{ name: x, usage: Source, connector: AmazonS3, location: s3://acme-staging/elastic/acme2/x/ }'),
+    /ElasticJob finance\/more: spec\.connections\[0\]\.location: "s3:\/\/acme-staging\/elastic\/acme2\/x\/" lies in spec\.staging/,
+  ],
+  [
+    'all of staging',
+    withJob('{ name: x, usage: SourceAndTarget, connector: AmazonS3, location: s3://acme-staging/ }'),
+    /spec\.connections\[0\]\.location: .*lies in spec\.staging/,
+  ],
+  [
+    'an init script of another organization',
+    finance.replace('  network:', `  initScript: { uri: s3://acme-staging/elastic/acme2/init.sh, sha256: ${'a'.repeat(64)} }\n  network:`),
+    /ElasticRuntime finance\/analytics: spec\.initScript\.uri: .*lies in spec\.staging/,
+  ],
+  ...(['agent', 'operator', 'master', 'worker'] as const).map((own): readonly [string, string, RegExp] => [
+    `the ${own} role as a connection's`,
+    withJob(source(`acme-${own}`)),
+    new RegExp(`spec\\.connections\\[0\\]\\.authentication\\.roleArn: .*the runtime's own ${own} role`),
+  ]),
+  ...(['agent', 'operator', 'master'] as const).map((other): readonly [string, string, RegExp] => [
+    `the ${other} role as the worker's`,
+    finance.replace('role/acme-worker', `role/acme-${other}`),
+    new RegExp(`ElasticRuntime finance/analytics: spec\\.identities\\.worker\\.roleArn: .*is the role of identities\\.${other}, too`),
+  ]),
+  [
+    'a connection that does not exist',
+    withJob('{ name: x, usage: Source, connectionRef: { name: nothere } }'),
+    /spec\.connections\[0\]\.connectionRef\.name: "nothere" names no ElasticConnection/,
+  ],
+  [
+    'a runtime that does not exist',
+    finance.replace('runtime: analytics', 'runtime: other'),
+    /ElasticJob finance\/nightly-orders: spec\.runtime: "other": no ElasticRuntime of this name/,
+  ],
+  [
+    'a location that the class does not allow',
+    withJob('{ name: x, usage: Source, connector: AmazonS3, location: s3://others/y/ }') + onlyData,
+    /ElasticRuntimeClass default: connection x: location "s3:\/\/others\/y\/": not among what the class allows/,
+  ],
+  [
+    'a role that the class does not allow',
+    withJob(source('path/x')) + onlyData,
+    /ElasticRuntimeClass default: connection x: authentication\.roleArn .*not among what the class allows/,
+  ],
+];
+
+for (const [why, text, says] of REFUSED) {
+  void test(`no IAM for what explain and the operator refuse: ${why}`, async () => {
+    const { code, out, err } = await generated(text);
+    assert.deepEqual([code, out], [2, '']);
+    assert.match(err.join('\n'), says);
+    assert.deepEqual(
+      err.map((line) => line.replace(/^iam: /, '')),
+      await explained(text),
+    );
+  });
+}
+
+void test('a runtime without a job is judged, too; one mistake is said once', async () => {
+  const alone = finance.slice(0, finance.indexOf('# Credential:')).replace('role/acme-worker', 'role/acme-operator');
+  const { code, err } = await generated(alone);
+  assert.equal(code, 2);
+  assert.match(err.join('\n'), /^iam: 0\.yaml, document 6: ElasticRuntime finance\/analytics: spec\.identities\.worker\.roleArn: [^\n]*$/);
 });

@@ -34,7 +34,7 @@ export function planAccess({ runtime, job, connections: found = new Map() }: Acc
   const { connections, errors } = resolveAll(job, { runtime, principals, connections: found });
   const ofJob = nameOf('ElasticJob', job.metadata);
   const all = [
-    ...wrongRuntime(runtime).map(within(nameOf('ElasticRuntime', runtime.metadata), 'spec')),
+    ...runtimeErrors(runtime),
     ...wrongPlace(runtime, job).map(within(ofJob, '')),
     ...errors,
     // Further choices are judged only among connections that stand: one mistake, one message.
@@ -42,6 +42,11 @@ export function planAccess({ runtime, job, connections: found = new Map() }: Acc
     ...(errors.length > 0 ? [] : wrongDependencies(runtime, job, connections).map(within(ofJob, 'spec.dependencies'))),
   ];
   return all.length > 0 ? { ok: false, errors: all } : { ok: true, plan: planOf(runtime, job, connections, principals) };
+}
+
+/** What is wrong with the runtime alone, whatever its jobs are. */
+export function runtimeErrors(runtime: AccessRuntime): readonly AccessError[] {
+  return wrongRuntime(runtime).map(within(nameOf('ElasticRuntime', runtime.metadata), 'spec'));
 }
 
 function resolveAll(

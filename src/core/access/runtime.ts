@@ -1,7 +1,7 @@
 import type { FieldProblem } from './connection-checks.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime } from './input.ts';
-import { isOrganization, parseS3ObjectUri } from './locations.ts';
+import { isOrganization, parseS3ObjectUri, parseS3Uri } from './locations.ts';
 import { parseRoleArn } from './roles.ts';
 
 /** What is wrong with a runtime's identities; the field is relative to its spec. */
@@ -13,6 +13,7 @@ export function wrongRuntime(runtime: AccessRuntime): readonly FieldProblem[] {
   });
   return [
     ...wrongOrganization(organization),
+    ...wrongFolders(runtime),
     ...wrongInitScript(runtime),
     ...oneOfTwo(identities),
     ...given.flatMap(wrongArn),
@@ -26,6 +27,15 @@ type Given = { readonly identity: string; readonly roleArn: string };
 function wrongOrganization(organization: string): readonly FieldProblem[] {
   if (isOrganization(organization)) return [];
   return [{ field: 'organization', value: organization, message: 'is no slug', remedy: "use a-z, 0-9 and '-', at most 63 characters" }];
+}
+
+function wrongFolders({ spec }: AccessRuntime): readonly FieldProblem[] {
+  return (['staging', 'logs'] as const).flatMap((field) => {
+    const uri = spec[field]?.uri;
+    const folder = uri === undefined ? undefined : parseS3Uri(uri);
+    if (uri === undefined || folder === undefined || folder.ok) return [];
+    return [{ field: `${field}.uri`, value: uri, message: folder.reason, remedy: 'write s3://bucket/prefix with plain names' }];
+  });
 }
 
 function wrongInitScript(runtime: AccessRuntime): readonly FieldProblem[] {
