@@ -242,7 +242,7 @@ function inputError({ object, field, value, message, remedy }: AccessError, worl
   return { place: placeOf(object, world), object, field, message: `${value === '' ? '' : `"${value}" `}${message}: ${remedy}` };
 }
 
-function placeOf(object: string, { places }: World): Manifest['place'] {
+export function placeOf(object: string, { places }: World): Manifest['place'] {
   return places.get(object) ?? { file: '(not among the manifests)' };
 }
 

@@ -3,6 +3,7 @@ import { partitionOf } from '../core/access/partitions.ts';
 import { type ConnectionSpecs, inlined } from '../core/access/references.ts';
 import type { DocumentsInput } from '../core/policy/runtime-input.ts';
 import { checkJob, checkManifests, checkRuntime, type ExplainIo, type World, worldOf } from './explain.ts';
+import { accountOf, conflicts } from './iam-conflicts.ts';
 import { formatInputError, type InputError, namespaceOf, readManifests } from './manifests.ts';
 
 export type IamArguments = {
@@ -42,7 +43,7 @@ export async function readIamInput(args: IamArguments, io: ExplainIo): Promise<I
   const faults =
     runtimes.length === 0
       ? [`${args.files.join(', ')}: no ElasticRuntime: whose IAM?`]
-      : [...refused(world).map(formatInputError), ...differentAccounts(runtimes)];
+      : [...refused(world), ...conflicts(world)].map(formatInputError);
   const users = usersOf(args.users, [...new Set(runtimes.map(({ spec }) => spec.organization))]);
   if (typeof users === 'string') faults.push(users);
   for (const message of new Set(faults)) io.stderr(`iam: ${message}`);
@@ -118,22 +119,6 @@ function wrongFlags({ files, oidcProviderArn, clusterName, environment, namePref
     if (!NAME.test(value)) wrong.push(`${flag} ${JSON.stringify(value)}: at most 32 letters, digits and '-' are needed`);
   }
   return wrong;
-}
-
-/** A template is one account's. */
-function differentAccounts(runtimes: readonly ElasticRuntime[]): readonly string[] {
-  const [first, ...others] = runtimes;
-  if (first === undefined) return [];
-  const other = others.find((runtime) => accountOf(runtime) !== accountOf(first));
-  if (other === undefined) return [];
-  const named = ({ metadata }: ElasticRuntime): string => `${metadata.namespace ?? 'default'}/${metadata.name ?? ''}`;
-  return [
-    `ElasticRuntime ${named(other)}: spec.identities.operator.roleArn lies in account ${accountOf(other)}, that of ${named(first)} in ${accountOf(first)}: generate each account's template from its own files`,
-  ];
-}
-
-function accountOf({ spec }: ElasticRuntime): string {
-  return spec.identities.operator.roleArn.split(':')[4] ?? '';
 }
 
 /** Organization -> users, or what is wrong. */

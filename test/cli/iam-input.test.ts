@@ -118,6 +118,57 @@ for (const [why, text, says] of REFUSED) {
   });
 }
 
+/** A second runtime of the namespace, with roles of its own; `change` makes the conflict. */
+function second(change: (text: string) => string = (text) => text): string {
+  const from = finance.indexOf('apiVersion: elasticruntime.dev/v1alpha1');
+  const runtime = finance.slice(from, finance.indexOf('---', from));
+  return `---\n${change(runtime.replaceAll('role/acme-', 'role/other-').replace('name: analytics', 'name: other'))}`;
+}
+
+const role = (name: string): string => `"arn:aws:iam::111122223333:role/${name}"`;
+const ledger = `---
+apiVersion: elasticruntime.dev/v1alpha1
+kind: ElasticConnection
+metadata: { name: ledger, namespace: finance }
+spec: { connector: AmazonS3, location: s3://acme-ledger/, authentication: { roleArn: ${role('other-worker')} } }
+`;
+
+const CONFLICTS: readonly (readonly [why: string, text: string, says: RegExp])[] = [
+  ...(['agent', 'operator', 'master', 'worker'] as const).map((identity): readonly [string, string, RegExp] => [
+    `the ${identity} role of another runtime as a connection's`,
+    withJob(source(`other-${identity}`)) + second(),
+    new RegExp(
+      `ElasticJob finance/more: spec\\.connections\\[0\\]\\.authentication\\.roleArn: ${role(`other-${identity}`)} is the ${identity} role of ElasticRuntime finance/other, and ElasticRuntime finance/analytics would become it: name a role of the data`,
+    ),
+  ]),
+  [
+    'the node role of another runtime as a connection role',
+    withJob(source('theirs')) +
+      second((text) =>
+        text.replace('worker: {', 'node: { instanceProfileArn: "arn:aws:iam::111122223333:instance-profile/theirs" }\n    worker: {'),
+      ),
+    /"[^"]*role\/theirs" is the node role of ElasticRuntime finance\/other/,
+  ],
+  [
+    'the worker role of another runtime in an ElasticConnection',
+    withJob('{ name: x, usage: Source, connectionRef: { name: ledger } }') + ledger + second(),
+    /ElasticConnection finance\/ledger: spec\.authentication\.roleArn: .*worker role of ElasticRuntime finance\/other/,
+  ],
+];
+
+for (const [why, text, says] of CONFLICTS) {
+  void test(`what is wrong beside another runtime or job is refused: ${why}`, async () => {
+    const { code, out, err } = await generated(text);
+    assert.deepEqual([code, out, err.length], [2, '', 1], err.join('\n'));
+    assert.match(err.join('\n'), says);
+  });
+}
+
+void test('two runtimes beside each other are no conflict', async () => {
+  const { code, err } = await generated(finance + second());
+  assert.deepEqual([code, err], [0, []]);
+});
+
 void test('a runtime without a job is judged, too; one mistake is said once', async () => {
   const alone = finance.slice(0, finance.indexOf('# Credential:')).replace('role/acme-worker', 'role/acme-operator');
   const { code, err } = await generated(alone);

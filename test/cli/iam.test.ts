@@ -227,7 +227,7 @@ const wrong: readonly (readonly [why: string, files: Readonly<Record<string, str
       'two accounts',
       { ...finance, 'other.yaml': (shared['default-roles.yaml'] ?? '').replaceAll('111122223333', '444455556666') },
       {},
-      /ElasticRuntime research\/scratch: spec\.identities\.operator\.roleArn lies in account 444455556666, that of finance\/analytics in 111122223333/,
+      /ElasticRuntime research\/scratch: spec\.identities\.operator\.roleArn: lies in account 444455556666, that of finance\/analytics in 111122223333/,
     ],
   ];
 

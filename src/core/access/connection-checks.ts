@@ -3,7 +3,7 @@ import { accessOf, findConnector, similarConnector } from './connectors.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime, Authentication, ConnectionSpec, JobConnection } from './input.ts';
 import { parseS3Uri } from './locations.ts';
-import { type Principals, parseRoleArn } from './roles.ts';
+import { nodeRoleArn, type Principals, parseRoleArn } from './roles.ts';
 import { type Check, firstProblem } from './rules.ts';
 import { wrongSecretSource } from './secrets.ts';
 
@@ -220,8 +220,10 @@ function wrongRole({ spec: { authentication } }: Subject): FieldProblem | undefi
 }
 
 /** A job's author must not turn a connection into the operator's own rights; the trust policies refuse it too. */
-function ownRole({ spec: { authentication }, principals }: Subject): FieldProblem | undefined {
-  const own = Object.entries(principals.roles).find(([, roleArn]) => roleArn === authentication?.roleArn);
+function ownRole({ spec: { authentication }, principals, runtime }: Subject): FieldProblem | undefined {
+  // As the node role a job could name its session so that the cluster takes it for a node.
+  const roles = { ...principals.roles, node: nodeRoleArn(runtime) };
+  const own = Object.entries(roles).find(([, roleArn]) => roleArn === authentication?.roleArn);
   if (own === undefined) return undefined;
   return problem(
     'authentication.roleArn',

@@ -60,6 +60,7 @@ export type AccessRuntime = {
       readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretKey> };
       readonly master?: Maybe<{ readonly roleArn: string }>;
       readonly worker?: Maybe<{ readonly roleArn: string }>;
+      readonly node?: Maybe<{ readonly instanceProfileArn: string }>;
     };
     readonly initScript?: Maybe<{ readonly uri: string }>;
     readonly staging?: Maybe<{ readonly uri: string }>;

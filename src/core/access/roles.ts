@@ -46,6 +46,13 @@ export function defaultInstanceProfileArn(runtime: AccessRuntime): string {
   return `${defaultRoleFolder(runtime, 'instance-profile')}${defaultRoleName(runtime, 'node')}`;
 }
 
+/** Role of the nodes' instance profile as the generator makes them: of the same name, which may be longer for a profile (128 characters) than for a role. */
+export function nodeRoleArn(runtime: AccessRuntime): string {
+  const profileArn = runtime.spec.identities.node?.instanceProfileArn ?? defaultInstanceProfileArn(runtime);
+  const cut = profileArn.lastIndexOf('/') + 1;
+  return profileArn.slice(0, cut).replace(':instance-profile/', ':role/') + fitted(profileArn.slice(cut), maxRoleName);
+}
+
 /** Every such role of the runtime, whatever its uid is: for policies that are written before the runtime exists. */
 export function defaultRolePattern(runtime: AccessRuntime, role: DefaultRole): string {
   return `${defaultRoleFolder(runtime, 'role')}*.${role}`;

@@ -2,7 +2,7 @@ import type { FieldProblem } from './connection-checks.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime } from './input.ts';
 import { isOrganization, parseS3ObjectUri, parseS3Uri } from './locations.ts';
-import { parseRoleArn } from './roles.ts';
+import { nodeRoleArn, parseRoleArn } from './roles.ts';
 
 /** What is wrong with a runtime's identities; the field is relative to its spec. */
 export function wrongRuntime(runtime: AccessRuntime): readonly FieldProblem[] {
@@ -18,6 +18,7 @@ export function wrongRuntime(runtime: AccessRuntime): readonly FieldProblem[] {
     ...oneOfTwo(identities),
     ...given.flatMap(wrongArn),
     ...given.flatMap((one, index) => shared(one, given.slice(0, index))),
+    ...nodeRoleOfOthers(runtime, given),
   ];
 }
 
@@ -72,6 +73,21 @@ function shared({ identity, roleArn }: Given, before: readonly Given[]): readonl
       value: roleArn,
       message: `is the role of identities.${other.identity}, too`,
       remedy: 'give each identity a role of its own',
+    },
+  ];
+}
+
+/** The node role is trusted by EC2 alone: whoever else may become it names its session as it likes, and the cluster takes that name for a node's. */
+function nodeRoleOfOthers(runtime: AccessRuntime, given: readonly Given[]): readonly FieldProblem[] {
+  const nodeRole = nodeRoleArn(runtime);
+  const other = given.find(({ roleArn }) => roleArn === nodeRole);
+  if (other === undefined) return [];
+  return [
+    {
+      field: 'identities.node.instanceProfileArn',
+      value: runtime.spec.identities.node?.instanceProfileArn ?? '',
+      message: `has the role of identities.${other.identity}, ${nodeRole}`,
+      remedy: 'give the nodes an instance profile and a role of their own',
     },
   ];
 }

@@ -1,6 +1,6 @@
 import { tags as tagKeys } from '../../api/labels.ts';
 import { parseS3Uri, runtimePrefix } from '../access/locations.ts';
-import { defaultInstanceProfileArn, defaultRoleArn, fitted, maxRoleName, parseRoleArn } from '../access/roles.ts';
+import { defaultInstanceProfileArn, defaultRoleArn, nodeRoleArn, parseRoleArn } from '../access/roles.ts';
 import type { PolicyDocument, PolicyStatement } from './document.ts';
 import {
   agentStatements,
@@ -43,12 +43,6 @@ export function runtimeDocuments(input: DocumentsInput): RuntimeDocuments {
 /** One document of many, equal statements once and no Sid twice. For what several runtimes share. */
 export function mergeDocuments(documents: readonly PolicyDocument[]): PolicyDocument {
   return documentOf(documents.flatMap(statementsOf));
-}
-
-/** Role of an instance profile as the generator makes them: of the same name, which may be longer for a profile (128 characters) than for a role. */
-function roleOfInstanceProfile(instanceProfileArn: string): string {
-  const cut = instanceProfileArn.lastIndexOf('/') + 1;
-  return instanceProfileArn.slice(0, cut).replace(':instance-profile/', ':role/') + fitted(instanceProfileArn.slice(cut), maxRoleName);
 }
 
 function statementsOf(document: PolicyDocument): readonly PolicyStatement[] {
@@ -116,7 +110,7 @@ function contextOf(input: DocumentsInput): DocumentContext {
       operator: spec.identities.operator.roleArn,
       master: spec.identities.master?.roleArn ?? defaultRoleArn(runtime, 'master'),
       worker: spec.identities.worker?.roleArn ?? defaultRoleArn(runtime, 'worker'),
-      node: roleOfInstanceProfile(instanceProfileArn),
+      node: nodeRoleArn(runtime),
     },
     staging: { folder: folderOf(runtimePrefix(spec.staging.uri, owner)), kmsKeyArn: spec.staging.kmsKeyArn },
     logs: { folder: folderOf(runtimePrefix(spec.logs.uri, owner)), kmsKeyArn: spec.logs.kmsKeyArn },

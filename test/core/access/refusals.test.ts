@@ -70,6 +70,16 @@ const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketc
   ['spec.connections[0].authentication.roleArn', /own operator role/, one({ authentication: role('operator') })],
   ['spec.connections[0].authentication.roleArn', /own agent role/, one({ authentication: role('agent') })],
   ['spec.connections[0].authentication.roleArn', /own master role/, one({ authentication: role('master') })],
+  [
+    'spec.connections[0].authentication.roleArn',
+    /own node role/,
+    { ...one({ authentication: role('pool/mynode') }), identities: { node: { instanceProfileArn: profile('pool/mynode') } } },
+  ],
+  [
+    'spec.connections[0].authentication.roleArn',
+    /own node role/,
+    one({ authentication: role('elastic-runtime/finance/analytics/finance.analytics.node') }),
+  ],
   ['spec.connections[0].authentication.roleArn', /own worker role.*leave authentication out/, one({ authentication: role('worker') })],
   [
     'spec.connections[0].authentication.roleArn',
@@ -201,6 +211,11 @@ const RUNTIMES: readonly (readonly [field: string, message: RegExp, sketch: Sket
   ],
   ['spec.identities.operator.roleArn', /no IAM role/, { identities: { operator: { roleArn: 'acme-operator' } } }],
   ['spec.identities.worker.roleArn', /role of identities.operator/, { identities: { worker: { roleArn: arn('operator') } } }],
+  ...(['agent', 'operator', 'master', 'worker'] as const).map((identity): readonly [string, RegExp, Sketch] => [
+    'spec.identities.node.instanceProfileArn',
+    new RegExp(`has the role of identities.${identity}, ${arn(identity)}`),
+    { identities: { node: { instanceProfileArn: profile(identity) } } },
+  ]),
   ['spec.identities.operator.roleArn', /role of identities.agent/, { identities: { operator: { roleArn: arn('agent') } } }],
 ];
 for (const [field, message, sketch] of RUNTIMES) {
@@ -254,6 +269,10 @@ function ledger(spec: Readonly<Record<string, unknown>>, more: Readonly<Record<s
     connections: [{ name: 'ledger', usage: 'Target', connectionRef: { name: 'ledger' }, ...more }],
     references: Object.keys(spec).length === 0 ? {} : { ledger: spec },
   };
+}
+
+function profile(name: string): string {
+  return arn(name).replace(':role/', ':instance-profile/');
 }
 
 function lib(more: Readonly<Record<string, string>>) {
