@@ -1,4 +1,5 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
+import { formatS3Uri, organizationPrefix, type S3Folder, within } from '../core/access/locations.ts';
 import { nodeRoleArn, principalsOf } from '../core/access/roles.ts';
 import { placeOf, type World } from './explain.ts';
 import { type InputError, namespaceOf } from './manifests.ts';
@@ -8,7 +9,14 @@ import { type InputError, namespaceOf } from './manifests.ts';
  */
 export function conflicts(world: World): readonly InputError[] {
   const runtimes = [...world.runtimes.values()];
-  return [...differentAccounts(runtimes, world), ...world.jobs.flatMap((job) => rolesOfOthers(job, runtimes, world))];
+  const pairs = runtimes.flatMap((one, index) => runtimes.slice(index + 1).map((other) => [one, other] as const));
+  return [
+    ...differentAccounts(runtimes, world),
+    ...pairs.flatMap(([one, other]) => [...nestedFolders(one, other, world), ...nestedFolders(other, one, world)]),
+    ...pairs.flatMap(([one, other]) => sameAlias(one, other, world)),
+    ...world.jobs.flatMap((job) => rolesOfOthers(job, runtimes, world)),
+    ...runtimes.flatMap((runtime) => halfExternalIds(runtime, world)),
+  ];
 }
 
 export function accountOf({ spec }: ElasticRuntime): string {
@@ -25,24 +33,80 @@ function differentAccounts(runtimes: readonly ElasticRuntime[], world: World): r
   return [ofRuntime(other, 'spec.identities.operator.roleArn', message, world)];
 }
 
+/** Whoever may read an organization's folder reads what lies in it, whosever it is. */
+function nestedFolders(outer: ElasticRuntime, inner: ElasticRuntime, world: World): readonly InputError[] {
+  if (outer.spec.organization === inner.spec.organization) return [];
+  const fields = ['staging', 'logs'] as const;
+  return fields.flatMap((field): readonly InputError[] => {
+    const own = folderOf(inner, field);
+    const around = fields.map((one) => folderOf(outer, one)).find((one) => own !== undefined && one !== undefined && within(one, own));
+    if (own === undefined || around === undefined) return [];
+    const message = `"${inner.spec[field].uri}": ${formatS3Uri(own)} of organization ${inner.spec.organization} lies in ${formatS3Uri(around)} of organization ${outer.spec.organization} (ElasticRuntime ${keyOf(outer)}), whose roles would reach it: name a folder outside`;
+    return [ofRuntime(inner, `spec.${field}.uri`, message, world)];
+  });
+}
+
+function folderOf({ spec }: ElasticRuntime, field: 'staging' | 'logs'): S3Folder | undefined {
+  const folder = organizationPrefix(spec[field].uri, spec.organization);
+  return folder.ok ? folder.value : undefined;
+}
+
+/** An alias names one role: one of the two agents would get the other's. */
+function sameAlias(one: ElasticRuntime, other: ElasticRuntime, world: World): readonly InputError[] {
+  const [first, second] = [one, other].map(({ spec: { region, identities } }) => {
+    const { roleArn, x509 } = identities.agent;
+    return { roleArn, alias: x509?.roleAlias, place: `${region} ${roleArn.split(':')[4] ?? ''}` };
+  });
+  if (first?.alias === undefined || first.alias !== second?.alias || first.place !== second.place || first.roleArn === second.roleArn)
+    return [];
+  const message = `"${second.alias}" stands for ${second.roleArn} here, and for ${first.roleArn} in ElasticRuntime ${keyOf(one)}: an alias names one role, give each agent role its own`;
+  return [ofRuntime(other, 'spec.identities.agent.x509.roleAlias', message, world)];
+}
+
 /** As a connection's role an identity of another runtime would be assumed by this one's worker: its pods could do whatever that one may. */
 function rolesOfOthers(job: ElasticJob, runtimes: readonly ElasticRuntime[], world: World): readonly InputError[] {
+  const own = runtimeOf(job);
+  const others = runtimes.filter((runtime) => keyOf(runtime) !== own).flatMap(identitiesOf);
+  return connectionRoles(job, world).flatMap(({ object, field, roleArn }): readonly InputError[] => {
+    const other = others.find((one) => one.roleArn === roleArn);
+    if (other === undefined) return [];
+    const message = `"${roleArn}" is the ${other.identity} role of ElasticRuntime ${other.runtime}, and ElasticRuntime ${own} would become it: name a role of the data, not one of a runtime`;
+    return [{ place: placeOf(object, world), object, field: `${field}.roleArn`, message }];
+  });
+}
+
+/** A trust policy that asks for an external ID asks everybody who is trusted there, and a connection without one would be denied. */
+function halfExternalIds(runtime: ElasticRuntime, world: World): readonly InputError[] {
+  const roles = world.jobs.filter((job) => runtimeOf(job) === keyOf(runtime)).flatMap((job) => connectionRoles(job, world));
+  return roles.flatMap(({ object, field, roleArn, externalId }): readonly InputError[] => {
+    const other = roles.find((one) => one.roleArn === roleArn && one.externalId);
+    if (externalId || other === undefined) return [];
+    const message = `is missing: ${other.object}: ${other.field} gives one for "${roleArn}", and the role then asks everybody for it: give it here, too, or name another role`;
+    return [{ place: placeOf(object, world), object, field: `${field}.externalIdSecretRef`, message }];
+  });
+}
+
+type ConnectionRole = { readonly object: string; readonly field: string; readonly roleArn: string; readonly externalId: boolean };
+
+/** Roles of a job's connections, and where each is written: in the job, or in the ElasticConnection that it names. */
+function connectionRoles(job: ElasticJob, world: World): readonly ConnectionRole[] {
   const namespace = namespaceOf(job.metadata);
-  const own = `${namespace}/${job.spec.runtime}`;
-  const others = runtimes.filter((runtime) => keyOf(runtime) !== own).flatMap((runtime) => identitiesOf(runtime));
-  return (job.spec.connections ?? []).flatMap((entry, index): readonly InputError[] => {
+  return (job.spec.connections ?? []).flatMap((entry, index): readonly ConnectionRole[] => {
     const reference = entry.connectionRef?.name;
     const spec = reference === undefined ? entry : world.connections.get(`${namespace}/${reference}`);
-    const roleArn = spec?.authentication?.roleArn;
-    const other = others.find((one) => one.roleArn === roleArn);
-    if (roleArn === undefined || other === undefined) return [];
+    const { roleArn, externalIdSecretRef } = spec?.authentication ?? {};
+    if (roleArn === undefined) return [];
     const [object, at] =
       reference === undefined
         ? [`ElasticJob ${namespace}/${job.metadata.name}`, `spec.connections[${index}]`]
         : [`ElasticConnection ${namespace}/${reference}`, 'spec'];
-    const message = `"${roleArn}" is the ${other.identity} role of ElasticRuntime ${other.runtime}, and ElasticRuntime ${own} would become it: name a role of the data, not one of a runtime`;
-    return [{ place: placeOf(object, world), object, field: `${at}.authentication.roleArn`, message }];
+    return [{ object, field: `${at}.authentication`, roleArn, externalId: externalIdSecretRef !== undefined }];
   });
+}
+
+/** `namespace/name` */
+function runtimeOf(job: ElasticJob): string {
+  return `${namespaceOf(job.metadata)}/${job.spec.runtime}`;
 }
 
 type RuntimeRole = { readonly runtime: string; readonly identity: string; readonly roleArn: string };

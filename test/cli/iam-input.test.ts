@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runExplain } from '../../src/cli/explain.ts';
-import { type IamRun, iam, variants } from './support/iam-variants.ts';
+import { type IamRun, iam, variants, withCertificate } from './support/iam-variants.ts';
 
 const finance = variants['finance']?.files['finance.yaml'] ?? assert.fail();
 
@@ -148,6 +148,25 @@ const CONFLICTS: readonly (readonly [why: string, text: string, says: RegExp])[]
         text.replace('worker: {', 'node: { instanceProfileArn: "arn:aws:iam::111122223333:instance-profile/theirs" }\n    worker: {'),
       ),
     /"[^"]*role\/theirs" is the node role of ElasticRuntime finance\/other/,
+  ],
+  [
+    "an organization's folder in another one's",
+    finance +
+      second((text) =>
+        text.replace('organization: acme', 'organization: beta').replace('s3://acme-staging/elastic', 's3://acme-logs/elastic/acme'),
+      ),
+    /ElasticRuntime finance\/other: spec\.staging\.uri: "s3:\/\/acme-logs\/elastic\/acme": s3:\/\/acme-logs\/elastic\/acme\/beta of organization beta lies in s3:\/\/acme-logs\/elastic\/acme of organization acme \(ElasticRuntime finance\/analytics\)/,
+  ],
+  [
+    'one role alias for two agent roles',
+    withCertificate(finance) +
+      second((text) => withCertificate(text.replace('other-agent', 'acme-agent')).replace('role/acme-agent', 'role/other-agent')),
+    /ElasticRuntime finance\/other: spec\.identities\.agent\.x509\.roleAlias: "acme-agent" stands for [^ ]*role\/other-agent here, and for [^ ]*role\/acme-agent in ElasticRuntime finance\/analytics/,
+  ],
+  [
+    'a role with an external ID and without',
+    withJob(source('orders-reader').replace('orders-reader"', 'orders-reader", externalIdSecretRef: { name: ext, key: id }')),
+    /ElasticJob finance\/nightly-orders: spec\.connections\[0\]\.authentication\.externalIdSecretRef: is missing: ElasticJob finance\/more: spec\.connections\[0\]\.authentication gives one for [^ ]*orders-reader"/,
   ],
   [
     'the worker role of another runtime in an ElasticConnection',

@@ -1,4 +1,5 @@
 import type { X509 } from '../../api/generated/types.ts';
+import type { FieldProblem } from './connection-checks.ts';
 
 type Facts = { readonly id: string; readonly notBefore: number; readonly notAfter: number };
 
@@ -30,6 +31,18 @@ export function isSessionOf(roleArn: string, callerArn: string): boolean {
   const [, , , , account = '', resource = ''] = callerArn.split(':');
   const [kind, role] = resource.split('/');
   return kind === 'assumed-role' && account === roleArn.split(':')[4] && role === roleArn.slice(roleArn.lastIndexOf('/') + 1);
+}
+
+/** A credentials provider knows the role aliases of its own region only, and the runtime's is made in the runtime's. */
+export function wrongEndpoint(endpoint: string, region: string): FieldProblem | undefined {
+  const [, found] = /\.credentials\.iot\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$/.exec(endpoint) ?? [];
+  if (found === undefined || found === region) return undefined;
+  return {
+    field: 'identities.agent.x509.endpoint',
+    value: endpoint,
+    message: `is in region ${found}, the runtime and its role alias in ${region}`,
+    remedy: `name the host of ${region} (aws iot describe-endpoint --endpoint-type iot:CredentialProvider --region ${region})`,
+  };
 }
 
 /** Annotation of a certificate Secret that `init --x509` wrote: how old its certificate may become before the operator replaces it. */

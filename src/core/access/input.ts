@@ -47,6 +47,7 @@ export type Dependency = {
 };
 
 type Metadata = { readonly name?: Maybe<string>; readonly namespace?: Maybe<string> };
+type Location = { readonly uri: string; readonly kmsKeyArn?: Maybe<string> };
 /** `uid`: only of a runtime that was applied. */
 type RuntimeMetadata = Metadata & { readonly uid?: Maybe<string> };
 
@@ -56,15 +57,18 @@ export type AccessRuntime = {
     readonly organization: string;
     readonly region?: Maybe<string>;
     readonly identities: {
-      readonly agent: { readonly roleArn: string; readonly x509?: Maybe<{ readonly certificateSecretRef?: Maybe<SecretName> }> };
+      readonly agent: {
+        readonly roleArn: string;
+        readonly x509?: Maybe<{ readonly endpoint?: Maybe<string>; readonly certificateSecretRef?: Maybe<SecretName> }>;
+      };
       readonly operator: { readonly roleArn: string; readonly externalIdSecretRef?: Maybe<SecretKey> };
       readonly master?: Maybe<{ readonly roleArn: string }>;
       readonly worker?: Maybe<{ readonly roleArn: string }>;
       readonly node?: Maybe<{ readonly instanceProfileArn: string }>;
     };
     readonly initScript?: Maybe<{ readonly uri: string }>;
-    readonly staging?: Maybe<{ readonly uri: string }>;
-    readonly logs?: Maybe<{ readonly uri: string }>;
+    readonly staging?: Maybe<Location>;
+    readonly logs?: Maybe<Location>;
   };
 };
 

@@ -1,3 +1,4 @@
+import { wrongEndpoint } from './certificate.ts';
 import type { FieldProblem } from './connection-checks.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime } from './input.ts';
@@ -14,6 +15,8 @@ export function wrongRuntime(runtime: AccessRuntime): readonly FieldProblem[] {
   return [
     ...wrongOrganization(organization),
     ...wrongFolders(runtime),
+    ...keysElsewhere(runtime),
+    ...endpointElsewhere(runtime),
     ...wrongInitScript(runtime),
     ...oneOfTwo(identities),
     ...given.flatMap(wrongArn),
@@ -37,6 +40,23 @@ function wrongFolders({ spec }: AccessRuntime): readonly FieldProblem[] {
     if (uri === undefined || folder === undefined || folder.ok) return [];
     return [{ field: `${field}.uri`, value: uri, message: folder.reason, remedy: 'write s3://bucket/prefix with plain names' }];
   });
+}
+
+/** Its partition the API server judges already. */
+function keysElsewhere({ spec }: AccessRuntime): readonly FieldProblem[] {
+  return (['staging', 'logs'] as const).flatMap((field) => {
+    const { kmsKeyArn = '' } = spec[field] ?? {};
+    const region = kmsKeyArn.split(':')[3] ?? '';
+    if (region === '' || spec.region === undefined || region === spec.region) return [];
+    const message = `is in region ${region}, the runtime in ${spec.region}: S3 encrypts with keys of the bucket's own region only`;
+    return [{ field: `${field}.kmsKeyArn`, value: kmsKeyArn, message, remedy: `name a key in ${spec.region}` }];
+  });
+}
+
+function endpointElsewhere({ spec: { identities, region } }: AccessRuntime): readonly FieldProblem[] {
+  const endpoint = identities.agent.x509?.endpoint;
+  const wrong = endpoint === undefined || region === undefined ? undefined : wrongEndpoint(endpoint, region);
+  return wrong === undefined ? [] : [wrong];
 }
 
 function wrongInitScript(runtime: AccessRuntime): readonly FieldProblem[] {

@@ -1,8 +1,9 @@
 import type { FieldProblem } from './connection-checks.ts';
 import type { AccessRuntime, SecretSource } from './input.ts';
+import { parseRoleArn } from './roles.ts';
 
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_iam-permissions.html: the name, a dash and six characters of AWS's own.
-const SECRET_ARN = /^arn:aws(?:-[a-z]+)*:secretsmanager:[a-z0-9-]+:\d{12}:secret:(.+)$/;
+const SECRET_ARN = /^arn:(aws(?:-[a-z]+)*):secretsmanager:([a-z0-9-]+):(\d{12}):secret:(.+)$/;
 // Letters that both services take in a name: no wildcard of a policy, no escape.
 const SECRET_NAME = /^[A-Za-z0-9/_+=.@-]+$/;
 
@@ -23,15 +24,47 @@ export function wrongSecretSource(source: SecretSource, runtime: AccessRuntime):
     return belowFolder(name, folder) ? undefined : outside('.parameterStore.name', name, `a parameter below ${folder}`);
   }
   const arn = source.secretsManager?.arn ?? '';
-  const name = SECRET_ARN.exec(arn)?.[1];
-  if (name === undefined) {
+  const [, partition = '', region = '', account = '', name = ''] = SECRET_ARN.exec(arn) ?? [];
+  if (name === '') {
     const remedy = `write arn:aws:secretsmanager:<region>:<account>:secret:${folder}<name>`;
     return { field: '.secretsManager.arn', value: arn, message: 'is no ARN of a secret', remedy };
   }
   // Secrets Manager's names need no leading slash, and most have none.
-  return belowFolder(name.startsWith('/') ? name : `/${name}`, folder)
-    ? undefined
-    : outside('.secretsManager.arn', arn, `a secret below ${folder}`);
+  if (!belowFolder(name.startsWith('/') ? name : `/${name}`, folder))
+    return outside('.secretsManager.arn', arn, `a secret below ${folder}`);
+  return elsewhere(arn, { partition, region, account }, runtime);
+}
+
+/** The worker's session reads in its own region, and the folder is this namespace's only in the runtime's own account: there the names are ours. */
+function elsewhere(
+  arn: string,
+  found: { readonly partition: string; readonly region: string; readonly account: string },
+  { spec: { identities, region } }: AccessRuntime,
+): FieldProblem | undefined {
+  const at = { field: '.secretsManager.arn', value: arn };
+  const roles = [identities.operator.roleArn, ...(identities.worker === undefined ? [] : [identities.worker.roleArn])];
+  const own = roles.flatMap((roleArn) => {
+    const role = parseRoleArn(roleArn);
+    return role.ok ? [role.value] : [];
+  });
+  const [first] = own;
+  // Wrong roles are said of the runtime.
+  if (first === undefined) return undefined;
+  if (found.partition !== first.partition)
+    return {
+      ...at,
+      message: `is of partition ${found.partition}, the runtime of ${first.partition}`,
+      remedy: `name a secret of ${first.partition}`,
+    };
+  if (region !== undefined && found.region !== region)
+    return {
+      ...at,
+      message: `is in region ${found.region}, the runtime in ${region}`,
+      remedy: `name a secret in ${region}, a replica for example`,
+    };
+  if (own.some(({ account }) => account === found.account)) return undefined;
+  const accounts = [...new Set(own.map(({ account }) => account))].join(' or ');
+  return { ...at, message: `is of account ${found.account}, the runtime of ${accounts}`, remedy: `name a secret of account ${accounts}` };
 }
 
 /** A Secret of the runtime's own identities would hand them to every pod of the job. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planAccess } from '../../../src/core/access/plan.ts';
-import { arn, errorsOf, inputOf, jdbc, keys, login, role, type Sketch, s3 } from './sketch.ts';
+import { arn, errorsOf, inputOf, jdbc, keys, login, planOf, role, type Sketch, s3 } from './sketch.ts';
 
 /** Field -> part of the message and of what to do. */
 const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketch])[] = [
@@ -162,6 +162,17 @@ const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketc
     /credentials override roles.*connection: a/,
     { ...one({ authentication: keys() }), staging: { identity: 'Worker' } },
   ],
+  ...(
+    [
+      ['arn:aws-cn:secretsmanager:us-east-1:111122223333', /is of partition aws-cn, the runtime of aws; /],
+      ['arn:aws:secretsmanager:eu-west-1:111122223333', /is in region eu-west-1, the runtime in us-east-1; name a secret in us-east-1/],
+      ['arn:aws:secretsmanager:us-east-1:999900001111', /is of account 999900001111, the runtime of 111122223333; /],
+    ] as const
+  ).map(([place, message]): readonly [string, RegExp, Sketch] => [
+    'spec.connections[0].authentication.properties.secretsManager.arn',
+    message,
+    atRegion('us-east-1', secret(place)),
+  ]),
   ['spec.staging.identity', /no identity for staging/, { staging: { identity: 'Master' } }],
   [
     'spec.staging',
@@ -216,6 +227,18 @@ const RUNTIMES: readonly (readonly [field: string, message: RegExp, sketch: Sket
     new RegExp(`has the role of identities.${identity}, ${arn(identity)}`),
     { identities: { node: { instanceProfileArn: profile(identity) } } },
   ]),
+  [
+    'spec.identities.agent.x509.endpoint',
+    /is in region us-east-1, the runtime and its role alias in eu-west-1; name the host of eu-west-1 /,
+    atRegion('eu-west-1', certified('abc.credentials.iot.us-east-1.amazonaws.com')),
+  ],
+  [
+    'spec.staging.kmsKeyArn',
+    /is in region eu-west-1, the runtime in us-east-1: .*; name a key in us-east-1/,
+    encrypted('staging', 'eu-west-1'),
+  ],
+  ['spec.logs.kmsKeyArn', /is in region eu-west-1, the runtime in us-east-1/, encrypted('logs', 'eu-west-1')],
+  ['spec.staging.uri', /"ab" is no bucket name/, { spec: { staging: { uri: 's3://ab/elastic' } } }],
   ['spec.identities.operator.roleArn', /role of identities.agent/, { identities: { operator: { roleArn: arn('agent') } } }],
 ];
 for (const [field, message, sketch] of RUNTIMES) {
@@ -270,6 +293,34 @@ function ledger(spec: Readonly<Record<string, unknown>>, more: Readonly<Record<s
     references: Object.keys(spec).length === 0 ? {} : { ledger: spec },
   };
 }
+
+function atRegion(region: string, more: Sketch = {}): Sketch {
+  return { ...more, spec: { region } };
+}
+
+function certified(endpoint: string): Pick<Sketch, 'identities'> {
+  return { identities: { agent: { roleArn: arn('agent'), x509: { endpoint } } } };
+}
+
+function encrypted(field: 'staging' | 'logs', region: string): Sketch {
+  const kmsKeyArn = `arn:aws:kms:${region}:111122223333:key/1`;
+  return { spec: { region: 'us-east-1', [field]: { uri: `s3://acme-${field}/elastic`, kmsKeyArn } } };
+}
+
+function secret(place: string): Sketch {
+  const arn = `${place}:secret:acme/finance/crm-AbCdEf`;
+  return one({ connector: 'JDBC', authentication: { properties: { secretsManager: { arn } } } });
+}
+
+test('what lies in the region of the runtime is taken', () => {
+  planOf(encrypted('staging', 'us-east-1'));
+  planOf(encrypted('logs', 'us-east-1'));
+  planOf(atRegion('us-east-1', certified('abc.credentials.iot.us-east-1.amazonaws.com')));
+  planOf(atRegion('cn-north-1', certified('abc.credentials.iot.cn-north-1.amazonaws.com.cn')));
+  planOf(atRegion('us-east-1', secret('arn:aws:secretsmanager:us-east-1:111122223333')));
+  const elsewhere = { worker: { roleArn: 'arn:aws:iam::444455556666:role/worker' } };
+  planOf(atRegion('us-east-1', { ...secret('arn:aws:secretsmanager:us-east-1:444455556666'), identities: elsewhere }));
+});
 
 function profile(name: string): string {
   return arn(name).replace(':role/', ':instance-profile/');

@@ -13,6 +13,7 @@ export type Sketch = {
   readonly x509?: boolean;
   readonly initScript?: boolean;
   readonly script?: string;
+  readonly spec?: Partial<AccessRuntime['spec']>;
   readonly identities?: Partial<AccessRuntime['spec']['identities']>;
 };
 
@@ -33,6 +34,7 @@ export function inputOf(sketch: Sketch): AccessInput {
         staging: { uri: 's3://acme-staging/elastic' },
         logs: { uri: 's3://acme-logs/elastic' },
         ...(sketch.initScript ? { initScript: { uri: sketch.script ?? 's3://platform/init.sh' } } : {}),
+        ...sketch.spec,
       },
     },
     job: {
