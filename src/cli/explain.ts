@@ -3,6 +3,7 @@ import type { ElasticJob, ElasticRuntime, ElasticRuntimeClass } from '../api/gen
 import { apiGroup, apiVersion } from '../api/labels.ts';
 import { type ElasticKind, elasticKinds } from '../api/schema.ts';
 import type { ConnectionSpec } from '../core/access/input.ts';
+import { parseS3Uri } from '../core/access/locations.ts';
 import { type AccessPlan, planAccess, runtimeErrors } from '../core/access/plan.ts';
 import type { AccessError, AccessRow } from '../core/access/vocabulary.ts';
 import { refusedAccesses } from '../core/classes/connections.ts';
@@ -98,11 +99,26 @@ function wrongManifest({ place, object }: Manifest): readonly InputError[] {
   return [...unknown, ...validateObject(kind, object).map((violation) => ({ place, message: said(violation) }))];
 }
 
-/** What stands below an authentication is not shown, nor a location: somebody may have written a secret where its name belongs, or a login into a URL. */
+/**
+ * What stands below an authentication is not shown, nor a location: somebody may have written a secret where its name belongs, or a login into a URL. What has
+ * the form of a name or of a place in S3, and no login in it, is shown.
+ */
 function said(violation: Violation): string {
-  const hidden =
-    violation.field.includes('authentication') || (violation.field.endsWith('location') && !String(violation.value).startsWith('s3:'));
-  return formatViolation(hidden ? { ...violation, value: undefined } : violation);
+  const value = typeof violation.value === 'string' ? violation.value : '';
+  const { field } = violation;
+  const inS3 = /^s3[a-z]?:/i.test(value) && !LOGIN_IN_S3.test(value);
+  const open = field.includes('authentication') ? isName(field, value) : !field.endsWith('location') || inS3;
+  const text = formatViolation(open ? violation : { ...violation, value: undefined });
+  const bucket = open && value.startsWith('s3://') ? parseS3Uri(value.split('/', 3).join('/')) : undefined;
+  return bucket === undefined || bucket.ok ? text : `${text}; ${bucket.reason}`;
+}
+
+/** Hadoop's old way to write keys before a bucket, and parameters behind a place. */
+const LOGIN_IN_S3 = /^s3[a-z]?:\/*([^/]*@|[^/]*:.*@)|[?&;][^=]*(key|secret|token|pass|pwd|signature|credential)[^=]*=/i;
+
+/** ARNs, and parameters below two folders: no key or password looks like one. */
+function isName(field: string, value: string): boolean {
+  return /^arn:aws[a-z-]*:/.test(value) || (field.endsWith('.parameterStore.name') && /^\/[a-z0-9-]+\/[a-z0-9-]+\//.test(value));
 }
 
 /** Of our own manifests, and the Namespaces whose labels choose classes. */

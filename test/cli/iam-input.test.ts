@@ -104,6 +104,41 @@ const REFUSED: readonly (readonly [why: string, text: string, says: RegExp])[] =
     withJob(source('path/x')) + onlyData,
     /ElasticRuntimeClass default: connection x: authentication\.roleArn .*not among what the class allows/,
   ],
+  [
+    'a place in S3 by the name of a driver',
+    finance.replace('s3://acme-clicks/', 's3a://acme-clicks/'),
+    /spec\.connections\[0\]\.location: "s3a:\/\/acme-clicks\/": use s3:\/\/<bucket>/,
+  ],
+  [
+    'a version of an object',
+    finance.replace('s3://acme-clicks/', 's3://acme-clicks/a?versionId=1'),
+    /spec\.connections\[0\]\.location: "s3:\/\/acme-clicks\/a\?versionId=1": use s3/,
+  ],
+  [
+    'a bucket of two characters',
+    finance.replace('s3://acme-clicks/', 's3://ab/x/'),
+    /spec\.connections\[0\]\.location: "s3:\/\/ab\/x\/": use .*; "ab" is no bucket name: 3 to 63 /,
+  ],
+  [
+    'a bucket of two characters of the runtime',
+    finance.replace('s3://acme-staging/elastic', 's3://ab/elastic'),
+    /spec\.staging\.uri: "s3:\/\/ab\/elastic": use .*; "ab" is no bucket name: 3 to 63 /,
+  ],
+  ...['/acme/finance/x:3', '/acme/finance/*', '/acme/finance/', 'arn:aws:ssm:us-east-1:111122223333:parameter/x'].map(
+    (name): readonly [string, string, RegExp] => [
+      `${name} as a parameter`,
+      finance.replace('secretRef: { name: crm-login }', `parameterStore: { name: "${name}" }`),
+      new RegExp(`parameterStore\\.name: "${name.replaceAll('*', '\\*')}": use a parameter below`),
+    ],
+  ),
+  [
+    'a secret with a wildcard',
+    finance.replace(
+      'secretRef: { name: crm-login }',
+      'secretsManager: { arn: "arn:aws:secretsmanager:us-east-1:111122223333:secret:acme/finance/*" }',
+    ),
+    /secretsManager\.arn: "arn:aws:secretsmanager:us-east-1:111122223333:secret:acme\/finance\/\*": use the ARN/,
+  ],
 ];
 
 for (const [why, text, says] of REFUSED) {
