@@ -26,7 +26,7 @@ const works: Readonly<Record<string, readonly Work[]>> = {
   'log:agent': [{ as: /^agent$/, does: ['s3:PutObject'] }],
   dependencies: [{ as: /^operator$/, does: ['s3:PutObject'] }],
   dependency: [{ as: /^(worker$|connectionRole:|connectionCredentials:)/, does: ['s3:GetObject'] }],
-  'cluster-info': [{ as: /^operator$/, does: ['s3:PutObject', 's3:DeleteObject'] }],
+  'cluster-info': [{ as: /^operator$/, does: ['s3:PutObject', 's3:ListBucket', 's3:DeleteObject'] }],
   'init-script': [{ as: /^master$/, does: ['s3:GetObject'] }],
   connection: [
     { as: /^(agent$|worker$|connectionRole:|connectionCredentials:)/, does: [...objects, ...asksIam, ...locationActions.keys()] },
@@ -70,7 +70,9 @@ function placeDifference({ planResource = '', identity, action, resource }: Reco
   const folder: Readonly<Record<string, string>> = { dependencies: 'staging', log: 'log' };
   const isOfJobs = kind.startsWith('connection') || kind === 'dependency';
   const where = isOfJobs ? planResource : (folder[kind] ?? planResource);
-  const meant = rows.filter((row) => row.resource === where);
+  // That the operator may clear what jobs leave is tried beside its own object.
+  const isOperators = kind === 'cluster-info';
+  const meant = rows.filter((row) => row.resource === where || (isOperators && row.resource === 'staging'));
   if (isOfJobs && (!isWhole || /^iam:/.test(action))) return undefined;
   const same = isOfJobs ? meant.filter((row) => row.identity === identity) : meant;
   if (same.length === 0) return isOfJobs && plans.length > 0 ? `no plan at hand reaches ${planResource} as ${identity}` : undefined;

@@ -27,6 +27,8 @@ const certificate = /^[0-9a-f]{64}$/;
 export function sessionDifference({ sessionName: session, identity, job, planResource = '' }: Recorded): string | undefined {
   // Keys have no session: their last letters are told.
   if (identity.startsWith('connectionCredentials:') || (identity === 'agent' && certificate.test(session))) return undefined;
+  // A name of another make is of no session of ours, and of none that could be told apart.
+  if (partsOfSession(session) === undefined) return undefined;
   if (!isSessionOf(session, identity)) return `session ${session} is not how sessions of ${identity} are named`;
   const ofJob = partsOfSession(session)?.job !== undefined;
   if (job === undefined) return ofJob ? `session ${session} is one of a job, and the record names none` : undefined;

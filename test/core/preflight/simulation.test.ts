@@ -63,7 +63,8 @@ void test('what each role will do is asked', () => {
       'UpdateCertificate',
     ].map((name) => `iot:${name}`),
   );
-  assert.deepEqual(others, [], 'default roles are made with what they need');
+  const stack = ['DeleteStack', 'DescribeStackEvents', 'DescribeStacks', 'TagResource', 'UpdateStack'];
+  assert.deepEqual(others, [['operator', stack.map((name) => `cloudformation:${name}`)]], 'default roles are made with what they need');
 });
 
 void test('the generated policies answer every question with yes, and every other runtime with no', () => {
