@@ -85,8 +85,10 @@ async function gather({ files, resource }: AuditArguments, io: AuditIo): Promise
   if (files.length === 0 && resource === undefined) throw new WrongInput('give files, - for stdin, or --resource s3://BUCKET/PREFIX');
   for (const file of files) take(gathered, file, await read(io, file));
   if (resource === undefined) return gathered;
-  const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(resource) ?? [];
+  const [, bucket, path = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(resource) ?? [];
   if (bucket === undefined) throw new WrongInput(`--resource ${JSON.stringify(resource)} is no s3://BUCKET/PREFIX`);
+  // A folder ends in its slash: S3 would list what lies in `acme2` for `acme`, and who may read one folder may list no more than that.
+  const prefix = path === '' || path.endsWith('/') || isRecordKey(path) ? path : `${path}/`;
   // A job that runs has its parts only.
   const objects = await io.readBucket({ bucket, prefix }, isRecordKey).catch((error: unknown) => {
     throw new WrongInput(`${resource}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);

@@ -97,6 +97,18 @@ void test('from the bucket, between two times, of one job', async () => {
   assert.deepEqual((await run(objects, { files: [], resource: 's3://acme-logs/elastic/acme/', job: 'other' })).rows, []);
 });
 
+void test('a folder is read with or without its slash, one record by its name, and what only begins as the folder does is not listed', async () => {
+  const { objects } = await simulated;
+  const [key = '', body = ''] = Object.entries(objects).find(([name]) => name.endsWith('/access.json')) ?? [];
+  const rows = async (resource: string, at = key): Promise<number> => (await run({ [at]: body }, { files: [], resource })).rows.length;
+  const all = await rows('s3://acme-logs/elastic/acme/');
+  assert.ok(all > 0);
+  assert.equal(await rows('s3://acme-logs/elastic/acme'), all);
+  assert.equal(await rows('s3://acme-logs'), all);
+  assert.equal(await rows(`s3://acme-logs/${key}`), all);
+  assert.equal(await rows('s3://acme-logs/elastic/acme', key.replace('elastic/acme/', 'elastic/acme2/')), 0);
+});
+
 void test('what is not planned is flagged, in the table too, and the exit code is 1; gz and CloudTrail are read', async () => {
   const { objects, records } = await simulated;
   const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';

@@ -11,7 +11,7 @@ export type ObjectAccess = {
    * the one before it the runtime's, then the job's. One alone is never widened.
    */
   readonly folders: readonly [string, ...string[]];
-  /** The first of `folders` is the key of one object. */
+  /** The first of `folders` is the key of one object, which cannot be listed. */
   readonly object?: boolean;
   readonly actions: readonly ObjectAction[];
   readonly kmsKeyArn?: string;
@@ -157,10 +157,12 @@ function objectStatements(access: SessionAccess, widened: readonly WideningStep[
     const allowed = actions.split(',').flatMap((action) => names[action as keyof typeof names] ?? []);
     if (allowed.length > 0) statements.push({ Effect: 'Allow', Action: allowed, Resource: unique(group.map(arnOf)) });
   }
-  const listed = cuts.filter((cut) => cut.actions.includes('list'));
+  // One object has nothing to list, also where `actions` was widened: S3 would list every key that begins with its own.
+  const listed = cuts.filter((cut) => cut.actions.includes('list') && !cut.object);
   for (const [bucket, group] of grouped(listed, (cut) => cut.bucket)) {
     const open = group.some((cut) => cut.folder === '');
-    const prefixes = unique(group.flatMap((cut) => (cut.object ? [cut.folder] : [cut.folder, `${cut.folder}/*`])));
+    // Only with its slash: a folder's bare name would list those beside it whose names begin with it.
+    const prefixes = unique(group.map((cut) => `${cut.folder}/*`));
     const condition = open ? {} : { Condition: { StringLike: { 's3:prefix': prefixes } } };
     statements.push({ Effect: 'Allow', Action: 's3:ListBucket', Resource: bucket, ...condition });
   }

@@ -39,6 +39,14 @@ export function certificateStatements(certificates: string): readonly PolicyStat
   ];
 }
 
+/**
+ * Whatever lies below a folder, as a pattern; the folder itself, with its slash, is among it. Never the bare key: S3 lists every key that begins with the prefix,
+ * so that `acme` lists `acme2/...`, too.
+ */
+export function belowKey(key: string): string {
+  return key === '' ? '*' : `${literal(key)}/*`;
+}
+
 /** Objects below a folder, and its listing. `name` makes the Sids. */
 export function folderStatements(
   name: string,
@@ -49,7 +57,6 @@ export function folderStatements(
   const { partition, condition } = options;
   const bucket = `arn:${partition}:s3:::${folder.bucket}`;
   const key = literal(folder.key);
-  const below = key === '' ? '*' : `${key}/*`;
   const within = (pattern: string): string => `${bucket}/${key === '' ? '' : `${key}/`}${pattern}`;
   const resources = (options.objects ?? ['*']).map(within);
   const parts = options.multipart !== false && actions.includes('write') ? ['s3:AbortMultipartUpload'] : [];
@@ -64,7 +71,7 @@ export function folderStatements(
       ...withCondition(condition),
     });
   if (actions.includes('list')) {
-    const prefixes = folder.key === '' ? undefined : { StringLike: { 's3:prefix': [key, below] } };
+    const prefixes = folder.key === '' ? undefined : { StringLike: { 's3:prefix': belowKey(folder.key) } };
     statements.push({
       Sid: `${name}List`,
       Effect: 'Allow',

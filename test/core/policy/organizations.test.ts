@@ -111,6 +111,11 @@ function may(policies: readonly Policy[], action: string, key: string, context: 
   );
 }
 
+/** A key, and every beginning of it. */
+function beginningsOf(key: string): readonly string[] {
+  return Array.from({ length: key.length + 1 }, (_, length) => key.slice(0, length));
+}
+
 test('no session policy, at any step of its widening, and no generated statement reaches the other organization', () => {
   fc.assert(
     fc.property(organization, organization, attempt, (one, other, path) => {
@@ -139,8 +144,16 @@ test('no session policy, at any step of its widening, and no generated statement
         for (const each of all) {
           for (const action of ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'])
             assert.ok(!may([each], action, key), `${action} ${key}`);
-          assert.ok(!may([each], 's3:ListBucket', '', { 's3:prefix': `${key}/` }), key);
+          // S3 lists whatever begins with the prefix: the bare key, and what it begins with, reach further than the folder.
+          for (const prefix of [`${key}/`, ...beginningsOf(key)])
+            assert.ok(!may([each], 's3:ListBucket', '', { 's3:prefix': prefix }), prefix);
         }
+      }
+      assert.equal(cut.length, folders.length);
+      // Not even the own folder by its name alone: another's may begin with it.
+      for (const [index, each] of all.entries()) {
+        const widest = index === all.length - 1 ? runtime.key : (folders[index] ?? '');
+        for (const prefix of beginningsOf(widest)) assert.ok(!may([each], 's3:ListBucket', '', { 's3:prefix': prefix }), prefix);
       }
     }),
     { ...options, numRuns: 300 },

@@ -53,6 +53,7 @@ test('read and list', () => {
   const { policy: text } = made({ objects: [{ ...logs, folders: [job], actions: ['read', 'list'] }] });
   assert.equal(allows(text, 's3.getObject', { bucket: 'logs', key: `${job}/x` }), true);
   assert.equal(allows(text, 's3.listObjects', { bucket: 'logs', prefix: `${job}/` }), true);
+  assert.equal(allows(text, 's3.listObjects', { bucket: 'logs', prefix: job }), false);
   assert.equal(allows(text, 's3.listObjects', { bucket: 'logs', prefix: `${organization}/` }), false);
   assert.equal(allows(text, 's3.putObject', { bucket: 'logs', key: `${job}/x`, kmsKeyArn }), false);
 });

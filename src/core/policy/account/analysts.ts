@@ -1,7 +1,7 @@
 import { serviceNames } from '../../access/partitions.ts';
 import { fitted } from '../../access/roles.ts';
 import type { PolicyStatement } from '../document.ts';
-import { literal } from '../statements.ts';
+import { belowKey, literal } from '../statements.ts';
 import { type OrganizationFolder, organizationFolders } from './folders.ts';
 import type { AccountPlanOptions, AnalystPlan } from './plan.ts';
 import type { RuntimeView } from './view.ts';
@@ -61,7 +61,7 @@ function statements(
         Effect: 'Allow',
         Action: 's3:ListBucket',
         Resource: `arn:${partition}:s3:::${bucket}`,
-        Condition: { StringLike: { 's3:prefix': [literal(key), `${literal(key)}/*`] } },
+        Condition: { StringLike: { 's3:prefix': belowKey(key) } },
       }),
     ),
     {

@@ -2,7 +2,7 @@ import { parseS3Uri } from '../../access/locations.ts';
 import { defaultRolePattern } from '../../access/roles.ts';
 import type { PolicyStatement } from '../document.ts';
 import { mergeDocuments } from '../documents.ts';
-import { literal, sidPart } from '../statements.ts';
+import { belowKey, literal, sidPart } from '../statements.ts';
 import { type OrganizationFolder, organizationFolders } from './folders.ts';
 import type { BucketPlan } from './plan.ts';
 import { rolesOf } from './roles.ts';
@@ -111,7 +111,7 @@ function confinements(
           Principal: '*',
           Action: 's3:ListBucket',
           Resource: arn,
-          Condition: { ...who, StringNotLike: { 's3:prefix': prefixes.flatMap((prefix) => [literal(prefix), `${literal(prefix)}/*`]) } },
+          Condition: { ...who, StringNotLike: { 's3:prefix': prefixes.map(belowKey) } },
         },
       ];
     });
@@ -173,7 +173,7 @@ function guests(arn: string, folders: readonly OrganizationFolder[], views: read
         Principal: { AWS: principals },
         Action: 's3:ListBucket',
         Resource: arn,
-        Condition: { StringLike: { 's3:prefix': [literal(key), `${literal(key)}/*`] } },
+        Condition: { StringLike: { 's3:prefix': belowKey(key) } },
       },
     ] satisfies readonly PolicyStatement[];
   });

@@ -2,6 +2,7 @@ import type { RequestContext } from '../../../../src/core/policy/evaluate.ts';
 import { evaluateAssumeRole, evaluateAssumeRoleWithWebIdentity, tagContext } from '../../../../src/core/policy/trust.ts';
 import {
   account,
+  analystOf,
   issuer,
   judge,
   judgeCall,
@@ -210,6 +211,32 @@ function objects(of: Tenant): readonly Case[] {
   return cases;
 }
 
+/**
+ * S3 lists every key that begins with the prefix: a folder's name without its slash lists the folders beside it whose names begin with it, whoever they belong to.
+ */
+function listings(of: Tenant): readonly Case[] {
+  const lists = (who: Who, bucket: string, folder: string): readonly Case[] =>
+    cutsOf(folder).map((prefix) => ({
+      group: 'listings',
+      says: `${who.name} lists ${bucket} by "${prefix}"`,
+      decided: () => judge(who, 's3:ListBucket', s3(bucket), { 's3:prefix': prefix }),
+    }));
+  const [orders] = each(of, ['orders']);
+  return [
+    ...['staging', 'logs'].flatMap((bucket) => [
+      ...each(of, everyone).flatMap((who) => lists(who, bucket, of.below)),
+      ...lists(analystOf(of), bucket, `elastic/${of.organization}`),
+    ]),
+    ...each(of, ['agent', 'worker', 'workerPod']).flatMap((who) => lists(who, `${of.namespace}-lake`, 'out')),
+    ...(orders === undefined ? [] : lists(orders, `${of.namespace}-orders`, 'raw')),
+  ];
+}
+
+/** A folder's name and each of its beginnings, the empty one too; those that end in a slash are other folders'. */
+function cutsOf(folder: string): readonly string[] {
+  return Array.from({ length: folder.length + 1 }, (_, length) => folder.slice(0, length));
+}
+
 /** Keys: of another organization at all; the own one directly, through another service, or for objects elsewhere. */
 function keys(of: Tenant): readonly Case[] {
   const viaS3 = { 'kms:ViaService': `s3.${region}.amazonaws.com`, 'kms:CallerAccount': account };
@@ -399,6 +426,7 @@ export const foreignCases: readonly Case[] = tenants.flatMap((of) => [
   ...tagRewriting(of),
   ...fromPods(of),
   ...objects(of),
+  ...listings(of),
   ...keys(of),
   ...otherRoles(of),
   ...ownRoles(of),

@@ -63,6 +63,10 @@ export const research = tenant('research', 'scratch', 'acme', '2', 'acme');
 export const growth = tenant('growth', 'analytics', 'acme2', '3', 'acme2');
 export const tenants: readonly Tenant[] = [finance, research, growth];
 
+function analystArn(organization: string): string {
+  return roleArn(`analyst-${organization}`);
+}
+
 function inputOf(of: Tenant): DocumentsInput {
   const location = (bucket: string) => ({ uri: `s3://${bucket}/elastic`, kmsKeyArn: of.key });
   return {
@@ -117,11 +121,16 @@ export const roles: ReadonlyMap<string, RolePolicies> = new Map(
     },
   ]),
 );
+/** People are no role of the plan: a permission set of each organization with its data access policy. */
+const analysts = new Map(
+  plan.analysts.map(({ organization, name, document }) => [analystArn(organization), [policyOf(document, 'identity', name)]]),
+);
 const buckets = new Map(plan.buckets.map(({ bucket, policy }) => [bucket, policyOf(policy, 'resource', bucket)]));
 const keys = new Map(plan.keys.map(({ arn, policy }) => [arn, policyOf(policy, 'resource', arn)]));
 
 export function permissionsOf(principal: Principal): readonly Policy[] {
-  return principal.kind === 'role' ? (roles.get(principal.roleArn)?.policies ?? []) : [];
+  if (principal.kind !== 'role') return [];
+  return roles.get(principal.roleArn)?.policies ?? analysts.get(principal.roleArn) ?? [];
 }
 
 /** Who calls: a session of one of a tenant's roles. */
@@ -165,6 +174,14 @@ export function sessionsOf(of: Tenant): Readonly<Record<WhoName, Who>> {
     workerNodeAgent: session(of, 'worker', "worker node's agent", by(of, 'node-agent')),
     node: session(of, 'node', 'instance'),
     orders: session(of, 'orders', 'connection role'),
+  };
+}
+
+/** A person of the tenant's organization, who reads all of it. */
+export function analystOf(of: Tenant): Who {
+  return {
+    name: `analyst of ${of.namespace}'s organization`,
+    principal: { kind: 'role', roleArn: analystArn(of.organization), sessionName: 'alice' },
   };
 }
 

@@ -1,5 +1,5 @@
 import { assumes, type Case, fleetOf, identified, s3 } from './cases.ts';
-import { account, judge, judgeCall, region, sessionsOf, type Tenant, tenants, type Who } from './estate.ts';
+import { account, analystOf, judge, judgeCall, region, sessionsOf, type Tenant, tenants, type Who } from './estate.ts';
 
 /** What each foreign case is the counterpart of: the same call by whom it is for. Were nothing allowed at all, these would say so. */
 /** The session of a hop may go on to the next role only; the agent's own may not. */
@@ -41,6 +41,17 @@ function mirrorOf(of: Tenant): readonly Case[] {
     ),
     at('objects of others', 'worker pod lists staging', () =>
       judge(workerPod, 's3:ListBucket', s3('staging'), { 's3:prefix': `${below}/` }),
+    ),
+    at('listings', 'worker pod lists staging', () => judge(workerPod, 's3:ListBucket', s3('staging'), { 's3:prefix': `${below}/` })),
+    at('listings', 'agent lists logs', () => judge(agent, 's3:ListBucket', s3('logs'), { 's3:prefix': `${below}/jobs/` })),
+    at('listings', 'an analyst lists staging', () =>
+      judge(analystOf(of), 's3:ListBucket', s3('staging'), { 's3:prefix': `elastic/${of.organization}/` }),
+    ),
+    at('listings', 'worker pod lists its target', () =>
+      judge(workerPod, 's3:ListBucket', s3(`${namespace}-lake`), { 's3:prefix': 'out/' }),
+    ),
+    at('listings', 'the connection role lists its source', () =>
+      judge(orders, 's3:ListBucket', s3(`${namespace}-orders`), { 's3:prefix': 'raw/' }),
     ),
     at('objects of others', "worker node's agent writes logs", () =>
       judge(workerNodeAgent, 's3:PutObject', s3(`logs/${job}/worker/n/p/0.log`), withKey),
