@@ -19,10 +19,10 @@ export function externalIdParameters(inputs: readonly DocumentsInput[]): readonl
       unique.set(secret, { parameter: '', marker: markerOf(input.runtime, reference), secret });
     }
   }
-  const id = logicalIds();
+  const ids = logicalIds();
   return [...unique.values()]
     .toSorted((one, other) => (one.secret < other.secret ? -1 : 1))
-    .map((external) => ({ ...external, parameter: id(`ExternalId ${external.secret.replace(/\/externalId$/, '')}`) }));
+    .map((external) => ({ ...external, parameter: ids.of(`ExternalId ${external.secret.replace(/\/externalId$/, '')}`) }));
 }
 
 /** `<Secret>/<key>` of the operator role and of the connection roles. */

@@ -6,12 +6,14 @@ import type { PolicyDocument } from '../document.ts';
 import { charactersOf, fitResourcePolicy, QuotaExceeded, quotas } from './quotas.ts';
 import { asValue, type Render, roleResources } from './role.ts';
 import {
+  type Entry,
   logicalIds,
   maxParameters,
   maxResources,
   type Output,
   type Parameter,
   type Resource,
+  section,
   type Template,
   type Value,
 } from './template.ts';
@@ -27,7 +29,8 @@ export type AccountTemplate = {
  * the manifests, so that it can be read and compared; external IDs alone are parameters (NoEcho). Throws where a role would exceed IAM's quotas.
  */
 export function accountTemplate(plan: AccountPlan): AccountTemplate {
-  const id = logicalIds();
+  const ids = logicalIds();
+  const id = ids.of;
   const markers = new Map(plan.externalIds.map(({ marker, parameter }) => [marker, { Ref: parameter }]));
   const render: Render = (document) => withReferences(asValue(document), markers);
   const notes: string[] = [];
@@ -41,9 +44,12 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
   };
   const roles = plan.roles.filter(({ arn }) => here(`role ${arn}`, accountOfRole(arn)));
   const roleIds = new Map(roles.map((role) => [role.arn, id(`Role ${role.name}`)]));
-  const keys = plan.keys.filter(({ arn, region }) => here(`key ${arn}`, arn.split(':')[4], region));
-  const keyIds = new Map(keys.map((key) => [key.arn, id(`Key ${key.organizations.join(' ')}`)]));
-  const resources: Record<string, Resource> = {};
+  const keys = plan.keys
+    .filter(({ arn, region }) => here(`key ${arn}`, arn.split(':')[4], region))
+    .map((key) => ({ ...key, logicalId: id(`Key ${key.organizations.join(' ')}`) }))
+    // After every key has its own: an organization may be called as what belongs to another's key.
+    .map((key): KeyWithIds => ({ ...key, aliasId: ids.derived(key.logicalId, 'Alias'), origin: ids.derived(key.logicalId, 'Origin') }));
+  const resources: Entry<Resource>[] = [];
   for (const role of roles) {
     const { arn, name, trust } = role;
     const characters = charactersOf(trust);
@@ -52,115 +58,134 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
         `the trust policy of role ${name} has ${characters} characters: raise the account's quota "Role trust policy length" (${quotas.trustCharacters}) first`,
       );
     const logicalId = roleIds.get(arn) ?? '';
-    const made = roleResources(logicalId, role, render);
+    const [[, made], ...policies] = roleResources(logicalId, role, ids, render);
     // IAM refuses a trust policy whose principal is not there yet.
     const trusted = principalsOf(trust).flatMap((principal) => (principal === arn ? [] : (roleIds.get(principal) ?? [])));
-    const [own] = Object.values(made);
-    Object.assign(
-      resources,
-      made,
-      own !== undefined && trusted.length > 0 && { [logicalId]: { Type: own.Type, DependsOn: trusted, Properties: own.Properties } },
-    );
+    const { Type, Properties } = made;
+    resources.push([logicalId, trusted.length > 0 ? { Type, DependsOn: trusted, Properties } : made], ...policies);
   }
   for (const { name, path, roleArn } of plan.instanceProfiles) {
     const role = roleIds.get(roleArn);
-    resources[id(`InstanceProfile ${name}`)] = {
-      Type: 'AWS::IAM::InstanceProfile',
-      Properties: {
-        InstanceProfileName: name,
-        Path: path,
-        Roles: role === undefined ? [roleArn.slice(roleArn.lastIndexOf('/') + 1)] : [{ Ref: role }],
+    resources.push([
+      id(`InstanceProfile ${name}`),
+      {
+        Type: 'AWS::IAM::InstanceProfile',
+        Properties: {
+          InstanceProfileName: name,
+          Path: path,
+          Roles: role === undefined ? [roleArn.slice(roleArn.lastIndexOf('/') + 1)] : [{ Ref: role }],
+        },
       },
-    };
+    ]);
   }
-  for (const key of keys) Object.assign(resources, keyResources(keyIds.get(key.arn) ?? '', key));
+  for (const key of keys) resources.push(...keyResources(key));
   for (const { bucket, region, policy } of plan.buckets) {
     if (!here(`bucket ${bucket}`, undefined, region)) continue;
-    resources[id(`BucketPolicy ${bucket}`)] = {
-      Type: 'AWS::S3::BucketPolicy',
-      Properties: { Bucket: bucket, PolicyDocument: asValue(fitResourcePolicy(`bucket ${bucket}`, policy, quotas.bucketPolicyBytes)) },
-    };
+    resources.push([
+      id(`BucketPolicy ${bucket}`),
+      {
+        Type: 'AWS::S3::BucketPolicy',
+        Properties: { Bucket: bucket, PolicyDocument: asValue(fitResourcePolicy(`bucket ${bucket}`, policy, quotas.bucketPolicyBytes)) },
+      },
+    ]);
   }
   for (const { region, roleAlias, roleArn, policyName, document } of plan.certificates) {
     if (!here(`role alias ${roleAlias}`, accountOfRole(roleArn), region)) continue;
     const role = roleIds.get(roleArn);
-    resources[id(`RoleAlias ${roleAlias}`)] = {
-      Type: 'AWS::IoT::RoleAlias',
-      Properties: {
-        RoleAlias: roleAlias,
-        RoleArn: role === undefined ? roleArn : { 'Fn::GetAtt': [role, 'Arn'] },
-        CredentialDurationSeconds: 3600,
+    resources.push([
+      id(`RoleAlias ${roleAlias}`),
+      {
+        Type: 'AWS::IoT::RoleAlias',
+        Properties: {
+          RoleAlias: roleAlias,
+          RoleArn: role === undefined ? roleArn : { 'Fn::GetAtt': [role, 'Arn'] },
+          CredentialDurationSeconds: 3600,
+        },
       },
-    };
-    resources[id(`CertificatePolicy ${policyName}`)] = {
-      Type: 'AWS::IoT::Policy',
-      Properties: { PolicyName: policyName, PolicyDocument: asValue(document) },
-    };
+    ]);
+    resources.push([
+      id(`CertificatePolicy ${policyName}`),
+      {
+        Type: 'AWS::IoT::Policy',
+        Properties: { PolicyName: policyName, PolicyDocument: asValue(document) },
+      },
+    ]);
   }
   for (const { organization, region, name, document, users } of plan.analysts) {
     if (!here(`the data access policy of ${organization}`, undefined, region)) continue;
-    resources[id(`DataAccess ${organization}`)] = {
-      Type: 'AWS::IAM::ManagedPolicy',
-      Properties: {
-        ManagedPolicyName: name,
-        Description: `Read the data of organization ${organization} and query it with Athena`,
-        PolicyDocument: asValue(document),
-        ...(users.length > 0 && { Users: users }),
+    resources.push([
+      id(`DataAccess ${organization}`),
+      {
+        Type: 'AWS::IAM::ManagedPolicy',
+        Properties: {
+          ManagedPolicyName: name,
+          Description: `Read the data of organization ${organization} and query it with Athena`,
+          PolicyDocument: asValue(document),
+          ...(users.length > 0 && { Users: users }),
+        },
       },
-    };
+    ]);
   }
   for (const [what, count, most] of [
-    ['resources', Object.keys(resources).length, maxResources],
+    ['resources', resources.length, maxResources],
     ['parameters', keys.length + plan.externalIds.length, maxParameters],
   ] as const)
     if (count > most)
       throw new QuotaExceeded(
         `the template has ${count} ${what}, more than the ${most} that CloudFormation takes: generate it from fewer runtimes`,
       );
-  const parameters: Record<string, Parameter> = {
-    ...Object.fromEntries(plan.externalIds.map(({ parameter, secret }) => [parameter, externalIdParameter(secret)])),
-    ...Object.fromEntries(keys.map((key) => [`${keyIds.get(key.arn) ?? ''}Origin`, keyParameter(key)])),
-  };
+  const parameters: readonly Entry<Parameter>[] = [
+    ...plan.externalIds.map(({ parameter, secret }): Entry<Parameter> => [parameter, externalIdParameter(secret)]),
+    ...keys.map((key): Entry<Parameter> => [key.origin, keyParameter(key)]),
+  ];
   const template: Template = {
     AWSTemplateFormatVersion: '2010-09-09',
     Description: `IAM of the Elastic Runtime Operator in account ${plan.accountId}, ${plan.region}`,
-    ...(Object.keys(parameters).length > 0 && { Parameters: parameters }),
+    ...(parameters.length > 0 && { Parameters: section(parameters) }),
     ...(keys.length > 0 && {
-      Conditions: Object.fromEntries(
-        keys.map(({ arn }) => {
-          const key = keyIds.get(arn) ?? '';
-          return [`Make${key}`, { 'Fn::Equals': [{ Ref: `${key}Origin` }, 'Make'] } as const];
-        }),
-      ),
+      Conditions: section(keys.map(({ logicalId, origin }) => [`Make${logicalId}`, { 'Fn::Equals': [{ Ref: origin }, 'Make'] }] as const)),
     }),
-    Resources: resources,
-    ...(keys.length > 0 && { Outputs: Object.fromEntries(keys.map((key) => keyOutput(keyIds.get(key.arn) ?? '', key))) }),
+    Resources: section(resources, parameters),
+    ...(keys.length > 0 && { Outputs: section(keys.map(keyOutput)) }),
   };
   return { template, notes };
 }
 
+type KeyWithIds = KeyPlan & {
+  readonly logicalId: string;
+  readonly aliasId: string;
+  /** Parameter that says whether the key is made or there already. */
+  readonly origin: string;
+};
+
 /** Keys outlive the stack: what they encrypted could not be read again. */
-function keyResources(logicalId: string, { arn, organizations, alias, policy }: KeyPlan): Readonly<Record<string, Resource>> {
+function keyResources({ logicalId, aliasId, arn, organizations, alias, policy }: KeyWithIds): readonly Entry<Resource>[] {
   const names = fitted(organizations.join(', '), 1000);
-  return {
-    [logicalId]: {
-      Type: 'AWS::KMS::Key',
-      Condition: `Make${logicalId}`,
-      DeletionPolicy: 'Retain',
-      UpdateReplacePolicy: 'Retain',
-      Properties: {
-        Description: `Objects of organization ${names}`,
-        EnableKeyRotation: true,
-        RotationPeriodInDays: 365,
-        KeyPolicy: asValue(fitResourcePolicy(`key ${arn}`, policy, quotas.keyPolicyBytes)),
+  return [
+    [
+      logicalId,
+      {
+        Type: 'AWS::KMS::Key',
+        Condition: `Make${logicalId}`,
+        DeletionPolicy: 'Retain',
+        UpdateReplacePolicy: 'Retain',
+        Properties: {
+          Description: `Objects of organization ${names}`,
+          EnableKeyRotation: true,
+          RotationPeriodInDays: 365,
+          KeyPolicy: asValue(fitResourcePolicy(`key ${arn}`, policy, quotas.keyPolicyBytes)),
+        },
       },
-    },
-    [`${logicalId}Alias`]: {
-      Type: 'AWS::KMS::Alias',
-      Condition: `Make${logicalId}`,
-      Properties: { AliasName: alias, TargetKeyId: { Ref: logicalId } },
-    },
-  };
+    ],
+    [
+      aliasId,
+      {
+        Type: 'AWS::KMS::Alias',
+        Condition: `Make${logicalId}`,
+        Properties: { AliasName: alias, TargetKeyId: { Ref: logicalId } },
+      },
+    ],
+  ];
 }
 
 function keyParameter({ arn, organizations }: KeyPlan): Parameter {
@@ -172,7 +197,7 @@ function keyParameter({ arn, organizations }: KeyPlan): Parameter {
   };
 }
 
-function keyOutput(logicalId: string, { organizations }: KeyPlan): readonly [string, Output] {
+function keyOutput({ logicalId, organizations }: KeyWithIds): Entry<Output> {
   return [
     `${logicalId}Arn`,
     {

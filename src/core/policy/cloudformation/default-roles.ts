@@ -5,10 +5,10 @@ import type { NamedPolicy } from '../account/plan.ts';
 import type { PolicyDocument } from '../document.ts';
 import { runtimeDocuments } from '../documents.ts';
 import type { PolicyRuntime } from '../runtime-input.ts';
-import { logicalIds } from './names.ts';
+import { logicalIds as named } from './names.ts';
 import { QuotaExceeded } from './quotas.ts';
 import { asValue, roleResources } from './role.ts';
-import { maxInlineBytes, type Output, type Resource, type Template } from './template.ts';
+import { type Entry, logicalIds, maxInlineBytes, type Output, type Resource, section, type Template } from './template.ts';
 
 /** What is attached to the agent role, as IAM tells it. */
 export type AgentPolicies = {
@@ -40,34 +40,41 @@ export type DefaultRolesTemplate = {
 export function defaultRolesTemplate(input: DefaultRolesInput): Parsed<DefaultRolesTemplate> {
   const { runtime, agent } = input;
   const documents = documentsOf(input);
+  const ids = logicalIds();
   const copies = agent.inline.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   // An inline policy's name is the role's own matter: one that the agent has already is left to the copy.
   const needs = copies.some(({ name }) => name === needsName) ? `${needsName}-2` : needsName;
-  const role = (use: DefaultRole, policies: readonly NamedPolicy[], attached: readonly string[] = []): Readonly<Record<string, Resource>> =>
-    roleResources(logicalIds[use], {
+  const role = (use: DefaultRole, policies: readonly NamedPolicy[], attached: readonly string[] = []): readonly Entry<Resource>[] => {
+    const properties = {
       name: defaultRoleName(runtime, use),
       path: defaultRolePath(runtime),
       description: `${use} of ElasticRuntime ${nameOf(runtime)}`,
       trust: documents[use].trust,
       policies: [...policies, { name: needs, document: documents[use].permissions }],
-      boundaryArn: { Ref: logicalIds.boundary },
+      boundaryArn: { Ref: named.boundary },
       ...(attached.length > 0 && { managedPolicyArns: attached.toSorted() }),
-    });
+    };
+    return roleResources(named[use], properties, ids);
+  };
   try {
-    return finished(runtime, {
-      [logicalIds.boundary]: boundary(runtime),
-      ...role('master', []),
-      ...role('worker', copies, agent.managed),
-      ...role('node', []),
-      [logicalIds.profile]: {
-        Type: 'AWS::IAM::InstanceProfile',
-        Properties: {
-          InstanceProfileName: defaultRoleName(runtime, 'node'),
-          Path: defaultRolePath(runtime),
-          Roles: [{ Ref: logicalIds.node }],
-        },
+    const profile: Resource = {
+      Type: 'AWS::IAM::InstanceProfile',
+      Properties: {
+        InstanceProfileName: defaultRoleName(runtime, 'node'),
+        Path: defaultRolePath(runtime),
+        Roles: [{ Ref: named.node }],
       },
-    });
+    };
+    return finished(
+      runtime,
+      section([
+        [named.boundary, boundary(runtime)],
+        ...role('master', []),
+        ...role('worker', copies, agent.managed),
+        ...role('node', []),
+        [named.profile, profile],
+      ]),
+    );
   } catch (error) {
     if (error instanceof QuotaExceeded) return malformed(error.message);
     throw error;
@@ -84,11 +91,11 @@ function finished(runtime: PolicyRuntime, resources: Readonly<Record<string, Res
     Description: `Default roles of ElasticRuntime ${nameOf(runtime)}; made, kept and deleted by the Elastic Runtime Operator`,
     Resources: resources,
     Outputs: {
-      MasterRoleArn: arn('Role of the master pods', logicalIds.master),
-      WorkerRoleArn: arn('Role of the worker pods', logicalIds.worker),
-      NodeRoleArn: arn('Role of the nodes', logicalIds.node),
-      NodeInstanceProfileArn: arn('Instance profile of the nodes', logicalIds.profile),
-      [logicalIds.digest]: { Description: 'What this stack was made from', Value: digest },
+      MasterRoleArn: arn('Role of the master pods', named.master),
+      WorkerRoleArn: arn('Role of the worker pods', named.worker),
+      NodeRoleArn: arn('Role of the nodes', named.node),
+      NodeInstanceProfileArn: arn('Instance profile of the nodes', named.profile),
+      [named.digest]: { Description: 'What this stack was made from', Value: digest },
     },
   };
   const body = JSON.stringify(template);

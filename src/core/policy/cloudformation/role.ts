@@ -1,7 +1,7 @@
 import type { NamedPolicy, RolePlan } from '../account/plan.ts';
 import type { PolicyDocument } from '../document.ts';
 import { fitPolicies, QuotaExceeded, tooLongTrust } from './quotas.ts';
-import type { Resource, Value } from './template.ts';
+import type { Entry, LogicalIds, Resource, Value } from './template.ts';
 
 export type RoleProperties = Pick<RolePlan, 'name' | 'path' | 'description' | 'trust'> & {
   readonly policies: readonly NamedPolicy[];
@@ -16,10 +16,15 @@ export type RoleProperties = Pick<RolePlan, 'name' | 'path' | 'description' | 't
 export type Render = (document: PolicyDocument) => Value;
 
 /**
- * The resources of one role: the role with its policies inline, or with managed policies where they outgrow an inline policy. `logicalId` names the role;
+ * The resources of one role, itself first: with its policies inline, or with managed policies where they outgrow an inline policy. `logicalId` names the role;
  * managed policies are `<logicalId>Policy1`, … Throws where the role cannot be had within IAM's quotas.
  */
-export function roleResources(logicalId: string, role: RoleProperties, render: Render = asValue): Readonly<Record<string, Resource>> {
+export function roleResources(
+  logicalId: string,
+  role: RoleProperties,
+  ids: LogicalIds,
+  render: Render = asValue,
+): readonly [Entry<Resource>, ...Entry<Resource>[]] {
   const tooLong = tooLongTrust(role.trust);
   if (tooLong !== undefined) throw new QuotaExceeded(`role ${role.name}: ${tooLong}`);
   const { inline, managed } = fitPolicies(role.name, role.policies);
@@ -39,20 +44,22 @@ export function roleResources(logicalId: string, role: RoleProperties, render: R
       ...(role.tags !== undefined && { Tags: Object.entries(role.tags).map(([Key, Text]) => ({ Key, Value: Text })) }),
     },
   };
-  const policies = managed.map(({ name, document }, index): readonly [string, Resource] => [
-    `${logicalId}Policy${index + 1}`,
-    {
-      Type: 'AWS::IAM::ManagedPolicy',
-      Properties: {
-        ManagedPolicyName: name,
-        Path: role.path,
-        Description: `Part ${index + 1} of ${managed.length} of what role ${role.name} may do`,
-        Roles: [{ Ref: logicalId }],
-        PolicyDocument: render(document),
+  const policies = managed.map(
+    ({ name, document }, index): Entry<Resource> => [
+      ids.derived(logicalId, `Policy${index + 1}`),
+      {
+        Type: 'AWS::IAM::ManagedPolicy',
+        Properties: {
+          ManagedPolicyName: name,
+          Path: role.path,
+          Description: `Part ${index + 1} of ${managed.length} of what role ${role.name} may do`,
+          Roles: [{ Ref: logicalId }],
+          PolicyDocument: render(document),
+        },
       },
-    },
-  ]);
-  return { [logicalId]: resource, ...Object.fromEntries(policies) };
+    ],
+  );
+  return [[logicalId, resource], ...policies];
 }
 
 /** A document is a value as it is. */

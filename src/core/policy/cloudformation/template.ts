@@ -47,18 +47,43 @@ export const maxBytes = 1_000_000;
 export const maxResources = 500;
 export const maxParameters = 200;
 
-/** Logical ids are letters and digits, and unique: one that meets again is numbered. */
-export function logicalIds(): (text: string) => string {
+export type LogicalIds = {
+  /** Letters and digits of a text. */
+  readonly of: (text: string) => string;
+  /** Of what belongs to something that has an id. */
+  readonly derived: (logicalId: string, suffix: string) => string;
+};
+
+/** Logical ids of one template are unique, those of resources and parameters together: one that meets again is numbered. */
+export function logicalIds(): LogicalIds {
   const used = new Set<string>();
-  return (text) => {
-    const id = text
-      .split(/[^A-Za-z0-9]+/)
-      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-      .join('')
-      .slice(0, 200);
+  function unused(id: string): string {
     let free = id;
     for (let number = 2; used.has(free); number += 1) free = `${id}${number}`;
     used.add(free);
     return free;
+  }
+  return {
+    of: (text) =>
+      unused(
+        text
+          .split(/[^A-Za-z0-9]+/)
+          .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+          .join('')
+          .slice(0, 200),
+      ),
+    derived: (logicalId, suffix) => unused(`${logicalId}${suffix}`),
   };
+}
+
+export type Entry<T> = readonly [logicalId: string, item: T];
+
+/** A section of a template out of its entries. A second one of the same id would silently take the place of the first: it throws. */
+export function section<T>(entries: readonly Entry<T>[], taken: readonly Entry<unknown>[] = []): Readonly<Record<string, T>> {
+  const ids = new Set(taken.map(([id]) => id));
+  for (const [id] of entries) {
+    if (ids.has(id)) throw new Error(`two things of the template have the logical id ${id}`);
+    ids.add(id);
+  }
+  return Object.fromEntries(entries);
 }
