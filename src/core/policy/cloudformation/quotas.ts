@@ -43,10 +43,14 @@ export function fitResourcePolicy(what: string, policy: PolicyDocument, most: nu
   );
 }
 
-/** Inline where all policies of the role together fit, else managed policies, filled statement by statement in order. Throws where they are too many. */
+/**
+ * Inline where all policies of the role together fit, else managed policies, filled statement by statement in order. Throws where they are too many, with those
+ * that are `attached` to the role anyway. Who has more than the quota of these already has had it raised, by nobody knows how much.
+ */
 export function fitPolicies(
   roleName: string,
   policies: readonly NamedPolicy[],
+  attached = 0,
 ): { readonly inline: readonly NamedPolicy[]; readonly managed: readonly NamedPolicy[] } {
   const total = policies.reduce((sum, { document }) => sum + charactersOf(document), 0);
   if (total <= quotas.inlineCharacters) return { inline: policies, managed: [] };
@@ -63,9 +67,13 @@ export function fitPolicies(
     throw new QuotaExceeded(
       `role ${roleName}: statement ${tooLong[0]?.Sid ?? ''} alone has more than ${quotas.managedCharacters} characters`,
     );
-  if (parts.length > quotas.managedPolicies) {
+  if (attached + parts.length > quotas.managedPolicies) {
     const most = `the ${quotas.managedPolicies} managed policies of ${quotas.managedCharacters} characters that a role may have`;
-    throw new QuotaExceeded(`role ${roleName}: its policies need more than ${most}: give some of the runtimes a role of their own`);
+    const [need, mend] =
+      attached === 0
+        ? ['', 'give some of the runtimes a role of their own']
+        : [`${parts.length} managed policies beside the ${attached} that are attached to it, `, 'attach less to the agent role'];
+    throw new QuotaExceeded(`role ${roleName}: its policies need ${need}more than ${most}: ${mend}`);
   }
   return {
     inline: [],

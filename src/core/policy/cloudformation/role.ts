@@ -27,7 +27,7 @@ export function roleResources(
 ): readonly [Entry<Resource>, ...Entry<Resource>[]] {
   const tooLong = tooLongTrust(role.trust);
   if (tooLong !== undefined) throw new QuotaExceeded(`role ${role.name}: ${tooLong}`);
-  const { inline, managed } = fitPolicies(role.name, role.policies);
+  const { inline, managed } = fitPolicies(role.name, role.policies, role.managedPolicyArns?.length);
   const resource: Resource = {
     Type: 'AWS::IAM::Role',
     Properties: {

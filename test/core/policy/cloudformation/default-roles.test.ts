@@ -89,6 +89,28 @@ test('inline policies that do not fit beside our own become managed ones; what c
   assert.match(refused.ok ? '' : refused.reason, /more than the 10 managed policies/);
 });
 
+test('managed policies of the agent count among those that a role may have', () => {
+  const answer = (managed: number, ...copies: readonly number[]) =>
+    defaultRolesTemplate({
+      runtime: runtime(),
+      clusterName: 'c',
+      issuer: 'https://i',
+      agent: {
+        managed: Array.from({ length: managed }, (_, index) => `arn:aws:iam::aws:policy/P${index}`),
+        inline: copies.map((characters, index) => inline(`p${index}`, characters)),
+      },
+    });
+  const refused = answer(9, 5900, 5900);
+  assert.match(
+    refused.ok ? '' : refused.reason,
+    /its policies need \d managed policies beside the 9 that are attached to it, more than the 10 managed policies .*: attach less to the agent role$/,
+  );
+  assert.ok(answer(6, 5900, 5900).ok);
+  // Whoever has that many has a raised quota; what stays inline needs none of it.
+  assert.ok(answer(10).ok && answer(12).ok);
+  assert.ok(!answer(12, 5900, 5900).ok);
+});
+
 test('names: at most 64 characters, of this runtime and no other, known before the stack is there', () => {
   const long = runtime({ namespace: 'n'.repeat(63), name: 'r'.repeat(40) });
   const name = (of: PolicyRuntime, role: 'master' | 'worker' | 'node'): string => defaultRoleArn(of, role).split('/').at(-1) ?? '';
