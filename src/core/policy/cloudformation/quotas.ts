@@ -2,6 +2,7 @@ import { fitted } from '../../access/roles.ts';
 import type { NamedPolicy } from '../account/plan.ts';
 import { statementsOf } from '../account/roles.ts';
 import type { PolicyDocument, PolicyStatement } from '../document.ts';
+import { mergeDocuments } from '../documents.ts';
 
 /**
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: characters without white space. The trust policy's quota is 2,048 by default and
@@ -55,11 +56,10 @@ export function fitPolicies(
   const total = policies.reduce((sum, { document }) => sum + charactersOf(document), 0);
   if (total <= quotas.inlineCharacters) return { inline: policies, managed: [] };
   const parts: PolicyStatement[][] = [];
-  for (const statement of policies.flatMap(({ document }) => statementsOf(document))) {
+  // Merged first, so that no Sid is there twice: those of several runtimes, which call theirs the same, share a part.
+  for (const statement of statementsOf(mergeDocuments(policies.map(({ document }) => document)))) {
     const last = parts.at(-1);
-    const grown = [...(last ?? []), statement];
-    if (last !== undefined && !last.some(({ Sid }) => Sid === statement.Sid) && charactersOf(documentOf(grown)) <= quotas.managedCharacters)
-      last.push(statement);
+    if (last !== undefined && charactersOf(documentOf([...last, statement])) <= quotas.managedCharacters) last.push(statement);
     else parts.push([statement]);
   }
   const tooLong = parts.find((part) => charactersOf(documentOf(part)) > quotas.managedCharacters);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { accountPlan } from '../../../../src/core/policy/account/plan.ts';
+import { statementsOf } from '../../../../src/core/policy/account/roles.ts';
 import { accountTemplate } from '../../../../src/core/policy/cloudformation/account-template.ts';
 import { section, type Template } from '../../../../src/core/policy/cloudformation/template.ts';
+import type { PolicyDocument } from '../../../../src/core/policy/document.ts';
 import type { DocumentsInput } from '../../../../src/core/policy/runtime-input.ts';
 import { inputOf, options, roleArn } from '../account-input.ts';
 
@@ -38,6 +40,22 @@ test('a role that is called as a policy of another is there, and so is the polic
   const template = made(inputOf('acme', { identities, connections }));
   assert.equal(template.Resources['RoleAcmeWorkerPolicy12']?.Type, 'AWS::IAM::ManagedPolicy');
   assert.equal(template.Resources['RoleAcmeWorkerPolicy1']?.Type, 'AWS::IAM::Role');
+});
+
+test('policies of many runtimes at one role share managed policies, every Sid once in each and no statement lost', () => {
+  const shared = { agent: { roleArn: roleArn('agent') } };
+  const inputs = Array.from({ length: 14 }, (_, index) => inputOf(`organization-${index}`, { identities: shared }));
+  const plan = accountPlan(inputs, options);
+  const parts = Object.values(accountTemplate(plan).template.Resources).flatMap(({ Type, Properties }) =>
+    Type === 'AWS::IAM::ManagedPolicy' && JSON.stringify(Properties['Roles']) === '[{"Ref":"RoleAgent"}]'
+      ? [statementsOf(Properties['PolicyDocument'] as PolicyDocument)]
+      : [],
+  );
+  assert.ok(parts.length > 1 && parts.length <= 4, `${parts.length} parts`);
+  for (const part of parts) assert.equal(new Set(part.map(({ Sid }) => Sid)).size, part.length);
+  const meant = (statement: object): string => JSON.stringify({ ...statement, Sid: undefined });
+  const wanted = plan.roles.find(({ name }) => name === 'agent')?.policies.flatMap(({ document }) => statementsOf(document)) ?? [];
+  assert.deepEqual(new Set(parts.flat().map(meant)), new Set(wanted.map(meant)));
 });
 
 test('nothing of a template can take the place of something else', () => {

@@ -30,7 +30,7 @@ const inline = (name: string, characters = 0): { readonly name: string; readonly
   name,
   document: {
     Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: `arn:aws:s3:::b/${'x'.repeat(characters)}` }],
+    Statement: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: `arn:aws:s3:::b/${name}/${'x'.repeat(characters)}` }],
   },
 });
 
