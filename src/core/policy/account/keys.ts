@@ -17,21 +17,28 @@ export function keyPlans(views: readonly RuntimeView[], options: AccountPlanOpti
   const arns = [
     ...new Set(views.flatMap(({ input: { runtime } }) => [runtime.spec.staging.kmsKeyArn, runtime.spec.logs.kmsKeyArn])),
   ].sort();
-  const aliases = new Map<string, number>();
-  return arns.map((arn) => {
+  const named = arns.map((arn) => {
     const users = views.filter(({ input: { runtime } }) => [runtime.spec.staging.kmsKeyArn, runtime.spec.logs.kmsKeyArn].includes(arn));
     const organizations = [...new Set(users.map(({ input }) => input.runtime.spec.organization))].sort();
-    const name = `${options.namePrefix}-${options.environment}-${organizations.join('-')}`;
-    const number = (aliases.get(name) ?? 0) + 1;
-    aliases.set(name, number);
-    return {
-      arn,
-      region: arn.split(':')[3] ?? '',
-      organizations,
-      alias: `alias/${fitted(number === 1 ? name : `${name}-${number}`, 240)}`,
-      policy: mergeDocuments([{ Version: '2012-10-17', Statement: keyStatements(arn, users) }]),
-    };
+    return { arn, users, organizations, name: `${options.namePrefix}-${options.environment}-${organizations.join('-')}` };
   });
+  // Further keys are numbered, by no number with which another organization is called.
+  const taken = new Set(named.map(({ name }) => name));
+  const seen = new Set<string>();
+  function aliasOf(name: string): string {
+    let free = name;
+    if (seen.has(name)) for (let number = 2; taken.has(free); number += 1) free = `${name}-${number}`;
+    seen.add(name);
+    taken.add(free);
+    return `alias/${fitted(free, 240)}`;
+  }
+  return named.map(({ arn, users, organizations, name }) => ({
+    arn,
+    region: arn.split(':')[3] ?? '',
+    organizations,
+    alias: aliasOf(name),
+    policy: mergeDocuments([{ Version: '2012-10-17', Statement: keyStatements(arn, users) }]),
+  }));
 }
 
 /** Those of the default policy's administrators: https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html */

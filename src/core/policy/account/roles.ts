@@ -1,6 +1,7 @@
 import { fitted } from '../../access/roles.ts';
 import type { PolicyDocument, PolicyStatement } from '../document.ts';
 import { mergeDocuments } from '../documents.ts';
+import { accountOf } from '../principal.ts';
 import type { RoleDocuments } from '../runtime-input.ts';
 import type { NamedPolicy, RolePlan } from './plan.ts';
 import { isDefault, type RuntimeView } from './view.ts';
@@ -22,6 +23,19 @@ export function rolePlans(views: readonly RuntimeView[]): readonly RolePlan[] {
     }
   }
   return [...drafts].map(([arn, draft]) => rolePlan(arn, draft)).toSorted((one, other) => (one.arn < other.arn ? -1 : 1));
+}
+
+/**
+ * ARNs of roles that IAM takes for one: a name is given once in an account, whatever the path, and upper and lower case are the same
+ * (https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html).
+ */
+export function rolesOfOneName(roles: readonly Pick<RolePlan, 'arn' | 'name'>[]): readonly (readonly string[])[] {
+  const byName = new Map<string, string[]>();
+  for (const { arn, name } of roles) {
+    const key = `${accountOf(arn)}/${name.toLowerCase()}`;
+    byName.set(key, [...(byName.get(key) ?? []), arn]);
+  }
+  return [...byName.values()].filter((arns) => arns.length > 1);
 }
 
 /** What each of a runtime's roles is, in the order of DESIGN's table; a connection role once, whichever connections share it. */

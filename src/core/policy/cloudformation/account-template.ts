@@ -1,6 +1,6 @@
 import { fitted } from '../../access/roles.ts';
 import type { AccountPlan, KeyPlan } from '../account/plan.ts';
-import { statementsOf } from '../account/roles.ts';
+import { rolesOfOneName, statementsOf } from '../account/roles.ts';
 import { accountOfRole } from '../account/view.ts';
 import type { PolicyDocument } from '../document.ts';
 import { charactersOf, fitResourcePolicy, QuotaExceeded, quotas } from './quotas.ts';
@@ -29,6 +29,9 @@ export type AccountTemplate = {
  * the manifests, so that it can be read and compared; external IDs alone are parameters (NoEcho). Throws where a role would exceed IAM's quotas.
  */
 export function accountTemplate(plan: AccountPlan): AccountTemplate {
+  const [twice] = rolesOfOneName(plan.roles);
+  if (twice !== undefined)
+    throw new QuotaExceeded(`roles ${twice.join(' and ')}: IAM gives a name once in an account, whatever the path: rename one of them`);
   const ids = logicalIds();
   const id = ids.of;
   const markers = new Map(plan.externalIds.map(({ marker, parameter }) => [marker, { Ref: parameter }]));

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { accountDocuments } from '../../../../src/core/policy/account/documents.ts';
 import { accountPlan } from '../../../../src/core/policy/account/plan.ts';
 import { statementsOf } from '../../../../src/core/policy/account/roles.ts';
 import { accountTemplate } from '../../../../src/core/policy/cloudformation/account-template.ts';
+import { QuotaExceeded } from '../../../../src/core/policy/cloudformation/quotas.ts';
 import { section, type Template } from '../../../../src/core/policy/cloudformation/template.ts';
 import type { PolicyDocument } from '../../../../src/core/policy/document.ts';
 import type { DocumentsInput } from '../../../../src/core/policy/runtime-input.ts';
-import { inputOf, options, roleArn } from '../account-input.ts';
+import { inputOf, keyArn, options, roleArn } from '../account-input.ts';
 
 function made(...inputs: readonly DocumentsInput[]): Template {
   return accountTemplate(accountPlan(inputs, options)).template;
@@ -56,6 +58,49 @@ test('policies of many runtimes at one role share managed policies, every Sid on
   const meant = (statement: object): string => JSON.stringify({ ...statement, Sid: undefined });
   const wanted = plan.roles.find(({ name }) => name === 'agent')?.policies.flatMap(({ document }) => statementsOf(document)) ?? [];
   assert.deepEqual(new Set(parts.flat().map(meant)), new Set(wanted.map(meant)));
+});
+
+test('the alias of a second key of one organization is none of another organization, whichever is first', () => {
+  for (const [first, second] of [
+    ['1', '2'],
+    ['2', '1'],
+  ] as const) {
+    const logs = { uri: 's3://shared/elastic', kmsKeyArn: keyArn(`9-${second}`) };
+    const { runtime, ...rest } = inputOf('a-b', { key: `0-${first}` });
+    const two: DocumentsInput = { ...rest, runtime: { ...runtime, spec: { ...runtime.spec, logs } } };
+    const plan = accountPlan([two, inputOf('a-b-2', { key: '5' })], options);
+    assert.deepEqual(plan.keys.map(({ alias }) => alias).toSorted(), [
+      'alias/elastic-test-a-b',
+      'alias/elastic-test-a-b-2',
+      'alias/elastic-test-a-b-3',
+    ]);
+    assert.equal(plan.keys.find(({ organizations }) => organizations[0] === 'a-b-2')?.alias, 'alias/elastic-test-a-b-2');
+    assert.equal(Object.keys(accountDocuments(plan)).filter((name) => name.endsWith('.key-policy')).length, 3);
+  }
+});
+
+test('two roles of one name, whatever their paths, are refused by their ARNs; the documents have both', () => {
+  const at = (path: string): { readonly roleArn: string } => ({ roleArn: roleArn(path) });
+  for (const [master, worker] of [
+    ['a/x', 'b/x'],
+    ['x', 'team/X'],
+  ] as const) {
+    const plan = accountPlan([inputOf('acme', { identities: { master: at(master), worker: at(worker) } })], options);
+    assert.throws(
+      () => accountTemplate(plan),
+      (error) => {
+        assert.ok(error instanceof QuotaExceeded);
+        for (const arn of [roleArn(master), roleArn(worker)]) assert.ok(error.message.includes(arn), error.message);
+        return true;
+      },
+    );
+    const names = Object.keys(accountDocuments(plan));
+    assert.equal(names.filter((name) => /\bx\.(trust|permissions)$/i.test(name)).length, 4);
+    assert.ok(names.includes(`${roleArn(master)}.trust`) && names.includes(`${roleArn(worker)}.permissions`), names.join(' '));
+  }
+  // In another account the name is free.
+  const elsewhere = accountPlan([inputOf('acme', { identities: { agent: { roleArn: roleArn('acme-worker', '444455556666') } } })], options);
+  assert.ok('444455556666/acme-worker.trust' in accountDocuments(elsewhere) && accountTemplate(elsewhere));
 });
 
 test('nothing of a template can take the place of something else', () => {
