@@ -1,4 +1,5 @@
 import { type ArnLocation, asksOf, onOf } from '../access/arn-locations.ts';
+import { serviceNames } from '../access/partitions.ts';
 import type { PolicyStatement } from './document.ts';
 import { pattern } from './statements.ts';
 
@@ -41,12 +42,17 @@ export function resourceStatements(
 }
 
 /** The key of the resource, only through its service: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service */
-function keyThrough(name: string, { service, region }: ArnLocation, usage: string | undefined, kmsKeyArn: string): PolicyStatement {
+function keyThrough(
+  name: string,
+  { service, region, partition }: ArnLocation,
+  usage: string | undefined,
+  kmsKeyArn: string,
+): PolicyStatement {
   return {
     Sid: name,
     Effect: 'Allow',
     Action: usage === 'Source' ? ['kms:Decrypt'] : ['kms:Decrypt', 'kms:GenerateDataKey'],
     Resource: kmsKeyArn,
-    Condition: { StringEquals: { 'kms:ViaService': `${service}.${region}.amazonaws.com` } },
+    Condition: { StringEquals: { 'kms:ViaService': serviceNames(`${service}.${region}`, partition) } },
   };
 }

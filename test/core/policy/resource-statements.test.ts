@@ -30,6 +30,14 @@ void test('a source may be seen and read, a target seen and written, each where 
   ]);
 });
 
+void test('in China the service of a key goes by both domains', () => {
+  const queue = `arn:aws-cn:sqs:cn-north-1:${account}:work`;
+  const key = resourceStatements('Data', at('AmazonSQS', queue), 'Source', `arn:aws-cn:kms:cn-north-1:${account}:key/1`).at(-1);
+  assert.deepEqual(key?.Condition, {
+    StringEquals: { 'kms:ViaService': ['sqs.cn-north-1.amazonaws.com', 'sqs.cn-north-1.amazonaws.com.cn'] },
+  });
+});
+
 void test('the key of a queue, only through its service', () => {
   const statements = resourceStatements('Data', at('AmazonSQS', arn('sqs', 'work')), 'Source', arn('kms', 'key/1'));
   assert.deepEqual(statements.at(-1), {
