@@ -96,13 +96,13 @@ function contextOf(input: DocumentsInput): DocumentContext {
   };
   const instanceProfileArn = spec.identities.node?.instanceProfileArn ?? defaultInstanceProfileArn(runtime);
   return {
-    input,
+    input: { ...input, oidcProviderArn: withoutSlash(input.oidcProviderArn) },
     namespace,
     name,
     partition,
     accountId,
     region: spec.region,
-    issuer: input.issuer.replace(/^https:\/\//, ''),
+    issuer: withoutSlash(input.issuer.replace(/^https:\/\//, '')),
     stableTags,
     instanceProfileArn,
     roles: {
@@ -116,6 +116,11 @@ function contextOf(input: DocumentsInput): DocumentContext {
     logs: { folder: folderOf(runtimePrefix(spec.logs.uri, owner)), kmsKeyArn: spec.logs.kmsKeyArn },
     connections: uniqueConnections(input),
   };
+}
+
+/** No issuer of EKS ends in a slash, which is easily written after an address. Another's may, and is another one without it. */
+function withoutSlash(issuer: string): string {
+  return issuer.replace(/(oidc\.eks\.[^/]+\/id\/[^/]+)\/+$/, '$1');
 }
 
 function folderOf(location: ReturnType<typeof parseS3Uri>): Folder {

@@ -494,6 +494,17 @@ test('an agent with a certificate is trusted through its role alias alone', () =
   assert.equal(evaluateAssumeRoleWithWebIdentity(request).decision, 'ImplicitDeny');
 });
 
+test('a slash at the end of an EKS provider or issuer is none of its name; that of another issuer may be', () => {
+  const trusted = (name: string): string => {
+    const issuer = `https://${name}`;
+    const oidcProviderArn = `arn:aws:iam::111122223333:oidc-provider/${name}`;
+    return JSON.stringify(runtimeDocuments({ ...input('finance', 'analytics'), issuer, oidcProviderArn }).agent.trust);
+  };
+  const eks = 'oidc.eks.us-east-1.amazonaws.com/id/ABC';
+  assert.equal(trusted(`${eks}/`), trusted(eks));
+  assert.match(trusted('tokens.example.com/'), /oidc-provider\/tokens\.example\.com\/".*"tokens\.example\.com\/:sub"/);
+});
+
 const label = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 5 }).filter((text) => !/^-|-$/.test(text));
 test('whatever two runtimes are called, neither reaches the other', () => {
   fc.assert(
