@@ -21,7 +21,8 @@ export function certificatePlan({ spec }: Pick<PolicyRuntime, 'spec'>): Certific
   const { region, organization, identities } = spec;
   const { roleArn, x509 } = identities.agent;
   if (x509 === undefined) return undefined;
-  const [, partition = 'aws', , , account = ''] = roleArn.split(':');
+  // Of the operator, which issues and replaces the certificates: they, the alias and the policy stand in one account.
+  const [, partition = 'aws', , , account = ''] = identities.operator.roleArn.split(':');
   return {
     region,
     roleAlias: x509.roleAlias,

@@ -93,7 +93,12 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
     ]);
   }
   for (const { region, roleAlias, roleArn, policyName, document } of plan.certificates) {
-    if (!here(`role alias ${roleAlias}`, accountOfRole(roleArn), region)) continue;
+    if (!here(`role alias ${roleAlias}`, undefined, region)) continue;
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    if (accountOfRole(roleArn) !== plan.accountId)
+      throw new QuotaExceeded(
+        `role ${roleArn} of role alias ${roleAlias}: AWS IoT is passed roles of its own account only, and the certificates are in account ${plan.accountId}: give the agent a role there`,
+      );
     const role = roleIds.get(roleArn);
     resources.push([
       id(`RoleAlias ${roleAlias}`),

@@ -8,7 +8,7 @@ import { QuotaExceeded } from '../../../../src/core/policy/cloudformation/quotas
 import { section, type Template } from '../../../../src/core/policy/cloudformation/template.ts';
 import type { PolicyDocument } from '../../../../src/core/policy/document.ts';
 import type { DocumentsInput } from '../../../../src/core/policy/runtime-input.ts';
-import { inputOf, keyArn, options, roleArn } from '../account-input.ts';
+import { account, inputOf, keyArn, options, roleArn } from '../account-input.ts';
 
 function made(...inputs: readonly DocumentsInput[]): Template {
   return accountTemplate(accountPlan(inputs, options)).template;
@@ -101,6 +101,22 @@ test('two roles of one name, whatever their paths, are refused by their ARNs; th
   // In another account the name is free.
   const elsewhere = accountPlan([inputOf('acme', { identities: { agent: { roleArn: roleArn('acme-worker', '444455556666') } } })], options);
   assert.ok('444455556666/acme-worker.trust' in accountDocuments(elsewhere) && accountTemplate(elsewhere));
+});
+
+test('certificates, role alias and their policy stand in one account, and an agent that lies elsewhere is refused: its role cannot be passed', () => {
+  const elsewhere = '444455556666';
+  const ofAgent = (of: string): DocumentsInput =>
+    inputOf('acme', { identities: { agent: { roleArn: roleArn('agent', of), x509: { roleAlias: 'hub' } } } });
+  const alias = `arn:aws:iot:us-east-1:${account}:rolealias/hub`;
+  for (const place of [account, elsewhere]) {
+    const plan = accountPlan([ofAgent(place)], options);
+    const trust = plan.roles.find(({ name }) => name === 'agent')?.trust;
+    assert.match(JSON.stringify(trust), new RegExp(`"aws:SourceAccount":"${account}".*"aws:SourceArn":"${alias}"`));
+    assert.match(JSON.stringify(plan.certificates), new RegExp(`"Resource":"${alias}"`));
+    assert.match(JSON.stringify(plan.roles.find(({ name }) => name === 'acme-operator')), new RegExp(`:iot:us-east-1:${account}:cert/`));
+  }
+  assert.deepEqual(ofType(made(ofAgent(account)), 'AWS::IoT::RoleAlias'), ['RoleAliasHub']);
+  assert.throws(() => made(ofAgent(elsewhere)), /role arn:aws:iam::444455556666:role\/agent .* account 111122223333/);
 });
 
 test('nothing of a template can take the place of something else', () => {
