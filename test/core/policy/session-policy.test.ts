@@ -64,6 +64,21 @@ test('one object is not a folder', () => {
   assert.equal(allows(text, 's3.headObject', { bucket: 'artifacts', key: 'lib/a.jar/b' }), false);
 });
 
+test('one object is never listed, also where every action is allowed everywhere: its key may begin that of another', () => {
+  const objects: readonly ObjectAccess[] = [
+    { bucket: 'artifacts', folders: ['lib/acme'], object: true, actions: ['read'], kmsKeyArn },
+    { bucket: 'artifacts', folders: ['out'], actions: ['write', 'list'] },
+  ];
+  const steps = [...sessionPoliciesFor({ region: 'us-east-1', objects })];
+  assert.ok(steps.some(({ widened }) => widened.includes('actions')));
+  for (const { policy: text } of steps) {
+    assert.equal(allows(text, 's3.headObject', { bucket: 'artifacts', key: 'lib/acme' }), true);
+    assert.equal(allows(text, 's3.listObjects', { bucket: 'artifacts', prefix: 'lib/acme' }), false);
+    assert.equal(allows(text, 's3.listObjects', { bucket: 'artifacts', prefix: 'out' }), false);
+    assert.equal(allows(text, 's3.listObjects', { bucket: 'artifacts', prefix: 'out/' }), true);
+  }
+});
+
 test('EC2 sessions are cut to the action and the tags', () => {
   const tags = { owner: 'i-1' };
   const { policy: text } = made({ ec2: { actions: ['terminate'], tags } });
