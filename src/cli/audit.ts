@@ -1,8 +1,6 @@
-import { gunzipSync } from 'node:zlib';
-import { readTrail, type TrailEvent } from '../core/audit/cloudtrail.ts';
-import type { JobPlan } from '../core/audit/planned.ts';
-import { isPlanRow, isRecord, isRecordKey, type Recorded, readRecords } from '../core/audit/records.ts';
+import { isRecordKey } from '../core/audit/records.ts';
 import { auditReport, type ReportRow } from '../core/audit/report.ts';
+import { type Gathered, take, WrongInput } from './audit-input.ts';
 import { table } from './table.ts';
 
 export type AuditArguments = {
@@ -29,16 +27,6 @@ export type AuditIo = {
   readonly stderr: (line: string) => void;
 };
 
-type Gathered = {
-  readonly records: Recorded[];
-  readonly plans: JobPlan[];
-  trail: TrailEvent[] | undefined;
-  /** What looks like a record of ours and cannot be read as one. */
-  readonly broken: string[];
-};
-
-class WrongInput extends Error {}
-
 /** Exit 0: all as planned; 1: something was not, or could not be judged; 2: wrong input. */
 export async function runAudit(args: AuditArguments, io: AuditIo): Promise<number> {
   try {
@@ -63,7 +51,7 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
         `audit: the plan of ${unplaced.map(({ job }) => job).join(', ')} has no locations: an earlier version wrote it; where calls were made is not judged`,
       );
     for (const place of gathered.broken)
-      io.stderr(`audit: ${place} looks like an audit record and cannot be read as one: it is not judged`);
+      io.stderr(`audit: ${place} cannot be read as what it looks like, an audit record or an event of CloudTrail: it is not judged`);
     return unplanned.length + gathered.broken.length === 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof WrongInput)) throw error;
@@ -76,7 +64,10 @@ function timeOf(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   // Anything looser would be a time of this machine's zone, or of year 1.
   const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d.*(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new WrongInput(`${flag} ${JSON.stringify(text)} is no time: give one like 2026-12-01T10:00:00Z`);
+  // The parser takes 30 February for 2 March.
+  const day = text.slice(0, 10);
+  if (Number.isNaN(time) || new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day)
+    throw new WrongInput(`${flag} ${JSON.stringify(text)} is no time: give one like 2026-12-01T10:00:00Z`);
   return time;
 }
 
@@ -103,83 +94,6 @@ async function read(io: AuditIo, file: string): Promise<Uint8Array> {
   } catch (error) {
     throw new WrongInput(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
   }
-}
-
-function take(gathered: Gathered, name: string, bytes: Uint8Array): void {
-  const text = new TextDecoder().decode(isGzip(bytes) ? unzipped(name, bytes) : bytes);
-  const document = parsed(text);
-  const trail = readTrail(document);
-  if (trail !== undefined) {
-    gathered.trail = [...(gathered.trail ?? []), ...trail];
-    return;
-  }
-  if (document !== undefined) {
-    takeDocument(gathered, name, document, text);
-    return;
-  }
-  const lines = text.split('\n');
-  const found = lines.map(parsed).filter(isRecord);
-  for (const [index, line] of lines.entries())
-    if (looksLikeRecord(line) && !isRecord(parsed(line))) gathered.broken.push(`${name}, line ${index + 1},`);
-  if (found.length === 0 && text.trim() !== '') throw noRecords(name);
-  gathered.records.push(...found);
-}
-
-function noRecords(name: string): WrongInput {
-  return new WrongInput(`${name}: holds no audit records: give an audit stream, an access.json or a file of CloudTrail`);
-}
-
-/** A line of the stream says of itself that it is one; a log that was cut has part of one. */
-function looksLikeRecord(line: string): boolean {
-  return /"audit":\s*true\b/.test(line) || (/"sessionName":/.test(line) && /"action":/.test(line));
-}
-
-function unzipped(name: string, bytes: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(bytes);
-  } catch (error) {
-    throw new WrongInput(`${name}: cannot be unpacked (${(error as NodeJS.ErrnoException).code ?? 'unknown'}): is it whole?`);
-  }
-}
-
-function isGzip(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A job's access.json, the result of `simulate -o json`, a list of records, or a stream of one line. */
-function takeDocument(gathered: Gathered, name: string, document: unknown, text: string): void {
-  if (isRecord(document)) {
-    gathered.records.push(document);
-    return;
-  }
-  const fields = (Array.isArray(document) ? { audit: document } : document) as Readonly<Record<string, unknown>> | null;
-  if (Array.isArray(fields?.['audit'])) {
-    const found = fields['audit'].filter(isRecord);
-    if (found.length === 0 && fields['audit'].length > 0) throw noRecords(name);
-    gathered.records.push(...found);
-    return;
-  }
-  if (!Array.isArray(fields?.['accesses'])) throw new WrongInput(`${name}: is neither an access.json nor a file of CloudTrail`);
-  const kept = readRecords(text);
-  gathered.records.push(...kept);
-  const { job, uid, namespace, runtime, runtimeUid, plan } = fields;
-  if (Array.isArray(plan) && typeof job === 'string' && typeof uid === 'string')
-    gathered.plans.push({
-      runtime: `${String(namespace)}/${String(runtime)}`,
-      job: `${String(namespace)}/${job}`,
-      uid,
-      runtimeUid: typeof runtimeUid === 'string' ? runtimeUid : undefined,
-      rows: plan.filter(isPlanRow),
-      kept,
-    });
 }
 
 function reportTable(rows: readonly ReportRow[]): string {

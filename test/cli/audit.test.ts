@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type AuditArguments, runAudit } from '../../src/cli/audit.ts';
+import type { Recorded } from '../../src/core/audit/records.ts';
 import type { ReportRow } from '../../src/core/audit/report.ts';
 import { job, runtime, start, until } from '../sim/support/stage.ts';
 
@@ -128,15 +129,20 @@ void test('what looks like a record and is none is said, and is no clean result'
   const [first = '', second = ''] = stream.split('\n');
   const broken = [
     `${first}\n${second.slice(0, -40)}`,
+    // Cut before the word that tells it, and all that is left of a line is its end.
+    `${first}\n${second.slice(0, 60)}`,
+    `${first}\n${second.slice(second.indexOf('"identity"'))}`,
     `${first}\n${second.replace('"chain":', '"chains":')}`,
     `${first}\n${second.replace(/"time":"[^"]*"/, '"time":"soon"')}`,
   ];
   for (const log of broken) {
     const { code, errors, rows } = await run({ log });
     assert.deepEqual([code, rows.length], [1, 1], log);
-    assert.deepEqual(errors, ['audit: log, line 2, looks like an audit record and cannot be read as one: it is not judged']);
+    assert.deepEqual(errors, [`audit: log, line 2, ${unread}`]);
   }
 });
+
+const unread = 'cannot be read as what it looks like, an audit record or an event of CloudTrail: it is not judged';
 
 const odd = {
   time: '2026-01-01T00:00:00Z',
@@ -169,6 +175,8 @@ const wrong: readonly (readonly [what: string, files: Files, args: Partial<Audit
   ['a file that is cut', { 'x.gz': gzipSync('{}').slice(0, 15) }, {}, /^audit: x\.gz: cannot be unpacked \(Z_BUF_ERROR\): is it whole\?/],
   ['a time that is a number', { x: '' }, { since: '1' }, /--since "1" is no time/],
   ['a time of no zone', { x: '' }, { until: '2026-12-01T10:00' }, /--until "2026-12-01T10:00" is no time/],
+  ['a day that no February has', { x: '' }, { since: '2026-02-30' }, /--since "2026-02-30" is no time/],
+  ['a day that no April has', { x: '' }, { until: '2026-04-31T10:00:00Z' }, /--until "2026-04-31T10:00:00Z" is no time/],
   ['a wrong time', { x: '' }, { since: 'yesterday' }, /--since "yesterday" is no time/],
   ['no bucket', {}, { files: [], resource: 'acme-logs' }, /is no s3:\/\/BUCKET/],
 ];
@@ -195,4 +203,62 @@ void test('the command reads stdin', async () => {
   });
   assert.equal(status, 0);
   assert.ok((JSON.parse(stdout) as readonly unknown[]).length > 5);
+});
+
+void test('what is malformed in a document is named, each with its place', async () => {
+  const { objects, records } = await simulated;
+  const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';
+  const document = JSON.parse(new TextDecoder().decode(objects[key])) as {
+    readonly accesses: readonly object[];
+    readonly plan: readonly object[];
+  };
+  const [first, ...others] = document.accesses;
+  const event = { eventName: 'PutObject', eventSource: 's3.amazonaws.com' };
+  const eventTime = '2026-12-01T10:00:00Z';
+  const broken: readonly (readonly [what: string, content: unknown, places: readonly string[]])[] = [
+    [
+      'an access',
+      { ...document, accesses: [...others, { ...first, outcome: 5 }, null] },
+      [`accesses[${others.length}]`, `accesses[${others.length + 1}]`],
+    ],
+    ['a row of the plan', { ...document, accesses: [], plan: [{ phase: 5 }, ...document.plan] }, ['plan[0]']],
+    ['a result of simulate', { audit: [{ ...records[0], chain: 'x' }, ...records.slice(1)] }, ['audit[0]']],
+    ['a list', [...records, { x: 1 }], [`[${records.length}]`]],
+    ['an event without its time', { Records: [event, { ...event, eventTime }] }, ['Records[0]']],
+    ['an event whose time is none', { Records: [{ ...event, eventTime: 'soon' }] }, ['Records[0]']],
+    ['an event that was looked up, and is cut', { Events: [{ CloudTrailEvent: '{"eventTime":' }] }, ['Events[0]']],
+  ];
+  for (const [what, content, places] of broken) {
+    const { code, errors } = await run({ x: JSON.stringify(content) });
+    assert.equal(code, 1, what);
+    assert.deepEqual(
+      errors,
+      places.map((place) => `audit: x, ${place}, ${unread}`),
+      what,
+    );
+  }
+});
+
+void test('CloudTrail in each form in which it is had is joined', async () => {
+  const { objects } = await simulated;
+  const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';
+  const { accesses } = JSON.parse(new TextDecoder().decode(objects[key])) as { readonly accesses: readonly Recorded[] };
+  const puts = accesses.filter(({ action }) => action === 's3:PutObject').slice(0, 2);
+  const [first = {}, second = {}] = puts.map(({ time: eventTime, requestId: requestID }) => {
+    return { eventVersion: '1.11', eventTime, eventName: 'PutObject', eventSource: 's3.amazonaws.com', requestID };
+  });
+  assert.equal(puts.length, 2);
+  const lookedUp = (event: object) => ({ EventName: 'PutObject', CloudTrailEvent: JSON.stringify(event) });
+  const forms: readonly (readonly [what: string, trail: string, joined: number])[] = [
+    ['a file', JSON.stringify({ Records: [first, second] }), 2],
+    ['lookup-events', JSON.stringify({ Events: [lookedUp(first), lookedUp(second)], NextToken: 'x' }), 2],
+    ['one event', JSON.stringify(first), 1],
+    ['one event on many lines', JSON.stringify(first, undefined, 2), 1],
+    ['a list of events', JSON.stringify([first, second]), 2],
+    ['lines of events', `${JSON.stringify(first)}\n${JSON.stringify(second)}\n`, 2],
+  ];
+  for (const [what, trail, joined] of forms) {
+    const { code, rows, errors } = await run({ [key]: objects[key] ?? '', trail });
+    assert.deepEqual([code, rows.filter(({ inCloudTrail }) => inCloudTrail === true).length, errors], [0, joined, []], what);
+  }
 });

@@ -19,17 +19,39 @@ export type TrailEvent = {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Of a `{"Records": [...]}` document; undefined where the document is none. */
-export function readTrail(document: unknown): readonly TrailEvent[] | undefined {
-  const records = fields(document)?.['Records'];
-  return Array.isArray(records) ? records.flatMap((record) => readEvent(fields(record))) : undefined;
+/** The events of CloudTrail's own files, or of `aws cloudtrail lookup-events`, as they are; undefined where the document is neither. */
+export function readTrail(document: unknown): { readonly field: string; readonly events: readonly unknown[] } | undefined {
+  const { Records: records, Events: events } = fields(document) ?? {};
+  if (Array.isArray(records)) return { field: 'Records', events: records };
+  return Array.isArray(events) ? { field: 'Events', events: events.map(lookedUp) } : undefined;
+}
+
+/** lookup-events gives the event itself as a text within its own words on it. */
+function lookedUp(event: unknown): unknown {
+  const inner = text(fields(event)?.['CloudTrailEvent']);
+  try {
+    return inner === undefined ? event : JSON.parse(inner);
+  } catch {
+    return undefined;
+  }
+}
+
+export function looksLikeEvent(value: unknown): boolean {
+  const event = fields(value) ?? {};
+  return ['eventName', 'eventSource', 'eventTime', 'eventVersion'].filter((name) => event[name] !== undefined).length > 1;
+}
+
+/** `unread`: the indexes of what is no event that could be judged. */
+export function readEvents(events: readonly unknown[]): { readonly read: readonly TrailEvent[]; readonly unread: readonly number[] } {
+  const all = events.map((event) => readEvent(fields(event)));
+  return { read: all.flat(), unread: all.flatMap((event, index) => (event.length === 0 ? [index] : [])) };
 }
 
 function readEvent(event: Fields | undefined): readonly TrailEvent[] {
   const time = text(event?.['eventTime']);
   const name = text(event?.['eventName']);
   const source = text(event?.['eventSource']);
-  if (event === undefined || time === undefined || name === undefined || source === undefined) return [];
+  if (event === undefined || time === undefined || Number.isNaN(Date.parse(time)) || name === undefined || source === undefined) return [];
   const parameters = fields(event['requestParameters']);
   const identity = fields(event['userIdentity']);
   const session = fields(identity?.['sessionContext']);

@@ -54,6 +54,13 @@ export function isRecord(value: unknown): value is Recorded {
   return texts.every(isText) && optionalTexts.every((name) => fields[name] === undefined || isText(name)) && areTexts(fields['chain']);
 }
 
+/** A line of the stream says of itself that it is one; what lost a field, or has another in its place, still has the others. */
+export function looksLikeRecord(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const own = ['runtime', 'identity', 'chain', 'sessionName', 'action', 'resource', 'outcome'].filter((name) => name in value);
+  return ('audit' in value && value.audit === true) || own.length >= 5 || ('sessionName' in value && 'action' in value);
+}
+
 function areTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
