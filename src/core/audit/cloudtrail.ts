@@ -15,6 +15,12 @@ export type TrailEvent = {
   /** The session was had with a web identity token: a pod's own, or the agent's. */
   readonly webIdentity: boolean;
   readonly outcome: string;
+  /** A call of KMS that S3 made for the session: ARN of the object, or of the bucket where it has a key of its own. */
+  readonly encrypts?: string;
+  /** It asks whether an object is there, and reads none of it. */
+  readonly onlyLooks?: true;
+  /** ARN of the object that a copy is made of. */
+  readonly copyOf?: string;
 };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -67,8 +73,35 @@ function readEvent(event: Fields | undefined): readonly TrailEvent[] {
       sessionName: assumedSession ?? text(parameters?.['roleSessionName']),
       webIdentity: text(identity?.['type']) === 'WebIdentityUser' || fields(session?.['webIdFederationData']) !== undefined,
       outcome: text(event['errorCode']) ?? 'ok',
+      ...(name === 'HeadObject' && { onlyLooks: true }),
+      ...behind(event, parameters, identity),
     },
   ];
+}
+
+/**
+ * S3 asks KMS in the caller's session, from within AWS, and says for what: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+ * A copy names its source as the request does: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+ */
+function behind(event: Fields, parameters: Fields | undefined, identity: Fields | undefined): Pick<TrailEvent, 'encrypts' | 'copyOf'> {
+  const isOfAws = [event['sourceIPAddress'], identity?.['invokedBy']].some((by) => by === 'AWS Internal' || by === 's3.amazonaws.com');
+  const encrypts = isOfAws ? text(fields(parameters?.['encryptionContext'])?.['aws:s3:arn']) : undefined;
+  const source = text(parameters?.['x-amz-copy-source'])
+    ?.replace(/^\//, '')
+    .replace(/\?versionId=.*$/, '');
+  const [bucket = '', ...key] = (source ?? '').split('/');
+  return {
+    ...(encrypts !== undefined && { encrypts }),
+    ...(source !== undefined && { copyOf: s3Arn(text(event['awsRegion']) ?? '', bucket, decoded(key.join('/'))) }),
+  };
+}
+
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }
 
 /** The event is named after the API, the permission is not: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html */

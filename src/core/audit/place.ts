@@ -98,12 +98,12 @@ export function isAt(
   // A text that is no place of AWS's: only its connector knows what it means.
   if (location === undefined) return true;
   if (inS3.test(location)) return /^(s3|kms):/.test(action) && isInFolder(location, action, resource);
-  if (overS3.test(location) && action.startsWith('s3:')) return true;
+  if (overS3.test(location) && /^(s3|kms):/.test(action)) return true;
   return isOfResource(location, action, resource);
 }
 
-/** What a bucket is, is asked of the bucket. */
-const ofBucket = /^s3:(GetBucket\w+|HeadBucket|ListBucketMultipartUploads)$/;
+/** What the bucket itself is asked; and of many objects at once, or of the bucket's own data key, CloudTrail names no more than the bucket. */
+const ofBucket = /^(s3:(HeadBucket|GetBucketLocation|ListMultipartUploads|DeleteObjects)|kms:(GenerateDataKey|Decrypt))$/;
 
 function isInFolder(location: string, action: string, resource: string): boolean {
   if (!location.endsWith('/')) return resource === location;

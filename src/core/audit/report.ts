@@ -1,4 +1,5 @@
 /** Who accessed what as whom: the audit, held to the access plan and joined with CloudTrail. */
+import type { Action } from '../access/vocabulary.ts';
 import type { TrailEvent } from './cloudtrail.ts';
 import { allowedBy, isHop } from './implied.ts';
 import { type Known, knownDifference } from './known.ts';
@@ -149,11 +150,17 @@ function fromTrail(records: readonly Recorded[], plans: readonly JobPlan[], trai
     const identity = plan?.rows.find((row) => isSessionOf(sessionName, row.identity))?.identity ?? name.replace('=', ':');
     // A token is exchanged by a pod or by the agent; the agent's exchanges are recorded, and role sessions are the operator's but for the hop behind a pod's.
     const by = (event.webIdentity && name !== 'agent') || /^connectionRole[:=]/.test(name) ? 'pod' : 'unknown';
-    const unplanned = by === 'pod' ? podDifference(event, identity, plan) : 'a session of ours made the call, and no record tells of it';
+    const isOfRecord = records.some((record) => isBehind(event, record));
+    const unplanned =
+      by === 'pod'
+        ? podDifference(event, identity, plan)
+        : isOfRecord
+          ? undefined
+          : 'a session of ours made the call, and no record tells of it';
     return [
       {
         time: event.time,
-        by,
+        by: isOfRecord ? 'operator' : by,
         ...(plan !== undefined && { runtime: plan.runtime, job: plan.job }),
         phase: 'Run',
         identity,
@@ -170,16 +177,34 @@ function fromTrail(records: readonly Recorded[], plans: readonly JobPlan[], trai
   });
 }
 
+/** S3 encrypts what we store with KMS, in our session: the record of the one tells of the other. */
+function isBehind({ action, sessionName, encrypts }: TrailEvent, record: Recorded): boolean {
+  if (encrypts === undefined || record.sessionName !== sessionName || !Object.hasOwn(ofKms, action)) return false;
+  const isObjects = record.action === 's3:PutObject' || record.action === 's3:GetObject';
+  return isObjects && (record.resource === encrypts || record.resource.startsWith(`${encrypts}/`));
+}
+
+/** What S3 asks KMS for: a key to write with; the key that it was written with, also to go on with an upload in parts. */
+const ofKms: Readonly<Record<string, readonly Action[]>> = { 'kms:GenerateDataKey': ['write'], 'kms:Decrypt': ['read', 'write'] };
+
+/** Before an object is written it is looked whether there is one. */
+const looking: readonly Action[] = ['read', 'write'];
+
 /** A pod holds the whole role: its calls are held to what the plan lets that identity do in the Run phase, and where. */
-function podDifference({ action, resource }: TrailEvent, identity: string, plan: JobPlan | undefined): string | undefined {
+function podDifference(event: TrailEvent, identity: string, plan: JobPlan | undefined): string | undefined {
+  const { action, encrypts, copyOf, onlyLooks } = event;
+  const resource = encrypts ?? event.resource;
   if (isHop(action)) return undefined;
   if (plan === undefined) return 'no plan of this job is at hand: give its access.json or manifests';
   const own = plan.rows.filter((row) => row.phase === 'Run' && row.identity === identity);
   if (own.length === 0) return `the plan lets the pods do nothing as ${identity}`;
-  const actions = allowedBy(action);
+  const actions = encrypts !== undefined ? (ofKms[action] ?? []) : onlyLooks === true ? looking : allowedBy(action);
   const planned = own.filter((row) => actions.includes(row.action));
   if (planned.length === 0) return `the plan lets the pods make no ${action} as ${identity}`;
-  if (planned.some((row) => isAt(row, action, resource))) return undefined;
+  if (planned.some((row) => isAt(row, action, resource))) {
+    const { copyOf: _none, ...read } = event;
+    return copyOf === undefined ? undefined : podDifference({ ...read, action: 's3:GetObject', resource: copyOf }, identity, plan);
+  }
   const places = [...new Set(planned.flatMap(({ location }) => location ?? []))];
   return `the plan lets the pods make ${action} as ${identity} at ${places.join(' or ')}, not at ${resource}`;
 }
