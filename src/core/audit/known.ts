@@ -73,7 +73,7 @@ function placeDifference({ planResource = '', identity, action, resource }: Reco
   // That the operator may clear what jobs leave is tried beside its own object.
   const isOperators = kind === 'cluster-info';
   const meant = rows.filter((row) => row.resource === where || (isOperators && row.resource === 'staging'));
-  if (isOfJobs && (!isWhole || /^iam:/.test(action))) return undefined;
+  if (isOfJobs && (!isWhole || action.startsWith('iam:'))) return undefined;
   const same = isOfJobs ? meant.filter((row) => row.identity === identity) : meant;
   if (same.length === 0) return isOfJobs && plans.length > 0 ? `no plan at hand reaches ${planResource} as ${identity}` : undefined;
   return same.some((row) => isAt(row, action, resource))
