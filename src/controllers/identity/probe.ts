@@ -25,12 +25,12 @@ export async function probeObjects(
 ): Promise<Result<Proof, AccessFailure>> {
   const { bucket, key: folder } = probe.folder;
   const prefix = folder === '' ? '' : `${folder}/`;
-  const key = keyOf(probe, own);
+  const key = probeKey(probe, own);
   const text = probe.object?.text ?? 'probe\n';
   const owner = probe.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: probe.expectedBucketOwner };
   const kms = probe.kmsKeyArn === undefined ? {} : { kmsKeyArn: probe.kmsKeyArn };
   const arnOf = (object?: string): string => s3Arn(own.region, bucket, object);
-  let found = probe.reads === undefined ? undefined : keyOf(probe.reads, own);
+  let found = probe.reads === undefined ? undefined : probeKey(probe.reads, own);
   let written = false;
   let unread: string | undefined;
 
@@ -94,10 +94,6 @@ export async function probeObjects(
   return ok(unread === undefined ? {} : { notVerified: [`${probe.resource.replace(':', ' ')} at ${unread}`] });
 }
 
-function keyOf({ folder: { key }, object }: ObjectProbe, own: { readonly runtimeUid: string; readonly discriminator: string }): string {
-  return `${key === '' ? '' : `${key}/`}${object?.name ?? probeName(own.runtimeUid, own.discriminator)}`;
-}
-
 /** Takes away what a probe that never came to its end may have left. */
 export async function clearProbe(
   aws: AwsPort,
@@ -106,5 +102,12 @@ export async function clearProbe(
   own: { readonly runtimeUid: string; readonly discriminator: string },
 ): Promise<AwsResult<void>> {
   const owner = probe.expectedBucketOwner === undefined ? {} : { expectedBucketOwner: probe.expectedBucketOwner };
-  return aws.s3.deleteObject(caller, { bucket: probe.folder.bucket, key: keyOf(probe, own), ...owner });
+  return aws.s3.deleteObject(caller, { bucket: probe.folder.bucket, key: probeKey(probe, own), ...owner });
+}
+
+export function probeKey(
+  { folder: { key }, object }: ObjectProbe,
+  own: { readonly runtimeUid: string; readonly discriminator: string },
+): string {
+  return `${key === '' ? '' : `${key}/`}${object?.name ?? probeName(own.runtimeUid, own.discriminator)}`;
 }

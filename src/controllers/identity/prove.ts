@@ -6,23 +6,22 @@ import { agentNamespace } from '../../api/labels.ts';
 import type { Connection } from '../../core/access/connections.ts';
 import { partitionOf, s3Arn } from '../../core/access/partitions.ts';
 import type { AccessPlan } from '../../core/access/plan.ts';
-import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { connectionOf } from '../../core/access/routes.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
 import { type LocationProbe, loginNotJudged } from '../../core/preflight/location.ts';
-import { remedyFor } from '../../core/preflight/missing.ts';
 import { askPolicy, type IdentityProbe, type ObjectProbe, type Probe, probePolicy, type SecretProbe } from '../../core/preflight/probes.ts';
+import { placeOfProbe } from '../../core/preflight/refused-place.ts';
 import type { AwsPort, Caller } from '../../ports/aws/index.ts';
 import { secretsWithoutData, serviceAccounts } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
-import { generatedDocuments } from './documents.ts';
-import type { AccessFailure } from './failure.ts';
+import { type AccessFailure, awsFailure } from './failure.ts';
 import type { GrantRequest } from './grants.ts';
 import { proveLocation } from './location.ts';
 import { inParallel } from './parallel.ts';
 import { proveOwnPath } from './pods-path.ts';
-import { clearProbe, probeObjects } from './probe.ts';
+import { clearProbe, probeKey, probeObjects } from './probe.ts';
+import { withRemedy } from './remedy.ts';
 import { proveMay } from './role-actions.ts';
 import { strictClassOf, unproved } from './strict.ts';
 import type { Proof } from './verifications.ts';
@@ -156,7 +155,7 @@ async function proveSome(context: Context, of: ProofOf, probes: readonly KeyedPr
       return proof.ok && changesUnseen(connectionOfProbe(probe, of)) ? ok({ ...proof.value, isBrief: true }) : proof;
     };
     const outcome = await context.verifications.verify(key, check, { strict: strictClass !== undefined });
-    return outcome.ok ? outcome : err(await withRemedy(context, of, probe, outcome.error));
+    return outcome.ok ? outcome : err(await withRemedy(context, of, placeOfProbe(probe), outcome.error));
   });
   const open = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.notVerified ?? []) : []));
   const outside = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.outside ?? []) : []));
@@ -224,7 +223,8 @@ async function proveObjects(context: Context, of: ProofOf, probe: ObjectProbe): 
   const outcome = await asProbed(context, of, probe, (aws, caller) => probeObjects(aws, caller, probe, ownName(of, probe)));
   // Also where the answer to the write was lost.
   const gone = probe.deletedBy === undefined ? undefined : await cleared(context, of, probe);
-  return outcome.ok && gone !== undefined ? err(gone) : outcome;
+  if (!outcome.ok || gone === undefined) return outcome;
+  return err(await withRemedy(context, of, placeOfProbe(probe.deletedBy ?? probe), gone));
 }
 
 /** Runs calls as the identity of a probe. */
@@ -258,22 +258,14 @@ export async function clearProbes(context: Context, of: ProofOf, probes: readonl
 async function cleared(context: Context, of: ProofOf, probe: ObjectProbe): Promise<AccessFailure | undefined> {
   const deleter = probe.deletedBy ?? probe;
   const outcome = await asProbed(context, of, deleter, async (aws, caller) => {
-    const answer = await clearProbe(aws, caller, probe, ownName(of, probe));
-    return answer.ok
-      ? answer
-      : err({
-          ...failureAt(of, caller, probe),
-          code: answer.error.code,
-          message: answer.error.message,
-          transient: /Throttled|Unavailable|Network|Expired/.test(answer.error.kind),
-        });
+    const own = ownName(of, probe);
+    const answer = await clearProbe(aws, caller, probe, own);
+    if (answer.ok) return answer;
+    const { identity, chain } = caller.grant;
+    const resource = s3Arn(of.runtime.spec.region, probe.folder.bucket, probeKey(probe, own));
+    return err(awsFailure({ identity, chain, action: 's3:DeleteObject', resource }, answer.error));
   });
   return outcome.ok ? undefined : outcome.error;
-}
-
-function failureAt({ runtime }: ProofOf, caller: Caller, { folder }: ObjectProbe) {
-  const { identity, chain } = caller.grant;
-  return { identity, chain, action: 's3:DeleteObject', resource: s3Arn(runtime.spec.region, folder.bucket, folder.key) };
 }
 
 /** No job in it: the sessions, like the answers, serve every job of the runtime. */
@@ -308,29 +300,4 @@ function withKeysOf({ withKeys }: ProofOf): NonNullable<ProofOf['withKeys']> {
 function readSecret({ openSecret }: ProofOf, connection: Connection): Promise<Result<unknown, AccessFailure>> {
   if (openSecret === undefined) throw new TypeError('a probe of a secret, and nobody who could open it');
   return openSecret(connection);
-}
-
-/** Made for the refusal only: what the generator would write is asked for where something is missing. */
-export async function withRemedy(
-  context: Pick<Context, 'kubernetes' | 'settings'>,
-  of: Pick<ProofOf, 'runtime' | 'job' | 'connections'>,
-  probe: Probe | undefined,
-  failure: AccessFailure,
-): Promise<AccessFailure> {
-  if (failure.transient || failure.remedy !== undefined) return failure;
-  const { runtime } = of;
-  const objects = probe?.kind === 'objects' ? probe : undefined;
-  const remedy = remedyFor(failure, {
-    region: runtime.spec.region,
-    partition: partitionOf(runtime.spec.region),
-    ...(hasDefaultRoles(runtime) && { defaultsFrom: runtime.spec.identities.agent.roleArn }),
-    documents: await generatedDocuments(context, runtime, of.job, of.connections),
-    ...(objects !== undefined && {
-      folder: objects.within ?? objects.folder,
-      actions: objects.actions,
-      kmsKeyArn: objects.kmsKeyArn,
-      expectedBucketOwner: objects.expectedBucketOwner,
-    }),
-  });
-  return remedy === undefined ? failure : { ...failure, remedy };
 }

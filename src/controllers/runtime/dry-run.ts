@@ -10,7 +10,7 @@ import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import type { AccessFailure } from '../identity/failure.ts';
 import type { GrantRequest } from '../identity/grants.ts';
-import { withRemedy } from '../identity/prove.ts';
+import { withRemedy } from '../identity/remedy.ts';
 import { notVerifiedFailure, strictClassOf } from '../identity/strict.ts';
 import { sha256 } from './digest.ts';
 import type { RuntimeNotes } from './notes.ts';
@@ -64,7 +64,7 @@ export async function askToLaunch(
 
 /** What was just made may not be known everywhere yet: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
 async function refused({ context }: RuntimeTools, runtime: Stored<ElasticRuntime>, failure: AccessFailure): Promise<AccessFailure> {
-  const known = await withRemedy(context, { runtime, connections: [] }, undefined, failure);
+  const known = await withRemedy(context, { runtime, connections: [] }, {}, failure);
   return hasDefaultRoles(runtime) ? { ...known, transient: true } : known;
 }
 

@@ -22,14 +22,20 @@ export type Refusal = {
   readonly bucketRegion?: string | undefined;
 };
 
-/** Where the call went, as far as the plan knows. */
-export type RefusedAt = {
-  readonly region: string;
-  readonly partition: string;
+/** A location in S3, and what is to be allowed there. */
+export type RefusedPlace = {
   readonly folder?: S3Folder | undefined;
   readonly actions?: readonly ObjectAction[] | undefined;
+  /** Which objects below the folder, as patterns; default all. */
+  readonly objects?: readonly string[] | undefined;
   readonly kmsKeyArn?: string | undefined;
   readonly expectedBucketOwner?: string | undefined;
+};
+
+/** Where the call went, as far as the plan knows. */
+export type RefusedAt = RefusedPlace & {
+  readonly region: string;
+  readonly partition: string;
   /** Of a runtime with default roles: the agent's, whose policies the worker role is made with. */
   readonly defaultsFrom?: string | undefined;
   /** What `kubectl-elastic iam` generates for the runtime, where it could be made. */
@@ -187,6 +193,7 @@ function webIdentity({ refusal, at }: Known): Remedy | undefined {
 /** S3 answers a wrong expected owner with a bare Access Denied (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html). */
 function wrongOwner({ refusal, at, said }: Known): Remedy | undefined {
   if (at.expectedBucketOwner === undefined || said.action !== undefined || !isDenied(refusal) || at.folder === undefined) return undefined;
+  if (!refusal.action.startsWith('s3:')) return undefined;
   const add = objectStatements({ refusal, at, said });
   const text = `bucket ${at.folder.bucket} is not owned by account ${at.expectedBucketOwner} (expectedBucketOwner), or ${actor(refusal)} may not use it: correct the owner, or add the statement`;
   return { text, add };
@@ -217,12 +224,25 @@ function plain(known: Known, action: string, resource: string): readonly Missing
   return [{ policy: `identity policy of ${actorShown(known)}`, statement }];
 }
 
+/** https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html */
+const objectActionOf: Readonly<Record<string, ObjectAction>> = {
+  's3:GetObject': 'read',
+  's3:PutObject': 'write',
+  's3:AbortMultipartUpload': 'write',
+  's3:ListBucket': 'list',
+  's3:DeleteObject': 'delete',
+};
+
 /** The role's side; and the bucket's, where the bucket is another account's or AWS says that it is the one. */
 function objectStatements(known: Known): readonly MissingStatement[] {
   const { refusal, at, said } = known;
-  const { folder, partition, actions = [] } = at;
-  if (folder === undefined) return plain(known, said.action ?? refusal.action, said.resource ?? refusal.resource);
-  const allow = folderStatements('ElasticRuntimeData', folder, actions.length === 0 ? ['read', 'list'] : actions, { partition });
+  const { folder, partition, objects, actions = [] } = at;
+  const action = said.action ?? refusal.action;
+  const needed = objectActionOf[action];
+  if (folder === undefined || needed === undefined) return plain(known, action, said.resource ?? refusal.resource);
+  // What is planned there, and in any case what was refused.
+  const wanted = actions.includes(needed) ? actions : [needed];
+  const allow = folderStatements('ElasticRuntimeData', folder, wanted, { partition, ...(objects !== undefined && { objects }) });
   const principal = principalOf(refusal, said);
   const byBucket = allow.map((statement) => ({
     policy: `bucket policy of ${folder.bucket}`,

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PolicyStatement } from '../../src/core/policy/document.ts';
+import type { MissingStatement } from '../../src/core/preflight/missing.ts';
+import type { Simulation, SimulationManifest } from '../../src/sim/simulate.ts';
+import { find, job, runtime, start, until } from './support/stage.ts';
+
+/* A role lacks something: the refusal says which call, as whom, AWS's words and request id, and the statement; pasted where it says, the job runs. */
+
+const home = '111122223333';
+const arnOf = (name: string): string => `arn:aws:iam::${home}:role/${name}`;
+
+type Role = Simulation['account']['spec']['roles'][number];
+type Statements = readonly PolicyStatement[];
+/** By role ARN. */
+type Held = Readonly<Record<string, { readonly trust: Statements; readonly permissions: Statements }>>;
+
+const listOf = (document: { readonly Statement: unknown }) => [document.Statement].flat() as Statements;
+
+function heldOf(manifests: readonly SimulationManifest[]): Held {
+  const held = ({ trust, policies }: Role) => ({ trust: listOf(trust), permissions: policies.flatMap(({ document }) => listOf(document)) });
+  return Object.fromEntries(start(manifests).account.spec.roles.map((role) => [role.arn, held(role)]));
+}
+
+function accountOf(held: Held): SimulationManifest {
+  const documentOf = (statements: Statements) => ({
+    Version: '2012-10-17',
+    Statement: statements.map((statement, index) => ({ ...statement, Sid: `S${index}` })),
+  });
+  const roles = Object.entries(held).map(([arn, { trust, permissions }]) => ({
+    arn,
+    trust: documentOf(trust),
+    permissions: documentOf(permissions),
+  }));
+  return {
+    apiVersion: 'simulation.elasticruntime.dev/v1alpha1',
+    kind: 'SimulatedAccount',
+    metadata: { name: 'account' },
+    spec: { accountId: home, roles },
+  };
+}
+
+/** Without the action, in whatever statement it stands, where that is about the resource. */
+function without(held: Held, role: string, action: string, about = ''): Held {
+  const { trust, permissions } = held[arnOf(role)] ?? assert.fail(role);
+  const left = permissions.flatMap((statement) => {
+    if (!JSON.stringify(statement.Resource ?? '').includes(about)) return [statement];
+    const Action = [statement.Action ?? []].flat().filter((one) => one !== action);
+    return Action.length === 0 ? [] : [{ ...statement, Action }];
+  });
+  assert.notDeepEqual(left, permissions, `${role} had ${action}`);
+  return { ...held, [arnOf(role)]: { trust, permissions: left } };
+}
+
+type Report = {
+  readonly identity: string;
+  readonly chain: readonly string[];
+  readonly action: string;
+  readonly resource: string;
+  readonly message: string;
+  readonly requestId?: string;
+  readonly add?: readonly MissingStatement[];
+};
+
+function reportsOf(simulation: Simulation): readonly Report[] {
+  const holders = [...simulation.runtimes(), ...simulation.jobs()];
+  return holders.flatMap(({ status }) => (status?.preflight as { readonly failed?: readonly Report[] } | undefined)?.failed ?? []);
+}
+
+function paste(held: Held, { policy, statement }: MissingStatement): Held {
+  const [, kind, arn = ''] = /^(identity|trust) policy of (?:agent )?role \S+ \((arn:[^)]+)\)/.exec(policy) ?? [];
+  const { trust, permissions } = held[arn] ?? assert.fail(`there is no ${policy}`);
+  const changed = kind === 'trust' ? { trust: [...trust, statement], permissions } : { trust, permissions: [...permissions, statement] };
+  return { ...held, [arn]: changed };
+}
+
+const ended = (simulation: Simulation) => ['Failed', 'Succeeded'].includes(find(simulation, 'etl').status?.phase ?? '');
+
+/** Runs, pastes what is said, runs again, until the job has succeeded; all that was said on the way. */
+async function mend(manifests: readonly SimulationManifest[], spoiled: Held): Promise<readonly Report[]> {
+  let held = spoiled;
+  const said: Report[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const simulation = start([...manifests, accountOf(held)]);
+    await until(simulation, 'it ends or is refused', () => ended(simulation) || reportsOf(simulation).length > 0);
+    const { status } = find(simulation, 'etl');
+    if (status?.phase === 'Succeeded') return said;
+    const reports = reportsOf(simulation);
+    const missing = reports.flatMap(({ add = [] }) => add);
+    assert.ok(missing.length > 0, status?.failure?.message ?? JSON.stringify(reports));
+    assert.ok(reports.every(({ requestId }) => requestId !== undefined));
+    assert.equal(simulation.account.instances().length, 0, 'no node was started');
+    said.push(...reports);
+    held = missing.reduce(paste, held);
+  }
+  return assert.fail(JSON.stringify(said));
+}
+
+const plain = [...runtime({}), job('etl', {})];
+
+/* Role, action, part of the resource; who is refused which call. */
+const lacking: readonly (readonly [string, string, string, RegExp])[] = [
+  ['worker', 's3:DeleteObject', 'acme-logs', /^worker s3:DeleteObject arn:aws:s3:::acme-logs\/\S+\/jobs\/-\/0\/master\/\.elastic-probe-/],
+];
+
+for (const [role, action, about, said] of lacking) {
+  void test(`${role} without ${action} at ${about}`, async () => {
+    const reports = await mend(plain, without(heldOf(plain), role, action, about));
+    const calls = reports.map(({ identity, action: tried, resource }) => `${identity} ${tried} ${resource}`);
+    assert.ok(
+      calls.some((call) => said.test(call)),
+      calls.join('\n'),
+    );
+  });
+}
