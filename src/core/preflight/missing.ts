@@ -164,14 +164,16 @@ function hop({ refusal, at, said }: Known): Remedy | undefined {
     Action: actions,
   };
   const generated = trustOf(at.documents, target).filter(({ Principal }) => JSON.stringify(Principal ?? '').includes(before ?? '\0'));
-  const trusts = generated.length === 0 ? [fallback] : generated;
+  // Whom a default role trusts is the stack's to say.
+  const isMade = at.defaultsFrom !== undefined && (refusal.identity === 'master' || refusal.identity === 'worker');
+  const trusts = isMade ? [] : generated.length === 0 ? [fallback] : generated;
   const become: PolicyStatement = { Sid: 'BecomeNextRole', Effect: 'Allow', Action: actions, Resource: target };
   const text = `role ${nameOf(target)} does not trust ${nameOf(before)}, or ${nameOf(before)} may not assume it (or, where it asks for one, the external ID is another): STS does not say which`;
   return {
     text,
     add: [
       ...trusts.map((statement) => ({ policy: `trust policy of role ${shown(target)}`, statement })),
-      ...(before === undefined ? [] : [{ policy: `identity policy of role ${shown(before)}`, statement: become }]),
+      ...(before === undefined ? [] : [{ policy: `identity policy of ${holderOf(before, refusal, at)}`, statement: become }]),
     ],
   };
 }
@@ -311,11 +313,20 @@ function actor({ identity, chain }: Refusal): string {
 /** Whose identity policy is to be changed. */
 function actorShown({ refusal: { identity, chain }, at, said: { caller } }: Known): string {
   const role = chain.at(-1);
-  // The stack's role is not for people to change: what the agent's gets it gets, too.
-  if (identity === 'worker' && at.defaultsFrom !== undefined)
-    return `agent role ${shown(at.defaultsFrom)}, whose policies the default worker role gets within ten minutes`;
+  if (identity === 'worker' && at.defaultsFrom !== undefined) return ofDefaultWorker(at.defaultsFrom);
   if (role !== undefined) return `role ${shown(role)}`;
   return caller?.includes(':user/') === true ? `user ${shown(caller)}` : `the user whose keys are ${identity}`;
+}
+
+/** Of the role that was to go on to the next. To a connection's role that is the worker, or at design time the agent itself. */
+function holderOf(role: string, { identity }: Refusal, { defaultsFrom }: RefusedAt): string {
+  const isDefaultWorker = defaultsFrom !== undefined && !isOwn(identity) && role !== defaultsFrom;
+  return isDefaultWorker ? ofDefaultWorker(defaultsFrom) : `role ${shown(role)}`;
+}
+
+/** The stack's role is not for people to change: what the agent's gets it gets, too. */
+function ofDefaultWorker(agent: string): string {
+  return `agent role ${shown(agent)}, whose policies the default worker role gets within ten minutes`;
 }
 
 function nameOf(arn: string | undefined): string {

@@ -212,3 +212,21 @@ void test('who may not go on to a role is told of both of its statements: to ass
     ['sts:AssumeRole', 'sts:TagSession'],
   );
 });
+
+void test("nobody is told to change a default role: what it gets of the agent's stands there, and its trust is the stack's", () => {
+  const [agent = '', operator = ''] = refusal({}).chain;
+  const made = 'arn:aws:iam::111122223333:role/elastic/finance.analytics-27763973.worker';
+  const reader = 'arn:aws:iam::111122223333:role/reader';
+  const policiesOf = (identity: string, chain: readonly string[]) =>
+    remedyFor(refusal({ identity, chain, action: 'sts:AssumeRole', resource: chain.at(-1) ?? '', message: wordings[3]?.[0] ?? '' }), {
+      ...at,
+      defaultsFrom: agent,
+    })?.add.map(({ policy, statement }) => [policy, statement.Resource]);
+  assert.deepEqual(policiesOf('connectionRole:orders', [agent, operator, made, reader]), [
+    [`trust policy of role reader (${reader})`, undefined],
+    [`identity policy of agent role acme-agent (${agent}), whose policies the default worker role gets within ten minutes`, reader],
+  ]);
+  // At design time it is the agent itself.
+  assert.deepEqual(policiesOf('connectionRole:orders', [agent, reader])?.[1], [`identity policy of role acme-agent (${agent})`, reader]);
+  assert.deepEqual(policiesOf('worker', [agent, operator, made]), [[`identity policy of role acme-operator (${operator})`, made]]);
+});
