@@ -31,6 +31,8 @@ type Answer = {
   readonly attempts: number;
   readonly waiting: Waiting | null;
   readonly failure: Failure | null;
+  /** Why what it staged is still there. */
+  readonly cleanup: string | null;
   readonly runtime: { readonly name: string; readonly ready: boolean; readonly message: string };
   /** Of the job, then of its runtime. */
   readonly failedAccess: readonly FailedAccess[];
@@ -92,6 +94,7 @@ async function explain({ kubernetes, namespace }: ClusterConnection, job: Stored
     attempts: status?.attempts ?? 0,
     waiting: status?.waiting ?? null,
     failure: status?.failure ?? null,
+    cleanup: status?.conditions?.find(({ reason }) => reason === 'CleanupBlocked')?.message ?? null,
     runtime: runtimeOf(job, runtime.ok ? runtime.value : undefined),
     failedAccess: [...failedOf(status?.preflight), ...(runtime.ok ? failedOf(runtime.value.status?.preflight) : [])],
     pods: found.map(podOf),
@@ -152,6 +155,7 @@ function textOf(answer: Answer): string {
   if (failure !== null) lines.push(`Failed: ${failure.reason}${failure.message === undefined ? '' : `: ${failure.message}`}`);
   if (waiting !== null)
     lines.push(`Waits: ${waiting.reason}${waiting.since === undefined ? '' : ` since ${waiting.since}`}: ${waiting.message ?? ''}`);
+  if (answer.cleanup !== null) lines.push(`Cleaning up is blocked: ${answer.cleanup}`);
   if (!runtime.ready) lines.push(`Runtime ${runtime.name} is not ready: ${runtime.message}`);
   for (const access of answer.failedAccess) lines.push('', ...accessLines(access));
   const problems = answer.pods.filter(({ problem }) => problem !== null);

@@ -90,3 +90,42 @@ void test('a pod that cannot start, a job that waits, one that is well, and one 
   const none = await why(simulation, 'none', 'table');
   assert.deepEqual([none.code, none.err], [2, 'why: ElasticJob finance/none: there is none of this name']);
 });
+
+void test('a refusal after preflight is shown with its statement, too: a dependency, and staged data that cannot be deleted', async () => {
+  const dependencies = [{ path: 'x.jar', uri: 's3://jars/x.jar' }];
+  const simulation = start([...runtime({}), job('etl', {}, { dependencies, cleanupAfterSeconds: 60 })]);
+  const lose = (name: string, from: string, to: string): (() => void) => {
+    const role = simulation.account.spec.roles.find(({ arn }) => arn.endsWith(`role/${name}`)) ?? assert.fail(name);
+    simulation.account.putRole({
+      ...role,
+      policies: JSON.parse(JSON.stringify(role.policies).replaceAll(from, to)) as typeof role.policies,
+    });
+    return () => simulation.account.putRole(role);
+  };
+  const giveBack = lose('worker', ':::jars/', ':::another/');
+  await until(simulation, 'it fails', () => find(simulation, 'etl').status?.phase === 'Failed');
+  const read = await why(simulation, 'etl', 'table');
+  assert.match(
+    read.out,
+    /^finance\/etl: Failed\nFailed: DependencyMissing: dependency x.jar: s3:GetObject on arn:aws:s3:::jars\/x.jar failed as worker/,
+  );
+  assert.match(
+    read.out,
+    /Access refused: s3:GetObject on arn:aws:s3:::jars\/x.jar\n {2}as worker \(.*\n {2}AWS says AccessDenied: .* \[request \S+\]\n.*\n {2}Add to the identity policy of role worker \(arn:aws:iam::111122223333:role\/worker\):\n\{\n {2}"Sid": "RoleBasedDataDependency1"/,
+  );
+  giveBack();
+  simulation.apply(job('again', {}, { dependencies, cleanupAfterSeconds: 60 }));
+  const phase = () => find(simulation, 'again').status?.phase;
+  await until(simulation, 'it runs', () => phase() === 'Running');
+  const restore = lose('operator', '"s3:DeleteObject",', '');
+  const cleanup = () => find(simulation, 'again').status?.conditions?.find(({ reason }) => reason === 'CleanupBlocked');
+  await until(simulation, 'its data cannot be cleared', () => cleanup() !== undefined);
+  const left = await why(simulation, 'again', 'table');
+  assert.match(
+    left.out,
+    /\nCleaning up is blocked: s3:DeleteObject on \S+ failed as operator \(chain .*\[request \S+\]\. role operator \(operator\) may not s3:DeleteObject: add the statement\. Add to the identity policy of role operator \(arn:aws:iam::111122223333:role\/operator\): \{"Sid":"ClusterInfoAndDependencies"/,
+  );
+  restore();
+  await until(simulation, 'it is cleared', () => cleanup() === undefined);
+  assert.doesNotMatch((await why(simulation, 'again', 'table')).out, /Cleaning up/);
+});

@@ -10,7 +10,7 @@ import { closeAccesses, forgetAccesses } from './access-record.ts';
 import { deleteChild } from './children.ts';
 import { ownJobs } from './own.ts';
 import { clearJobProbes } from './preflight.ts';
-import { clearStaged } from './stage.ts';
+import { clearStaged, withJobRemedy } from './stage.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
 /** AWS has this long to take the last accesses of a job. */
@@ -54,8 +54,13 @@ export async function cleanUp(tools: JobTools, view: JobView): Promise<JobVerdic
   if (notesOf(view).staged === undefined && notesOf(view).verified === undefined) return go;
   const cleared = await clearStaged(tools, view);
   tools.context.grants.dropJob(view.job.metadata.uid);
-  if (cleared.ok) return go;
-  const message = describeFailure(cleared.error);
+  if (cleared.ok) {
+    const was = view.draft.value().conditions?.find(({ type }) => type === 'DependenciesStaged');
+    if (was?.reason === 'CleanupBlocked')
+      view.draft.condition('DependenciesStaged', false, 'Cleared', 'what the job had staged is deleted');
+    return go;
+  }
+  const message = describeFailure(await withJobRemedy(tools, view, cleared.error));
   view.draft.condition('DependenciesStaged', false, 'CleanupBlocked', message);
   return { again: 'StagedDataLeft', message };
 }

@@ -6,7 +6,8 @@ import { s3Arn } from '../../core/access/partitions.ts';
 import { configMaps } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
-import { type AccessFailure, awsFailure, describeFailure, kubernetesFailure } from '../identity/failure.ts';
+import { type AccessFailure, awsFailure, describeFailure, kubernetesFailure, reportFailure } from '../identity/failure.ts';
+import { withRemedy } from '../identity/remedy.ts';
 import { withKeys } from './credentials.ts';
 import { go, type JobTools, type JobVerdict, type JobView, note, notesOf, onBehalf } from './tools.ts';
 
@@ -21,15 +22,18 @@ export async function stageDependencies(tools: JobTools, view: JobView): Promise
   for (const dependency of dependencies) {
     const staged = await stage(tools, view, dependency);
     if (staged.ok) continue;
-    const message = `dependency ${dependency.path}: ${describeFailure(staged.error)}`;
+    const failure = await withJobRemedy(tools, view, staged.error);
+    const message = `dependency ${dependency.path}: ${describeFailure(failure)}`;
     view.draft.condition('DependenciesStaged', false, 'NotStaged', message);
-    if (staged.error.transient) return { again: 'DependenciesNotStaged', message };
+    if (failure.transient) return { again: 'DependenciesNotStaged', message };
+    // Beside what preflight verified: the job ends with this.
+    view.draft.set({ preflight: { ...view.draft.value().preflight, failed: [reportFailure(failure)] } });
     return {
       end: {
         phase: 'Failed',
         reason: 'DependencyMissing',
         message,
-        failure: { reason: 'DependencyMissing', message, identity: staged.error.identity },
+        failure: { reason: 'DependencyMissing', message, identity: failure.identity },
       },
     };
   }
@@ -117,6 +121,11 @@ async function readConfigMap(
   const binary = found.value.binaryData?.[reference.key];
   if (binary !== undefined) return ok(Buffer.from(binary, 'base64'));
   return err({ ...at, code: 'KeyMissing', message: `it has no key ${JSON.stringify(reference.key)}: add it`, transient: false });
+}
+
+/** What to add to which policy, of a call on behalf of the job. */
+export function withJobRemedy({ context }: JobTools, { runtime, job, plan }: JobView, failure: AccessFailure): Promise<AccessFailure> {
+  return withRemedy(context, { runtime, job, connections: plan.connections }, {}, failure);
 }
 
 /** Takes the job's folder out of staging, as operator; what is kept of a job are its logs and its record of accesses. */

@@ -14,7 +14,7 @@ import { elasticRuntimes } from '../../ports/resources.ts';
 import type { Standing } from '../classes/resolved-runtimes.ts';
 import type { OperatorContext } from '../context.ts';
 import { applyStatus, draftStatus, type StatusDraft } from '../draft.ts';
-import { type AccessFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
+import { except } from '../identity/failure.ts';
 import { reasonOf, strictClassOf } from '../identity/strict.ts';
 import { ensureAccounts } from './accounts.ts';
 import { costOf, idleSince, nodesOf, summarizeNodes } from './activity.ts';
@@ -28,6 +28,7 @@ import { ensureLaunchTemplates } from './launch-templates.ts';
 import { resolveSubnets } from './network.ts';
 import { notesOf, type RuntimeNotes } from './notes.ts';
 import { noteIntent } from './pins.ts';
+import { refusedStep } from './refusal.ts';
 import { enforceRevocation } from './revocation.ts';
 import { holdSecrets, neededSecrets, releaseUnneeded } from './secrets.ts';
 import { tearDown } from './teardown.ts';
@@ -128,6 +129,8 @@ function forJobs({ spec: { allowed } }: ElasticRuntimeClass): NonNullable<Resolv
 
 /** Each step says why it stops; the reason becomes the condition, the event and the log line. */
 async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
+  // Of the last time: each step says anew what it is refused.
+  if (hasRefusals(draft)) draft.unset('preflight');
   const problem = initScriptProblem(runtime.spec.machineImage, runtime.spec.initScript);
   if (problem !== undefined) return { stalled: 'InvalidSpec', message: problem };
   const unsupported = unsupportedRuntimeFields(runtime);
@@ -147,14 +150,15 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   const subnets = await resolveSubnetsOnce(tools, runtime, draft);
   if (!('go' in subnets)) return subnets;
   const templates = await ensureLaunchTemplates(tools, runtime, script.text);
-  if (!templates.ok) return denied(draft, 'ClusterStored', 'LaunchTemplatesNotMade', templates.error);
+  if (!templates.ok)
+    return refusedStep(tools, runtime, draft, { condition: 'ClusterStored', reason: 'LaunchTemplatesNotMade' }, [templates.error]);
   draft.set({ launchTemplates: templates.value.templates });
   note(draft, { images: templates.value.images, remade: templates.value.remade });
   const asked = await askToLaunch(tools, runtime, templates.value.templates, notesIn(draft));
   if (!asked.ok) {
-    draft.set({ preflight: { failed: [reportFailure(asked.error)] } });
     const reason = reasonOf(asked.error);
-    return denied(draft, 'AccessVerified', reason === 'AccessDenied' ? 'LaunchDenied' : reason, asked.error);
+    const stalled = { condition: 'AccessVerified', reason: reason === 'AccessDenied' ? 'LaunchDenied' : reason };
+    return refusedStep(tools, runtime, draft, stalled, [asked.error]);
   }
   if (asked.value !== undefined) note(draft, { launchAsked: asked.value });
   sayVerified(runtime, draft);
@@ -197,8 +201,8 @@ async function verify(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draf
   const outcome = await verifyAccess(tools, runtime);
   if (!outcome.ok) {
     const first = outcome.error.find(({ transient }) => !transient) ?? outcome.error[0];
-    draft.set({ preflight: { failed: outcome.error.map(reportFailure) } });
-    return first === undefined ? go : denied(draft, 'AccessVerified', reasonOf(first), first, outcome.error);
+    if (first === undefined) return go;
+    return refusedStep(tools, runtime, draft, { condition: 'AccessVerified', reason: reasonOf(first) }, outcome.error);
   }
   note(draft, { verified: digest, notVerified: outcome.value });
   sayVerified(runtime, draft);
@@ -218,6 +222,10 @@ function sayVerified(runtime: ElasticRuntime, draft: Draft): void {
   else draft.set({ preflight: { notVerified: not } });
 }
 
+function hasRefusals(draft: Draft): boolean {
+  return draft.value().preflight?.['failed'] !== undefined;
+}
+
 function notesIn(draft: Draft): RuntimeNotes {
   return draft.value().internal ?? {};
 }
@@ -234,7 +242,10 @@ async function pinnedInitScript(
   const cached = tools.scripts.get(key);
   if (cached !== undefined) return { text: cached };
   const script = await readInitScript(tools, runtime, sha256);
-  if (!script.ok) return { verdict: denied(draft, 'AccessVerified', 'InitScriptUnreadable', script.error) };
+  if (!script.ok)
+    return {
+      verdict: await refusedStep(tools, runtime, draft, { condition: 'AccessVerified', reason: 'InitScriptUnreadable' }, [script.error]),
+    };
   const pin = `${sha256(key).slice(0, 12)} ${sha256(script.value ?? '')}`;
   const pinned = notesOf(runtime).initScript;
   if (pinned !== undefined && pinned.split(' ')[0] === pin.split(' ')[0] && pinned !== pin) {
@@ -250,7 +261,7 @@ async function resolveSubnetsOnce(tools: RuntimeTools, runtime: Stored<ElasticRu
   const wanted = sha256(JSON.stringify([runtime.spec.network, runtime.spec.region]));
   if (notesOf(runtime).subnets !== undefined && notesOf(runtime).subnetsFor === wanted) return go;
   const subnets = await resolveSubnets(tools, runtime);
-  if (!subnets.ok) return denied(draft, 'ClusterStored', 'SubnetsUnknown', subnets.error);
+  if (!subnets.ok) return refusedStep(tools, runtime, draft, { condition: 'ClusterStored', reason: 'SubnetsUnknown' }, [subnets.error]);
   note(draft, { subnets: subnets.value, subnetsFor: wanted });
   return go;
 }
@@ -263,22 +274,10 @@ async function storeInfo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, d
     return go;
   }
   const stored = await storeClusterInfo(tools, runtime);
-  if (!stored.ok) return denied(draft, 'ClusterStored', 'ClusterInfoNotStored', stored.error);
+  if (!stored.ok) return refusedStep(tools, runtime, draft, { condition: 'ClusterStored', reason: 'ClusterInfoNotStored' }, [stored.error]);
   draft.condition('ClusterStored', true, 'Stored', said);
   note(draft, { stored: digest });
   return go;
-}
-
-function denied(
-  draft: Draft,
-  condition: string,
-  reason: string,
-  failure: AccessFailure,
-  all: readonly AccessFailure[] = [failure],
-): StepVerdict {
-  const message = describeFailures(all);
-  draft.condition(condition, false, reason, message);
-  return failure.transient ? { again: reason, message } : { stalled: reason, message };
 }
 
 function summarize(context: OperatorContext, runtime: Stored<ElasticRuntime>, draft: Draft, verdict: StepVerdict, deleting: boolean): void {

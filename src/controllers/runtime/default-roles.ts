@@ -10,12 +10,13 @@ import type { AwsResult, StackRequest } from '../../ports/aws/index.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
 import { ok } from '../../ports/result.ts';
 import type { StatusDraft } from '../draft.ts';
-import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import type { AccessFailure } from '../identity/failure.ts';
 import { nodesOf } from './activity.ts';
 import { readAgentPolicies } from './agent-policies.ts';
 import { clusterIssuer } from './issuer.ts';
 import { notesOf, type RoleStackNotes } from './notes.ts';
-import { asOperator, lookAtStack, reasonOf, stackTags } from './role-stack.ts';
+import { refusedStep } from './refusal.ts';
+import { asOperator, lookAtStack, reasonOf, refusedByIam, stackTags } from './role-stack.ts';
 import { deleteRoleStack } from './role-stack-removal.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 
@@ -39,7 +40,7 @@ export async function ensureDefaultRoles(tools: RuntimeTools, runtime: Stored<El
   const last = tools.roles.get(uid);
   if (last !== undefined && last.generation === generation && clock.monotonic() - last.at < compareMs) return go;
   const paused = pausedBecause(tools, runtime);
-  if (paused !== undefined) return stopped(draft, 'DefaultRolesFailed', paused);
+  if (paused !== undefined) return stackFailed(tools, runtime, draft, 'DefaultRolesFailed', paused);
   const [agentAccount, ownAccount] = [runtime.spec.identities.agent, runtime.spec.identities.operator].map(
     ({ roleArn }) => roleArn.split(':')[4],
   );
@@ -48,7 +49,7 @@ export async function ensureDefaultRoles(tools: RuntimeTools, runtime: Stored<El
     return stopped(draft, 'DefaultRolesNeedOneAccount', message);
   }
   const stack = await lookAtStack(tools, runtime);
-  if (!stack.ok) return failed(draft, 'StackUnknown', stack.error);
+  if (!stack.ok) return failed(tools, runtime, draft, 'StackUnknown', stack.error);
   // What is under way, not ours or never made needs no template.
   const early = decideStack(stack.value, { tags: stackTags(tools, runtime), digest: '' });
   if (early.do !== 'create' && early.do !== 'update') return act(tools, runtime, draft, { body: '', digest: '' }, stack.value);
@@ -62,9 +63,9 @@ async function wantedTemplate(
   draft: Draft,
 ): Promise<DefaultRolesTemplate | { readonly verdict: StepVerdict }> {
   const agent = await readAgentPolicies(tools.context, runtime);
-  if (!agent.ok) return { verdict: failed(draft, 'AgentPoliciesUnreadable', agent.error) };
+  if (!agent.ok) return { verdict: await failed(tools, runtime, draft, 'AgentPoliciesUnreadable', agent.error) };
   const issuer = await clusterIssuer(tools, runtime);
-  if (!issuer.ok) return { verdict: failed(draft, 'IssuerUnknown', issuer.error) };
+  if (!issuer.ok) return { verdict: await failed(tools, runtime, draft, 'IssuerUnknown', issuer.error) };
   const { clusterName } = tools.context.settings;
   const template = defaultRolesTemplate({ runtime, clusterName, issuer: issuer.value, agent: agent.value });
   return template.ok ? template.value : { verdict: stopped(draft, 'DefaultRolesTooLarge', template.reason) };
@@ -97,7 +98,7 @@ async function act(
         // It was there before we could see it: the next look shows whose it is.
         return !answer.ok && answer.error.kind === 'AlreadyExists' ? ok(undefined) : answer;
       });
-      if (!made.ok) return failed(draft, 'StackNotMade', made.error);
+      if (!made.ok) return failed(tools, runtime, draft, 'StackNotMade', made.error);
       if (made.value !== undefined) keep(draft, { ...notes, creating: template.digest, stackId: made.value.stackId });
       return making(draft, `CloudFormation makes stack ${request.name}`, pollMs);
     }
@@ -108,7 +109,7 @@ async function act(
       const why = await reasonOf(tools, runtime, stack);
       const removal = await deleteRoleStack(tools, runtime);
       noteFailure(tools, draft, notes, why);
-      return stopped(draft, 'DefaultRolesFailed', 'stalled' in removal ? `${why}; ${removal.message}` : why);
+      return stackFailed(tools, runtime, draft, 'DefaultRolesFailed', 'stalled' in removal ? `${why}; ${removal.message}` : why);
     }
     case 'update':
       return update(tools, runtime, draft, template, stack as StackView);
@@ -128,13 +129,13 @@ async function update(
   if (stack.status === 'UPDATE_ROLLBACK_COMPLETE' && notes.updating === template.digest) {
     const why = await reasonOf(tools, runtime, stack);
     noteFailure(tools, draft, { ...notes, stackId: stack.stackId, updating: undefined }, why);
-    return stopped(draft, 'DefaultRolesNotUpdated', `the worker role is not in step with the agent role: ${why}`);
+    return stackFailed(tools, runtime, draft, 'DefaultRolesNotUpdated', `the worker role is not in step with the agent role: ${why}`);
   }
   const request = requestFor(runtime, stackTags(tools, runtime), template, `${stack.stackId} ${stack.changedAt}`);
   const made = await asOperator(tools, runtime, 'cloudformation:UpdateStack', (aws, caller) =>
     aws.cloudFormation.updateStack(caller, request),
   );
-  if (!made.ok) return failed(draft, 'StackNotUpdated', made.error);
+  if (!made.ok) return failed(tools, runtime, draft, 'StackNotUpdated', made.error);
   keep(draft, { ...notes, stackId: stack.stackId, updating: template.digest });
   draft.condition(
     'DefaultRoles',
@@ -226,8 +227,24 @@ function stopped(draft: Draft, reason: string, message: string): StepVerdict {
   return { stalled: reason, message };
 }
 
-function failed(draft: Draft, reason: string, failure: AccessFailure): StepVerdict {
-  const message = describeFailure(failure);
-  draft.condition('DefaultRoles', false, reason, message);
-  return failure.transient ? { again: reason, message } : { stalled: reason, message };
+function failed(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  draft: Draft,
+  reason: string,
+  failure: AccessFailure,
+): Promise<StepVerdict> {
+  return refusedStep(tools, runtime, draft, { condition: 'DefaultRoles', reason }, [failure]);
+}
+
+/** What stopped CloudFormation, which calls IAM as operator: where that is what IAM refused, with what to add. */
+async function stackFailed(
+  tools: RuntimeTools,
+  runtime: Stored<ElasticRuntime>,
+  draft: Draft,
+  reason: string,
+  why: string,
+): Promise<StepVerdict> {
+  const refused = refusedByIam(runtime, why);
+  return refused === undefined ? stopped(draft, reason, why) : failed(tools, runtime, draft, reason, refused);
 }

@@ -4,6 +4,7 @@ import { runtimeTags } from '../../core/nodes/tags.ts';
 import { stackSessionPolicy } from '../../core/policy/cloudformation/default-roles-access.ts';
 import { stackName } from '../../core/policy/cloudformation/names.ts';
 import { failureOf, type StackView } from '../../core/policy/cloudformation/stack.ts';
+import { whatAwsSaid } from '../../core/preflight/missing.ts';
 import type { AwsPort, AwsResult, Caller } from '../../ports/aws/index.ts';
 import { ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
@@ -45,4 +46,21 @@ export function asOperator<T>(
   const policies = [{ policy: stackSessionPolicy(runtime), widened: [] }];
   const request: GrantRequest = { runtime, identity: 'operator', resource: 'cluster-resources', policies };
   return actAs(tools.context, request, { action, resource: stackName(runtime) }, run);
+}
+
+/** Why a stack failed, where it was IAM that refused CloudFormation something: with the operator's own permissions it calls. */
+export function refusedByIam({ spec: { identities } }: Stored<ElasticRuntime>, why: string): AccessFailure | undefined {
+  const { action, resource } = whatAwsSaid(why);
+  if (action === undefined || resource === undefined) return undefined;
+  const requestId = /Request ?I[Dd]: ([\w-]+)/.exec(why)?.[1];
+  return {
+    identity: 'operator',
+    chain: [identities.agent.roleArn, identities.operator.roleArn],
+    action,
+    resource,
+    code: 'AccessDenied',
+    message: why,
+    ...(requestId !== undefined && { requestId }),
+    transient: false,
+  };
 }

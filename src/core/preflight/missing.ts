@@ -2,6 +2,7 @@
 import type { S3Folder } from '../access/locations.ts';
 import { serviceNames } from '../access/partitions.ts';
 import type { ConditionBlock, PolicyStatement } from '../policy/document.ts';
+import { compilePattern, matchesPattern } from '../policy/pattern.ts';
 import { accountOf } from '../policy/principal.ts';
 import type { RuntimeDocuments } from '../policy/runtime-input.ts';
 import { folderStatements, keyStatement, type ObjectAction } from '../policy/statements.ts';
@@ -217,8 +218,20 @@ function statementsFor(known: Known, action: string, resource: string): readonly
   if (action.startsWith('kms:')) return keyStatements(known, resource);
   if (action.startsWith('s3:') && at.folder !== undefined) return objectStatements(known);
   const policy = `identity policy of ${actorShown(known)}`;
-  const generated = statementsAllowing(at.documents, refusal.chain.at(-1), action, resource);
-  return generated.length === 0 ? plain(known, action, resource) : generated.map((statement) => ({ policy, statement }));
+  const on = arnOf(resource, action, at);
+  const generated = statementsAllowing(at.documents, refusal.chain.at(-1), action, on);
+  return generated.length === 0 ? plain(known, action, on) : generated.map((statement) => ({ policy, statement }));
+}
+
+/** Not every service says in its refusal what it was about; the call itself names some things as people do. */
+function arnOf(resource: string, action: string, { partition, region }: RefusedAt): string {
+  const [name = ''] = resource.split(' ');
+  if (name.startsWith('arn:')) return name;
+  // AWS's own parameters are no account's.
+  if (action === 'ssm:GetParameter' && name.startsWith('/'))
+    return `arn:${partition}:ssm:${region}:${name.startsWith('/aws/') ? '' : '*'}:parameter${name}`;
+  if (action.startsWith('cloudformation:')) return `arn:${partition}:cloudformation:${region}:*:stack/${name}/*`;
+  return '*';
 }
 
 function plain(known: Known, action: string, resource: string): readonly MissingStatement[] {
@@ -259,21 +272,9 @@ function objectStatements(known: Known): readonly MissingStatement[] {
 
 function keyStatements(known: Known, key: string): readonly MissingStatement[] {
   const { refusal, at, said } = known;
-  const { folder, region, partition, actions = [] } = at;
-  const folders = folder === undefined ? [] : [folder];
   const principal = principalOf(refusal, said);
   const keyArn = key.startsWith('arn:') ? key : (at.kmsKeyArn ?? key);
-  const [, store] = /^(ssm|secretsmanager):/.exec(refusal.action) ?? [];
-  const used: PolicyStatement =
-    store === undefined
-      ? keyStatement('ElasticRuntimeKey', keyArn, folders, actions, region, { partition })
-      : {
-          Sid: 'ElasticRuntimeKey',
-          Effect: 'Allow',
-          Action: 'kms:Decrypt',
-          Resource: keyArn,
-          Condition: { StringEquals: { 'kms:ViaService': serviceNames(`${store}.${region}`, partition) } },
-        };
+  const used = keyUse(known, keyArn);
   // The bucket's key is used through S3 by everybody who may use the bucket; a key policy names who.
   const { Resource: ignored, Condition, ...rest } = used;
   void ignored;
@@ -285,6 +286,29 @@ function keyStatements(known: Known, key: string): readonly MissingStatement[] {
   if (said.policy === 'resource-based') return [byKey];
   const foreign = principal !== undefined && accountOf(principal) !== accountOf(keyArn);
   return foreign ? [byIdentity, byKey] : [byIdentity];
+}
+
+/** Through the service that was called, and where that is S3, for what was called about. */
+function keyUse({ refusal, at, said }: Known, keyArn: string): PolicyStatement {
+  const { folder, region, partition, actions = [] } = at;
+  const action = said.action ?? refusal.action;
+  const [, service] = /^(ssm|secretsmanager|s3):/.exec(refusal.action) ?? [];
+  const allow: PolicyStatement = { Sid: 'ElasticRuntimeKey', Effect: 'Allow', Action: action, Resource: keyArn };
+  if (service === undefined) return allow;
+  if (service === 's3' && folder !== undefined) {
+    const planned = keyStatement('ElasticRuntimeKey', keyArn, [folder], actions, region, { partition });
+    return [planned.Action ?? []].flat().includes(action) ? planned : { ...planned, Action: action };
+  }
+  const generated = service === 's3' ? statementsAllowing(at.documents, refusal.chain.at(-1), action, keyArn) : [];
+  const fitting = generated.find(({ Condition }) => isAbout(Condition, refusal.resource));
+  return fitting ?? { ...allow, Condition: { StringEquals: { 'kms:ViaService': serviceNames(`${service}.${region}`, partition) } } };
+}
+
+/** S3 names the object to KMS, or its bucket: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html */
+function isAbout(condition: ConditionBlock | undefined, object: string): boolean {
+  const named = condition?.['StringLike']?.['kms:EncryptionContext:aws:s3:arn'];
+  const patterns = [named ?? []].flat().map((one) => compilePattern(String(one), 'glob'));
+  return patterns.some((one) => matchesPattern(one, object, () => undefined));
 }
 
 function withoutContext(condition: ConditionBlock | undefined): { readonly Condition?: ConditionBlock } {

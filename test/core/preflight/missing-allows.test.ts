@@ -150,3 +150,44 @@ void test('who takes a probe of another away is allowed to delete probes, and no
   const log = { ...asked, needed: { action, resource: resource.replace(/\.elastic-probe.*/, 'master.log'), context: {} } };
   assert.deepEqual([pasted(add, add[0]?.policy ?? '', asked), pasted(add, add[0]?.policy ?? '', log)], ['Allow', 'ImplicitDeny']);
 });
+
+/* Calls that are no probe's: who makes them, with which method, and through which authorization. */
+const others: readonly (readonly [string, Identity, string, readonly Authorization[]])[] = [
+  ['a dependency', 'worker', 's3:GetObject', authorizationsOf('s3.getObject', { bucket: 'jars', key: 'lib/x.jar' }, world)],
+  [
+    'a dependency of a connection',
+    'connectionRole:orders',
+    's3:GetObject',
+    authorizationsOf('s3.getObject', { bucket: 'jars', key: 'x' }, world),
+  ],
+  [
+    "the cluster's information",
+    'operator',
+    's3:PutObject',
+    authorizationsOf('s3.putObject', { bucket: 'acme-staging', key: 'elastic/acme/finance/analytics/cluster.json', kmsKeyArn }, world),
+  ],
+  ['an image', 'operator', 'ssm:GetParameter', authorizationsOf('ssm.getParameter', { name: '/aws/service/x' }, world)],
+  ['subnets', 'operator', 'ec2:DescribeSubnets', authorizationsOf('ec2.describeSubnets', { subnetIds: ['subnet-1'] }, world)],
+];
+
+for (const [what, identity, action, needed] of others) {
+  void test(`the statement for ${what}, pasted, is enough`, () => {
+    const { documents } = given(false);
+    const roleArn = arn(identity.slice(identity.indexOf(':') + 1));
+    const resource = needed[0]?.resource ?? '';
+    for (const one of needed) {
+      for (const at of [{ documents }, {}]) {
+        const why = `because no identity-based policy allows the ${one.action} action`;
+        const message = `User: ${roleArn} is not authorized to perform: ${one.action} on resource: "${one.resource}" ${why}`;
+        const refusal = { identity, chain: [roleArn], action, resource, code: 'AccessDenied', message };
+        const { add = [] } = remedyFor(refusal, { region: 'us-east-1', partition: 'aws', ...at }) ?? {};
+        const session = {
+          'aws:PrincipalTag/elasticruntime.dev/namespace': 'finance',
+          'aws:PrincipalTag/elasticruntime.dev/runtime': 'analytics',
+        };
+        const asked = { identity, roleArn, place: {}, needed: { ...one, context: { ...one.context, ...session } } };
+        assert.equal(pasted(add, add[0]?.policy ?? '', asked), 'Allow', `${one.action}: ${JSON.stringify(add)}`);
+      }
+    }
+  });
+}
