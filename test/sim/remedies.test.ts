@@ -104,6 +104,20 @@ const asReader = { connections: [{ ...orders, authentication: { roleArn: arnOf('
 const byReader = [...runtime({}), job('etl', {}, asReader)];
 const made = [...defaultRoles(), job('etl', {}, reads())];
 
+/* What nobody can look at refuses, too, where its class wants it so. */
+const strictClass = { apiVersion: 'elasticruntime.dev/v1alpha1', kind: 'ElasticRuntimeClass', metadata: { name: 'default' } };
+const table = {
+  name: 'table',
+  usage: 'Target',
+  connector: 'KinesisFirehose',
+  location: `arn:aws:firehose:us-east-1:${home}:deliverystream/t`,
+};
+const strict = [
+  { ...strictClass, spec: { allowed: { unverifiedAccess: 'Never' } } },
+  ...runtime({}),
+  job('etl', {}, { connections: [table, { ...orders, authentication: { roleArn: arnOf('reader') } }] }),
+];
+
 /* Role, action, part of the resource; who is refused which call. */
 const lacking: readonly (readonly [string, readonly SimulationManifest[], string, string, RegExp])[] = [
   [
@@ -126,6 +140,8 @@ const lacking: readonly (readonly [string, readonly SimulationManifest[], string
   ['operator', made, 'cloudformation:DescribeStacks', '', /^operator cloudformation:DescribeStacks elastic-/],
   ['operator', made, 'cloudformation:CreateStack', '', /^operator cloudformation:CreateStack elastic-/],
   ['operator', made, 'cloudformation:TagResource', '', /^operator cloudformation:CreateStack elastic-/],
+  ['operator', strict, 'iam:GetRole', '', /^connectionRole:orders preflight cluster-resources/],
+  ['operator', strict, 'iam:SimulatePrincipalPolicy', '', /^worker preflight cluster-resources/],
   ['operator', made, 'iam:CreateRole', '', /^operator iam:CreateRole arn:aws:iam::\d+:role\/elastic-runtime\//],
 ];
 

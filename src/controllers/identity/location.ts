@@ -43,7 +43,7 @@ export async function proveLocation(
   const probe = { ...planned, at: inAccount(planned.at, account) };
   const seen = await look(aws, caller, probe, account);
   if (!seen.ok) return seen;
-  const { sides, isUnanswered } = await askIam(context, of, probe, { ask, arn: who.value, caller });
+  const { sides, isUnanswered, refused: unasked } = await askIam(context, of, probe, { ask, arn: who.value, caller });
   const sample = wantsSample(probe, seen.value, sides.read);
   const answer = sample === undefined ? undefined : await aws.resources.describe(caller, { action: sample, arn: probe.at.arn });
   const { identity, chain } = caller.grant;
@@ -55,7 +55,11 @@ export async function proveLocation(
     tried === undefined ? {} : { refused: `${tried.action} as ${identity} was answered ${tried.code}: ${tried.message}${request}` };
   const verdict = judgeLocation(probe, seen.value, sides, answer === undefined ? undefined : refused);
   if ('refused' in verdict) return err({ identity, chain, transient: false, ...verdict.refused });
-  return ok({ ...(verdict.notVerified !== undefined && { notVerified: [verdict.notVerified] }), ...(isUnanswered && { isUnanswered }) });
+  return ok({
+    ...(verdict.notVerified !== undefined && { notVerified: [verdict.notVerified] }),
+    ...(isUnanswered && { isUnanswered }),
+    ...(unasked && { refused: unasked }),
+  });
 }
 
 /** ARN of the role; of keys STS knows whose they are, which also says whether they are valid. */
@@ -78,7 +82,11 @@ async function look(aws: AwsPort, caller: Caller, { at }: LocationProbe, account
 }
 
 /** `isUnanswered`: IAM may answer in a minute. */
-type Asked = { readonly sides: Readonly<Partial<Record<Side, SideVerdict>>>; readonly isUnanswered: boolean };
+type Asked = {
+  readonly sides: Readonly<Partial<Record<Side, SideVerdict>>>;
+  readonly isUnanswered: boolean;
+  readonly refused?: AccessFailure;
+};
 
 async function askIam(
   context: Context,
@@ -87,9 +95,10 @@ async function askIam(
   who: { readonly arn: string; readonly caller: Caller; readonly ask: (principalArn: string) => GrantRequest },
 ): Promise<Asked> {
   const sides = locationSides(probe);
-  const all = (because: string, isUnanswered = false): Asked => ({
+  const all = (because: string, isUnanswered = false, refused?: AccessFailure): Asked => ({
     sides: Object.fromEntries(sides.map((side): readonly [Side, SideVerdict] => [side, { kind: 'open', because }])),
     isUnanswered,
+    ...(refused && { refused }),
   });
   const whom = whomToAsk(probe.identity, who.arn, accountOf(runtime.spec.identities.operator.roleArn));
   if ('because' in whom) return all(whom.because);
@@ -106,8 +115,9 @@ async function askIam(
       const answer = await iam.simulatePrincipalPolicy(caller.value, question);
       // Also where IAM gives no answer: it is one endpoint for the world, and jobs do not depend on it.
       if (!answer.ok) {
-        const passes = awsFailure({ ...caller.value.grant, action: 'iam:SimulatePrincipalPolicy', resource: principalArn }, answer.error);
-        return all(notAnswered({ ...probe, ...whom }, `${answer.error.code}: ${answer.error.message}`), passes.transient);
+        const { identity, chain } = caller.value.grant;
+        const refused = awsFailure({ identity, chain, action: 'iam:SimulatePrincipalPolicy', resource: principalArn }, answer.error);
+        return all(notAnswered({ ...probe, ...whom }, `${answer.error.code}: ${answer.error.message}`), refused.transient, refused);
       }
       answers.push(answer.value);
     }

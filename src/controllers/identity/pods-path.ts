@@ -29,8 +29,8 @@ export async function proveOwnPath(
   request: GrantRequest,
 ): Promise<Result<Proof, AccessFailure>> {
   const { roleArn } = probe;
-  const open = (why: string, isUnanswered = false): Result<Proof, AccessFailure> =>
-    ok({ notVerified: [`the pods' own way to ${nameOf(roleArn)}: ${why}`], isUnanswered });
+  const open = (why: string, isUnanswered = false, refused?: AccessFailure): Result<Proof, AccessFailure> =>
+    ok({ notVerified: [`the pods' own way to ${nameOf(roleArn)}: ${why}`], isUnanswered, ...(refused && { refused }) });
   const home = accountOf(of.runtime.spec.identities.operator.roleArn);
   const connection = accountOf(roleArn) === home ? undefined : connectionOf(probe.of);
   if (accountOf(roleArn) !== home && connection === undefined)
@@ -52,7 +52,7 @@ export async function proveOwnPath(
     const hint =
       connection === undefined ? '' : `; it lies in another account than the operator role, so it must be allowed that of itself`;
     const whose = connection === undefined ? "the operator's" : `${reader}'s own`;
-    return open(`${whose} iam:GetRole was answered ${found.error.code}: ${found.error.message}${hint}`, failure.transient);
+    return open(`${whose} iam:GetRole was answered ${found.error.code}: ${found.error.message}${hint}`, failure.transient, failure);
   }
   if (found.value.arn !== roleArn) return open(`the role of that name is ${found.value.arn}, not ${roleArn}`);
   const path = pathOf(of, probe, issuer);

@@ -159,11 +159,17 @@ async function proveSome(context: Context, of: ProofOf, probes: readonly KeyedPr
   });
   const open = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.notVerified ?? []) : []));
   const outside = outcomes.flatMap((outcome) => (outcome.ok ? (outcome.value.outside ?? []) : []));
-  const failures = outcomes.flatMap((outcome, index) => {
-    const probe = probes[index]?.probe;
-    if (!outcome.ok) return [outcome.error];
-    return probe === undefined || strictClass === undefined ? [] : unproved(whose(probe), outcome.value, strictClass);
-  });
+  const found = await Promise.all(
+    outcomes.map(async (outcome, index) => {
+      const probe = probes[index]?.probe;
+      if (!outcome.ok) return [outcome.error];
+      if (probe === undefined || strictClass === undefined) return [];
+      const { refused, ...proof } = outcome.value;
+      const known = refused === undefined ? {} : { refused: await withRemedy(context, of, {}, refused) };
+      return unproved(whose(probe), { ...proof, ...known }, strictClass);
+    }),
+  );
+  const failures = found.flat();
   return { failures, notVerified: [...new Set([...open, ...outside])].sort(), isOpen: open.length > 0 };
 }
 

@@ -32,7 +32,8 @@ export async function proveMay(
     if (!answer.ok) {
       const failure = awsFailure({ identity, chain, action: 'iam:SimulatePrincipalPolicy', resource: roleArn }, answer.error);
       if (failure.transient) return err(failure);
-      return ok({ notVerified: [open(`the operator's iam:SimulatePrincipalPolicy was answered ${failure.code}: ${failure.message}`)] });
+      const why = open(`the operator's iam:SimulatePrincipalPolicy was answered ${failure.code}: ${failure.message}`);
+      return ok({ notVerified: [why], refused: failure });
     }
     const verdict = judgeSimulation(question, answer.value);
     if (verdict.kind === 'open') notVerified.push(open(verdict.because));

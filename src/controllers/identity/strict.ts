@@ -16,18 +16,21 @@ const code = 'NotVerified';
 export function notVerifiedFailure(
   of: Pick<AccessFailure, 'identity' | 'resource' | 'message' | 'transient'>,
   strictClass: string,
+  refused?: AccessFailure,
 ): AccessFailure {
   const text = `ElasticRuntimeClass ${strictClass} lets nothing begin that is not verified (allowed.unverifiedAccess: Never): make that possible, or have the class allow it`;
-  return { ...of, chain: [], action: 'preflight', code, remedy: { text, add: [] } };
+  const { requestId, remedy } = refused ?? {};
+  const add = remedy?.add ?? [];
+  return { ...of, chain: [], action: 'preflight', code, ...(requestId !== undefined && { requestId }), remedy: { text, add } };
 }
 
-/** What a success leaves open, as refusals. */
+/** What a success leaves open, as refusals: with what to add where AWS refused a question. */
 export function unproved(
   of: Pick<AccessFailure, 'identity' | 'resource'>,
-  { notVerified = [], isUnanswered = false }: Proof,
+  { notVerified = [], isUnanswered = false, refused }: Proof,
   strictClass: string,
 ): readonly AccessFailure[] {
-  return notVerified.map((message) => notVerifiedFailure({ ...of, message, transient: isUnanswered }, strictClass));
+  return notVerified.map((message) => notVerifiedFailure({ ...of, message, transient: isUnanswered }, strictClass, refused));
 }
 
 /** Reason of a condition. */

@@ -11,6 +11,8 @@ export type Proof = {
   readonly outside?: readonly string[];
   /** AWS gave no answer and may in a minute. */
   readonly isUnanswered?: boolean;
+  /** The question that AWS refused, where that is why something of it is open. */
+  readonly refused?: AccessFailure;
   readonly isBrief?: boolean;
 };
 
