@@ -46,7 +46,7 @@ export function createIam(parts: { readonly client: IAMClient; readonly send: Se
         send({ method: 'iam.simulatePrincipalPolicy', request, actor: actorOf(caller) }, (abortSignal) =>
           client.send(new SimulatePrincipalPolicyCommand({ ...input, ...marker }), { abortSignal }),
         ),
-      (page) => (page.EvaluationResults ?? []).map(decisionOf),
+      (page) => (page.EvaluationResults ?? []).map((result) => ({ ...decisionOf(result), ...idOf(page) })),
     );
   }
 
@@ -57,7 +57,8 @@ export function createIam(parts: { readonly client: IAMClient; readonly send: Se
       );
       // URL-encoded: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html
       const { Arn = '', AssumeRolePolicyDocument = '' } = (answer.ok ? answer.value.Role : undefined) ?? {};
-      return answer.ok ? ok({ arn: Arn, trust: decodeURIComponent(AssumeRolePolicyDocument) }) : answer;
+      if (!answer.ok) return answer;
+      return ok({ arn: Arn, trust: decodeURIComponent(AssumeRolePolicyDocument), ...idOf(answer.value) });
     },
 
     simulatePrincipalPolicy: simulate,
@@ -118,6 +119,12 @@ function decisionOf(result: EvaluationResult): SimulatedDecision {
     ...(result.PermissionsBoundaryDecisionDetail?.AllowedByPermissionsBoundary === false && { refusedBy: 'permissions boundary' as const }),
     missingContext: [...new Set(missing)].sort(),
   };
+}
+
+function idOf({ $metadata: { requestId } }: { readonly $metadata: { readonly requestId?: string | undefined } }): {
+  readonly requestId?: string;
+} {
+  return requestId === undefined ? {} : { requestId };
 }
 
 type Page = { readonly IsTruncated?: boolean | undefined; readonly Marker?: string | undefined };

@@ -43,9 +43,10 @@ function accountOf(held: Held): SimulationManifest {
 /** Without the action, in whatever statement it stands, where that is about the resource. */
 function without(held: Held, role: string, action: string, about = ''): Held {
   const { trust, permissions } = held[arnOf(role)] ?? assert.fail(role);
+  const prefix = action.endsWith('*') ? action.slice(0, -1) : undefined;
   const left = permissions.flatMap((statement) => {
     if (!JSON.stringify(statement.Resource ?? '').includes(about)) return [statement];
-    const Action = [statement.Action ?? []].flat().filter((one) => one !== action);
+    const Action = [statement.Action ?? []].flat().filter((one) => one !== action && !(prefix && one.startsWith(prefix)));
     return Action.length === 0 ? [] : [{ ...statement, Action }];
   });
   return { ...held, [arnOf(role)]: { trust, permissions: left } };
@@ -132,6 +133,8 @@ const lacking: readonly (readonly [string, readonly SimulationManifest[], string
   ['operator', plain, 's3:PutObject', 'acme-staging', /^operator s3:PutObject \S+\/cluster\.json/],
   ['operator', plain, 'kms:GenerateDataKey', '', /^operator s3:PutObject \S+\/cluster\.json/],
   ['operator', plain, 'ssm:GetParameter', '', /^operator ssm:GetParameter \/aws\/service\//],
+  ['operator', plain, 'ec2:CreateLaunchTemplate', '', /^operator ec2:CreateLaunchTemplate arn:aws:ec2:/],
+  ['worker', strict, 'firehose:Put*', '', /^worker firehose:PutRecord arn:aws:firehose:/],
   ['operator', plain, 'ec2:DescribeSubnets', '', /^operator ec2:DescribeSubnets subnet-/],
   ['master', plain, 's3:GetObject', 'platform', /^master s3:GetObject arn:aws:s3:::platform\/init\.sh/],
   ['agent', made, 's3:GetObject', 'jars', /^worker s3:GetObject arn:aws:s3:::jars\/x\.jar/],
@@ -145,6 +148,14 @@ const lacking: readonly (readonly [string, readonly SimulationManifest[], string
   ['operator', made, 'iam:CreateRole', '', /^operator iam:CreateRole arn:aws:iam::\d+:role\/elastic-runtime\//],
 ];
 
+void test('a trust policy that does not let pods in is refused with the request id of the call that read it', async () => {
+  const held = heldOf(plain);
+  const { trust, permissions } = held[arnOf('worker')] ?? assert.fail();
+  const closed = trust.filter(({ Action = [] }) => ![Action].flat().includes('sts:AssumeRoleWithWebIdentity'));
+  const [first] = await mend(plain, { ...held, [arnOf('worker')]: { trust: closed, permissions } });
+  assert.match(first?.message ?? '', /does not let in system:serviceaccount:finance:analytics-worker/);
+});
+
 for (const [role, manifests, action, about, said] of lacking) {
   void test(`${role} without ${action}${about && ` at ${about}`}${manifests === made ? ' (default roles)' : ''}`, async () => {
     const reports = await mend(manifests, without(heldOf(manifests), role, action, about));
@@ -155,3 +166,21 @@ for (const [role, manifests, action, about, said] of lacking) {
     );
   });
 }
+
+void test('what several accesses are refused alike is said once', async () => {
+  const keys = { ...orders, authentication: { credentials: { secretRef: { name: 'keys' } } } };
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys', namespace: 'finance' }, stringData: { other: 'canary' } };
+  const refused = async (manifests: readonly SimulationManifest[]) => {
+    const simulation = start(manifests);
+    await until(simulation, 'it ends', () => ended(simulation));
+    return reportsOf(simulation).map(({ identity, action, resource }) => `${identity} ${action} ${resource}`);
+  };
+  const byKeys = [...runtime({}), job('etl', {}, { connections: [keys] })];
+  assert.deepEqual(await refused(byKeys), ['connectionCredentials:orders read Secret finance/keys']);
+  assert.deepEqual(await refused([...byKeys, secret]), ['connectionCredentials:orders read keys orders']);
+  // The same hop by two probes, with two request ids.
+  const held = heldOf(byReader);
+  const { permissions } = held[arnOf('reader')] ?? assert.fail();
+  const closed = { ...held, [arnOf('reader')]: { trust: held[arnOf('agent')]?.trust ?? [], permissions } };
+  assert.deepEqual(await refused([...byReader, accountOf(closed)]), [`connectionRole:orders sts:AssumeRole ${arnOf('reader')}`]);
+});

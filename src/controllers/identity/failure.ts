@@ -70,6 +70,17 @@ function whatFailed(failure: AccessFailure): string {
   return `${failure.action} on ${failure.resource} failed as ${failure.identity}${chain}: ${failure.code}: ${failure.message}${request}`;
 }
 
+/** Several accesses may be refused alike, on the way that they have in common: the first of each. */
+export function saidOnce(failures: readonly AccessFailure[]): readonly AccessFailure[] {
+  const first = new Map<string, AccessFailure>();
+  for (const failure of failures) {
+    const { identity, chain, action, resource, code, message } = failure;
+    const key = JSON.stringify([identity, chain, action, resource, code, message]);
+    if (!first.has(key)) first.set(key, failure);
+  }
+  return [...first.values()];
+}
+
 /** What status holds of it: for programs, and for `kubectl-elastic why`. */
 export function reportFailure(failure: AccessFailure): Readonly<Record<string, unknown>> {
   const { identity, chain, action, resource, code, message, requestId, remedy } = failure;

@@ -67,6 +67,7 @@ export async function proveOwnPath(
     resource: roleArn,
     code: 'NotTrusted',
     message: `the role's trust policy does not let in ${verdict.who}: ${verdict.because}`,
+    ...(found.value.requestId !== undefined && { requestId: found.value.requestId }),
     transient: false,
     remedy: trustRemedy(verdict, roleArn, trustOf(documents, roleArn)),
   });

@@ -15,7 +15,7 @@ import type { AwsPort, Caller } from '../../ports/aws/index.ts';
 import { secretsWithoutData, serviceAccounts } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
-import { type AccessFailure, awsFailure } from './failure.ts';
+import { type AccessFailure, awsFailure, saidOnce } from './failure.ts';
 import type { GrantRequest } from './grants.ts';
 import { proveLocation } from './location.ts';
 import { inParallel } from './parallel.ts';
@@ -169,7 +169,7 @@ async function proveSome(context: Context, of: ProofOf, probes: readonly KeyedPr
       return unproved(whose(probe), { ...proof, ...known }, strictClass);
     }),
   );
-  const failures = found.flat();
+  const failures = saidOnce(found.flat());
   return { failures, notVerified: [...new Set([...open, ...outside])].sort(), isOpen: open.length > 0 };
 }
 

@@ -38,7 +38,7 @@ export async function proveMay(
     const verdict = judgeSimulation(question, answer.value);
     if (verdict.kind === 'open') notVerified.push(open(verdict.because));
     if (verdict.kind !== 'denied') continue;
-    const { action, message } = verdict;
+    const { action, message, requestId } = verdict;
     const asRole = of === 'operator' ? chain : [...chain, roleArn];
     return err({
       identity: of,
@@ -47,6 +47,7 @@ export async function proveMay(
       resource: question.resource,
       code: 'SimulatedAccessDenied',
       message,
+      ...(requestId !== undefined && { requestId }),
       transient: false,
     });
   }

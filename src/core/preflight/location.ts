@@ -34,7 +34,7 @@ export type Seen =
 export type SideVerdict =
   /** `actions`: those that are */
   | { readonly kind: 'allowed'; readonly actions: readonly string[] }
-  | { readonly kind: 'denied'; readonly action: string; readonly on: string; readonly message: string }
+  | { readonly kind: 'denied'; readonly action: string; readonly on: string; readonly message: string; readonly requestId?: string }
   | { readonly kind: 'open'; readonly because: string };
 
 export type LocationRefusal = {
@@ -170,7 +170,7 @@ export function judgeSide(
       : `because no ${policy} allows the ${action} action`;
   // AWS's own wording of a refusal, so that the same remedy fits.
   const message = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${on} ${why} (IAM's policy simulator, asked of each of ${names})`;
-  return { kind: 'denied', action, on, message };
+  return { kind: 'denied', action, on, message, ...(answer?.requestId !== undefined && { requestId: answer.requestId }) };
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html: both sides must allow. */
@@ -217,8 +217,10 @@ function judgeArn(
   const { at, usage } = probe;
   const verdicts = Object.entries(sides) as readonly (readonly [Side, SideVerdict])[];
   const denied = verdicts.map(([, verdict]) => verdict).find((verdict) => verdict.kind === 'denied');
-  if (denied !== undefined && at.kind.otherWaysIn !== true)
-    return { refused: { action: denied.action, resource: denied.on, code: 'SimulatedAccessDenied', message: denied.message } };
+  if (denied !== undefined && at.kind.otherWaysIn !== true) {
+    const { kind: _, on, ...said } = denied;
+    return { refused: { ...said, resource: on, code: 'SimulatedAccessDenied' } };
+  }
   const absent = `there is no ${placeOf(at)}`;
   if (seen.kind === 'missing' && usage === 'Source' && at.kind.describe.lags !== true) {
     const { action, code, message, requestId } = seen;

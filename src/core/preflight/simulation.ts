@@ -18,11 +18,13 @@ export type SimulatedDecision = {
   readonly refusedBy?: 'service control policy' | 'permissions boundary';
   /** Condition keys that policies ask for and the question had no value of. */
   readonly missingContext: readonly string[];
+  /** Of the answer that it stood in. */
+  readonly requestId?: string;
 };
 
 export type SimulationVerdict =
   | { readonly kind: 'allowed' }
-  | { readonly kind: 'denied'; readonly action: string; readonly message: string }
+  | { readonly kind: 'denied'; readonly action: string; readonly message: string; readonly requestId?: string }
   | { readonly kind: 'open'; readonly because: string };
 
 /**
@@ -48,7 +50,8 @@ export function judgeSimulation(
         : `because no ${policy} allows the ${action} action`;
     // AWS's own wording of a refusal, so that the same remedy fits.
     const message = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource} ${why} (IAM's policy simulator)`;
-    return { kind: 'denied', action, message };
+    const { requestId } = found;
+    return { kind: 'denied', action, message, ...(requestId !== undefined && { requestId }) };
   });
   return verdicts.find(({ kind }) => kind === 'denied') ?? verdicts.find(({ kind }) => kind === 'open') ?? { kind: 'allowed' };
 }

@@ -7,7 +7,10 @@ export type { PolicyQuestion, SimulatedDecision };
 /** A role's policies. Of lists, every page. */
 export type IamPort = {
   /** Of the caller's own account. `trust`: JSON text */
-  getRole(caller: Caller, request: { readonly roleName: string }): Promise<AwsResult<{ readonly arn: string; readonly trust: string }>>;
+  getRole(
+    caller: Caller,
+    request: { readonly roleName: string },
+  ): Promise<AwsResult<{ readonly arn: string; readonly trust: string; readonly requestId?: string }>>;
   /** What the role's own policies and its boundary say of each action, as IAM evaluates them. Nothing is carried out. */
   simulatePrincipalPolicy(caller: Caller, request: PolicyQuestion): Promise<AwsResult<readonly SimulatedDecision[]>>;
   listAttachedRolePolicies(

@@ -3,6 +3,7 @@ import type { PolicyQuestion, SimulatedDecision } from '../../core/preflight/sim
 import { err, ok, type Result } from '../../ports/result.ts';
 import { type Authenticated, authorize } from './authorize.ts';
 import { type Failure, failure } from './failures.ts';
+import { nextRequestId } from './perform.ts';
 import { simulated } from './policy-simulation.ts';
 import { type AccountState, compileRole, roleNamed } from './state.ts';
 
@@ -11,12 +12,12 @@ type At = { readonly state: AccountState; readonly caller: Authenticated; readon
 export function getRole(
   { state, caller, region }: At,
   request: { readonly roleName: string },
-): Result<{ readonly arn: string; readonly trust: string }, Failure> {
+): Result<{ readonly arn: string; readonly trust: string; readonly requestId: string }, Failure> {
   const refused = authorize(state, caller, 'iam.getRole', request, region);
   if (refused !== undefined) return err(refused);
   const role = roleNamed(state, request.roleName);
   if (role === undefined) return err(noRole(request.roleName));
-  return ok({ arn: role.spec.arn, trust: JSON.stringify(role.spec.trust) });
+  return ok({ arn: role.spec.arn, trust: JSON.stringify(role.spec.trust), requestId: nextRequestId(state) });
 }
 
 export function simulatePrincipalPolicy(
@@ -28,7 +29,8 @@ export function simulatePrincipalPolicy(
   const user = [...state.users.values()].find(({ spec }) => spec.arn === request.principalArn);
   const principal = state.roles.get(request.principalArn) ?? user;
   if (principal === undefined) return err(failure('NotFound', 'NoSuchEntity', `Entity ${request.principalArn} cannot be found.`));
-  return ok(simulated(principal, request));
+  const requestId = nextRequestId(state);
+  return ok(simulated(principal, request).map((decision) => ({ ...decision, requestId })));
 }
 
 export function listAttachedRolePolicies(

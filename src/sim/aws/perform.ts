@@ -74,7 +74,7 @@ function unknownCaller(state: AccountState, { accessKeyId }: Credentials): Who {
 }
 
 function recorded<M extends AwsMethod, T>(state: AccountState, incoming: Request<M>, result: Result<T, Failure>, who: Who): Answer<T> {
-  const requestId = requestIdOf(state.calls.length + 1);
+  const requestId = nextRequestId(state);
   state.calls.push({
     time: state.world.now(),
     requestId,
@@ -87,6 +87,11 @@ function recorded<M extends AwsMethod, T>(state: AccountState, incoming: Request
     allowed: state.deciding.splice(0),
   });
   return { result, requestId };
+}
+
+/** Of the call that is being answered: for answers that say it. */
+export function nextRequestId({ calls }: AccountState): string {
+  return requestIdOf(calls.length + 1);
 }
 
 /** Counts up: a request's place in the account's record. */
