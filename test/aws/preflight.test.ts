@@ -79,7 +79,7 @@ void test('IAM is asked with the keys of the call, one value or many, and says w
     'each says which call it was',
   );
   assert.deepEqual(
-    untagged.map(({ requestId: _, ...decision }) => decision),
+    untagged.map(({ action, decision, missingContext }) => ({ action, decision, missingContext })),
     [{ action: 'ec2:TerminateInstances', decision: 'implicitDeny', missingContext: Object.keys(ours('aws:resourcetag')).toSorted() }],
   );
   for (const [keys, decision] of [

@@ -148,6 +148,19 @@ const lacking: readonly (readonly [string, readonly SimulationManifest[], string
   ['operator', made, 'iam:CreateRole', '', /^operator iam:CreateRole arn:aws:iam::\d+:role\/elastic-runtime\//],
 ];
 
+void test('what IAM refused CloudFormation is said while the stack is made anew, too', async () => {
+  const simulation = start([...made, accountOf(without(heldOf(made), 'operator', 'iam:CreateInstanceProfile'))]);
+  const tries = () => simulation.account.calls.filter(({ action }) => action === 'cloudformation:CreateStack').length;
+  await until(simulation, 'it is refused', () => reportsOf(simulation).length > 0);
+  await until(simulation, 'it is tried again', () => tries() > 1);
+  const making = () => simulation.runtimes()[0]?.status?.conditions?.find(({ type }) => type === 'DefaultRoles')?.reason === 'Making';
+  await until(simulation, 'it is made', making);
+  assert.deepEqual(
+    reportsOf(simulation).map(({ action }) => action),
+    ['iam:CreateInstanceProfile'],
+  );
+});
+
 void test('a trust policy that does not let pods in is refused with the request id of the call that read it', async () => {
   const held = heldOf(plain);
   const { trust, permissions } = held[arnOf('worker')] ?? assert.fail();

@@ -10,12 +10,12 @@ import type { AwsResult, StackRequest } from '../../ports/aws/index.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
 import { ok } from '../../ports/result.ts';
 import type { StatusDraft } from '../draft.ts';
-import type { AccessFailure } from '../identity/failure.ts';
+import { type AccessFailure, reportFailure } from '../identity/failure.ts';
 import { nodesOf } from './activity.ts';
 import { readAgentPolicies } from './agent-policies.ts';
 import { clusterIssuer } from './issuer.ts';
 import { notesOf, type RoleStackNotes } from './notes.ts';
-import { refusedStep } from './refusal.ts';
+import { refusedStep, withRuntimeRemedy } from './refusal.ts';
 import { asOperator, lookAtStack, reasonOf, refusedByIam, stackTags } from './role-stack.ts';
 import { deleteRoleStack } from './role-stack-removal.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
@@ -41,6 +41,7 @@ export async function ensureDefaultRoles(tools: RuntimeTools, runtime: Stored<El
   if (last !== undefined && last.generation === generation && clock.monotonic() - last.at < compareMs) return go;
   const paused = pausedBecause(tools, runtime);
   if (paused !== undefined) return stackFailed(tools, runtime, draft, 'DefaultRolesFailed', paused);
+  await sayLastRefusal(tools, runtime, draft);
   const [agentAccount, ownAccount] = [runtime.spec.identities.agent, runtime.spec.identities.operator].map(
     ({ roleArn }) => roleArn.split(':')[4],
   );
@@ -235,6 +236,13 @@ function failed(
   failure: AccessFailure,
 ): Promise<StepVerdict> {
   return refusedStep(tools, runtime, draft, { condition: 'DefaultRoles', reason }, [failure]);
+}
+
+/** While the stack is made anew: it may be refused the same again. */
+async function sayLastRefusal(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<void> {
+  const { reason, generation } = notesOf(runtime).roleStack ?? {};
+  const refused = reason === undefined || generation !== runtime.metadata.generation ? undefined : refusedByIam(runtime, reason);
+  if (refused !== undefined) draft.set({ preflight: { failed: [reportFailure(await withRuntimeRemedy(tools, runtime, refused))] } });
 }
 
 /** What stopped CloudFormation, which calls IAM as operator: where that is what IAM refused, with what to add. */
