@@ -11,9 +11,14 @@ export function certificatePlans(views: readonly RuntimeView[]): readonly Certif
   const plans = new Map<string, CertificatePlan>();
   for (const { input } of views) {
     const plan = certificatePlan(input.runtime);
-    if (plan !== undefined) plans.set(`${plan.region}/${plan.roleAlias}`, plan);
+    if (plan !== undefined) plans.set(`${plan.region}/${plan.roleAlias}/${plan.policyName}`, plan);
   }
   return [...plans].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, plan]) => plan);
+}
+
+/** Each alias once: organizations that share an agent share its alias, and have a policy each. */
+export function roleAliases(plans: readonly CertificatePlan[]): readonly CertificatePlan[] {
+  return [...new Map(plans.toReversed().map((plan) => [`${plan.region}/${plan.roleAlias} ${plan.roleArn}`, plan])).values()].toReversed();
 }
 
 /** Of one runtime; undefined where its agent uses the cluster's token. */

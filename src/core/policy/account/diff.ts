@@ -1,4 +1,5 @@
 import { type PolicyDocument, type PolicyUse, parsePolicy } from '../document.ts';
+import { roleAliases } from './certificates.ts';
 import { compareDocuments, type Difference } from './compare.ts';
 import type { AccountPlan } from './plan.ts';
 
@@ -76,7 +77,7 @@ export function diffAccount(plan: AccountPlan, state: AccountState): readonly Ac
       },
     ),
     ...each(
-      plan.certificates,
+      roleAliases(plan.certificates),
       ({ roleAlias }) => roleAlias,
       state.roleAliases,
       ({ roleAlias, roleArn }, found) => {

@@ -1,4 +1,5 @@
 import { fitted } from '../../access/roles.ts';
+import { roleAliases } from '../account/certificates.ts';
 import type { AccountPlan, KeyPlan } from '../account/plan.ts';
 import { rolesOfOneName, statementsOf } from '../account/roles.ts';
 import { accountOfRole } from '../account/view.ts';
@@ -92,7 +93,9 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
       },
     ]);
   }
-  for (const { region, roleAlias, roleArn, policyName, document } of plan.certificates) {
+  const aliases = new Set(roleAliases(plan.certificates));
+  for (const certificate of plan.certificates) {
+    const { region, roleAlias, roleArn, policyName, document } = certificate;
     if (!here(`role alias ${roleAlias}`, undefined, region)) continue;
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     if (accountOfRole(roleArn) !== plan.accountId)
@@ -100,17 +103,18 @@ export function accountTemplate(plan: AccountPlan): AccountTemplate {
         `role ${roleArn} of role alias ${roleAlias}: AWS IoT is passed roles of its own account only, and the certificates are in account ${plan.accountId}: give the agent a role there`,
       );
     const role = roleIds.get(roleArn);
-    resources.push([
-      id(`RoleAlias ${roleAlias}`),
-      {
-        Type: 'AWS::IoT::RoleAlias',
-        Properties: {
-          RoleAlias: roleAlias,
-          RoleArn: role === undefined ? roleArn : { 'Fn::GetAtt': [role, 'Arn'] },
-          CredentialDurationSeconds: 3600,
+    if (aliases.has(certificate))
+      resources.push([
+        id(`RoleAlias ${roleAlias}`),
+        {
+          Type: 'AWS::IoT::RoleAlias',
+          Properties: {
+            RoleAlias: roleAlias,
+            RoleArn: role === undefined ? roleArn : { 'Fn::GetAtt': [role, 'Arn'] },
+            CredentialDurationSeconds: 3600,
+          },
         },
-      },
-    ]);
+      ]);
     resources.push([
       id(`CertificatePolicy ${policyName}`),
       {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { diffAccount } from '../../../../src/core/policy/account/diff.ts';
 import { accountDocuments } from '../../../../src/core/policy/account/documents.ts';
 import { accountPlan } from '../../../../src/core/policy/account/plan.ts';
 import { statementsOf } from '../../../../src/core/policy/account/roles.ts';
@@ -117,6 +118,27 @@ test('certificates, role alias and their policy stand in one account, and an age
   }
   assert.deepEqual(ofType(made(ofAgent(account)), 'AWS::IoT::RoleAlias'), ['RoleAliasHub']);
   assert.throws(() => made(ofAgent(elsewhere)), /role arn:aws:iam::444455556666:role\/agent .* account 111122223333/);
+});
+
+test('two organizations that share an agent with a certificate share its role alias; each has its policy for certificates', () => {
+  const agent = { roleArn: roleArn('agent'), x509: { roleAlias: 'hub' } };
+  const plan = accountPlan([inputOf('acme', { identities: { agent } }), inputOf('acme2', { identities: { agent } })], options);
+  const { template } = accountTemplate(plan);
+  assert.deepEqual(ofType(template, 'AWS::IoT::RoleAlias'), ['RoleAliasHub']);
+  assert.deepEqual(
+    ofType(template, 'AWS::IoT::Policy').map((id) => template.Resources[id]?.Properties['PolicyName']),
+    ['elastic-runtime-acme-hub', 'elastic-runtime-acme2-hub'],
+  );
+  const nothing = new Map<never, never>();
+  const state = {
+    roles: nothing,
+    instanceProfiles: nothing,
+    keys: nothing,
+    buckets: nothing,
+    certificatePolicies: nothing,
+    managedPolicies: nothing,
+  };
+  assert.equal(diffAccount(plan, { ...state, roleAliases: new Map([['hub', undefined]]) }).length, 1);
 });
 
 test('nothing of a template can take the place of something else', () => {
