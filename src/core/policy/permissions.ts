@@ -224,8 +224,25 @@ export function connectionStatements(
     ...byLocation(connections).flatMap((connection) =>
       connectionData(context, `ConnectionData${sidPart(connection.name)}`, connection, everything),
     ),
+    ...dependencyUris(context, (connection) => connection?.authentication?.roleArn === roleArn).flatMap((uri, index) =>
+      objectToRead(`ConnectionDependency${index + 1}`, uri, context),
+    ),
     ...folder(context, 'StagingByPrecedence', context.staging, everything),
   ];
+}
+
+/** Of dependencies that are read through such a connection (undefined: through none), but where its own location has them. */
+function dependencyUris({ input }: DocumentContext, isRead: (through: PolicyConnection | undefined) => boolean): readonly string[] {
+  const uris = (input.jobs ?? []).flatMap(({ spec: { connections, dependencies } }) =>
+    (dependencies ?? []).flatMap(({ uri, connection: name }) => {
+      const through = name === undefined || name === null ? undefined : (connections ?? []).find((connection) => connection.name === name);
+      const isUnknown = through === undefined && name !== undefined && name !== null;
+      if (uri === undefined || uri === null || isUnknown || !isRead(through)) return [];
+      const folderUri = through?.location?.startsWith('s3://') === true ? `${through.location.replace(/\/$/, '')}/` : undefined;
+      return folderUri !== undefined && uri.startsWith(folderUri) ? [] : [uri];
+    }),
+  );
+  return [...new Set(uris)].sort();
 }
 
 /** In another account the operator role is answered nothing: whom a connection's role trusts, and what it may do at a location, is asked by itself. */
@@ -277,14 +294,12 @@ function assumeConnectionRoles({ connections }: DocumentContext, sid: string): r
   return roles.length === 0 ? [] : [assume(sid, roles, false)];
 }
 
-/** Data of the connections that nobody else authenticates, each location once, and dependencies without a connection. */
+/** Data of the connections that nobody else authenticates, each location once, and the dependencies that are read through none but them. */
 function directData(context: DocumentContext, sid: string, allowed: readonly ObjectAction[]): readonly PolicyStatement[] {
-  const open = context.connections.filter(({ authentication: by }) => (by?.roleArn ?? by?.credentials ?? by?.properties) === undefined);
+  const isOpen = ({ authentication: by }: PolicyConnection): boolean => (by?.roleArn ?? by?.credentials ?? by?.properties) === undefined;
+  const open = context.connections.filter(isOpen);
   // Read at run time only, by whoever is the worker.
-  const sources = (allowed.includes('write') ? (context.input.jobs ?? []) : [])
-    .flatMap((job) => job.spec.dependencies ?? [])
-    .filter((dependency) => dependency.connection === undefined);
-  const uris = [...new Set(sources.flatMap((dependency) => dependency.uri ?? []))].sort();
+  const uris = allowed.includes('write') ? dependencyUris(context, (connection) => connection === undefined || isOpen(connection)) : [];
   return [
     ...byLocation(open).flatMap((connection) => connectionData(context, `${sid}${sidPart(connection.name)}`, connection, allowed)),
     ...uris.flatMap((uri, index) => objectToRead(`${sid}Dependency${index + 1}`, uri, context)),
