@@ -9,6 +9,8 @@ type Look = { readonly of: string; over?: { readonly result: Promise<Proved>; re
 export type Looks = {
   /** undefined: it goes on, and `again` is called with the key when it is over. `of` tells whether what was looked at is still what is asked. */
   look(job: { readonly uid: string; readonly key: string }, of: string, begin: () => Promise<Proved>): Promise<Proved | undefined>;
+  /** Whether one that nobody waits for may still make calls. */
+  goesOn(uid: string): boolean;
   forget(uid: string): void;
 };
 
@@ -48,6 +50,10 @@ export function createLooks(options: { readonly now: () => number; readonly agai
       };
       result.then(end, end);
       return undefined;
+    },
+    goesOn: (uid) => {
+      const known = looks.get(uid);
+      return known !== undefined && known.over === undefined;
     },
     forget: (uid) => void looks.delete(uid),
   };

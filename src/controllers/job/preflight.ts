@@ -59,6 +59,9 @@ function refused(tools: JobTools, view: JobView, failures: readonly AccessFailur
 /** Where a job ends before its preflight did: what the probes may have left goes. */
 export async function clearJobProbes(tools: JobTools, view: JobView): Promise<JobVerdict> {
   if (notesOf(view).probing !== true) return go;
+  // Its last write would come after what is deleted here.
+  if (tools.looks.goesOn(view.job.metadata.uid))
+    return { wait: 'VerifyingAccess', message: 'a look at its accesses comes to its end first', afterMs: 1_000 };
   const failure = await clearProbes(tools.context, proofOf(tools, view), await probesOf(tools, view));
   if (failure !== undefined) return { again: 'ProbesLeft', message: describeFailure(failure) };
   note(view, { probing: undefined });

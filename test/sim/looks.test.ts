@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Proved } from '../../src/controllers/identity/prove.ts';
+import { createLooks } from '../../src/controllers/job/looks.ts';
+
+const proved: Proved = { failures: [], notVerified: [], isOpen: false };
+
+/** Looks that end when they are told to. */
+function stage() {
+  const ends = new Map<string, { end(): void; fail(): void }>();
+  const again: string[] = [];
+  const at = { now: 0 };
+  const looks = createLooks({ now: () => at.now, again: (key) => again.push(key) });
+  const look = (uid: string, of = 'probes') =>
+    looks.look({ uid, key: `finance/${uid}` }, of, () => {
+      const { promise, resolve, reject } = Promise.withResolvers<Proved>();
+      ends.set(uid, { end: () => resolve(proved), fail: () => reject(new Error('the operator has ended')) });
+      return promise;
+    });
+  const end = async (uid: string): Promise<void> => {
+    ends.get(uid)?.end();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { looks, look, end, ends, again, at };
+}
+
+void test('four are waited for, the fifth goes on without a worker and comes back', async () => {
+  const { looks, look, end, again } = stage();
+  const waited = ['a', 'b', 'c', 'd'].map((uid) => look(uid));
+  assert.equal(await look('e'), undefined);
+  assert.equal(await look('e'), undefined, 'it still goes on');
+  assert.deepEqual([looks.goesOn('e'), again], [true, []]);
+  await end('e');
+  assert.deepEqual([looks.goesOn('e'), again], [false, ['finance/e']]);
+  assert.equal(await look('e'), proved);
+  await end('a');
+  assert.equal(await waited[0], proved);
+  assert.deepEqual(again, ['finance/e'], 'who was waited for comes from nowhere');
+  for (const uid of ['b', 'c', 'd']) await end(uid);
+  await Promise.all(waited);
+});
+
+void test('what was asked otherwise, or nobody came back for, is looked at anew; what failed fails whoever comes back', async () => {
+  const { look, end, ends, again, at } = stage();
+  const waited = ['a', 'b', 'c', 'd'].map((uid) => look(uid));
+  assert.equal(await look('e', 'old probes'), undefined);
+  const old = ends.get('e');
+  assert.equal(await look('e'), undefined);
+  old?.end();
+  await end('x');
+  assert.deepEqual(again, [], 'the old one is nobody’s any more');
+  await end('e');
+  at.now = 120_000;
+  assert.equal(await look('e'), undefined, 'too long ago');
+  ends.get('e')?.fail();
+  await end('x');
+  await assert.rejects(look('e') as Promise<Proved>, /has ended/);
+  for (const uid of ['a', 'b', 'c', 'd']) await end(uid);
+  await Promise.all(waited);
+});
