@@ -208,10 +208,19 @@ export function nodeStatements({ partition, region, accountId }: DocumentContext
       Sid: 'PullImages',
       Effect: 'Allow',
       Action: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      Resource: `arn:${partition}:ecr:${region}:${accountId}:repository/*`,
+      Resource: [
+        `arn:${partition}:ecr:${region}:${accountId}:repository/*`,
+        ...addOnImages.map((name) => `arn:${partition}:ecr:${region}:*:repository/${name}`),
+      ],
     },
   ];
 }
+
+/**
+ * Network and proxy of every EKS node come from accounts of AWS's, another one in each region:
+ * https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html
+ */
+const addOnImages = ['amazon-k8s-cni', 'amazon-k8s-cni-init', 'amazon/aws-network-policy-agent', 'eks/*'];
 
 /** The connections that share a role: their data, and staging, which such a role reaches by precedence. */
 export function connectionStatements(
