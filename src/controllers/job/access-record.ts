@@ -3,6 +3,8 @@
  * `access/<number>.json`, written at the end of every reconcile that made calls; whoever ends the job merges what is there into `access.json`. A process claims its
  * number by a write that succeeds only where nothing is, so a number says how many came before, no process overwrites another's, and a late reply loses nothing.
  *
+ * Not of one job, and in the stream alone: the preflight, whose answers serve many, and the writes of node agents, whose session serves a node.
+ *
  * Lost to the object, never to the stream: the records of the one reconcile during which a process dies, and the write of access.json itself.
  */
 import { accessPartKey, accessRecordKey, jobPrefix, runtimeFolder, type S3Location } from '../../core/access/locations.ts';
