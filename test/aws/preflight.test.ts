@@ -48,7 +48,7 @@ void test('a trust policy is read as IAM keeps it; what is not there or not allo
     providerArn,
     issuer: stand.issuer.issuer,
   } as const;
-  assert.equal(judgePodsPath(path, trust).kind, 'refused');
+  assert.equal(judgePodsPath(path, trust, Date.now()).kind, 'refused');
   const gone = failure(await iam.getRole(operator, { roleName: 'gone' }));
   assert.deepEqual([gone.kind, gone.code], ['NotFound', 'NoSuchEntity']);
   const refused = failure(await iam.getRole(operator, { roleName: 'master' }));

@@ -13,7 +13,7 @@ import type { GrantRequest } from './grants.ts';
 import type { ProofOf } from './prove.ts';
 import type { Proof } from './verifications.ts';
 
-type Context = Pick<OperatorContext, 'aws' | 'grants' | 'kubernetes' | 'settings'>;
+type Context = Pick<OperatorContext, 'aws' | 'clock' | 'grants' | 'kubernetes' | 'settings'>;
 
 /** Of a pod's token for AWS: https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html */
 const audience = 'sts.amazonaws.com';
@@ -56,7 +56,7 @@ export async function proveOwnPath(
   }
   if (found.value.arn !== roleArn) return open(`the role of that name is ${found.value.arn}, not ${roleArn}`);
   const path = pathOf(of, probe, issuer);
-  const verdict = judgePodsPath(path, found.value.trust);
+  const verdict = judgePodsPath(path, found.value.trust, context.clock.now());
   if (verdict.kind === 'trusted') return ok({});
   if (verdict.kind === 'open') return open(verdict.because);
   const documents = await generatedDocuments(context, of.runtime, of.job, of.connections);

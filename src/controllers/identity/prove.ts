@@ -27,7 +27,7 @@ import { strictClassOf, unproved } from './strict.ts';
 import type { Proof } from './verifications.ts';
 import { whoAmI } from './who.ts';
 
-type Context = Pick<OperatorContext, 'aws' | 'classes' | 'grants' | 'kubernetes' | 'verifications' | 'settings'>;
+type Context = Pick<OperatorContext, 'aws' | 'classes' | 'clock' | 'grants' | 'kubernetes' | 'verifications' | 'settings'>;
 
 /** For whom it is proved. */
 export type ProofOf = {

@@ -20,6 +20,8 @@ export type AssumeRoleRequest = {
   readonly tags?: SessionTags;
   readonly transitiveTagKeys?: readonly string[];
   readonly sourceIdentity?: string;
+  /** Of the request itself: the hour, whether it is encrypted. */
+  readonly context?: RequestContext;
 };
 
 /**
@@ -34,7 +36,11 @@ export function evaluateAssumeRole(request: AssumeRoleRequest): TrustEvaluation 
     ...tagContext(request.tags),
     ...(transitiveTagKeys.length > 0 && { 'sts:TransitiveTagKeys': transitiveTagKeys }),
   };
-  const named = { 'sts:RoleSessionName': sessionName, ...(externalId !== undefined && { 'sts:ExternalId': externalId }) };
+  const named = {
+    ...request.context,
+    'sts:RoleSessionName': sessionName,
+    ...(externalId !== undefined && { 'sts:ExternalId': externalId }),
+  };
   // Each action knows keys of its own: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html
   const actions: [TrustEvaluation['action'], RequestContext][] = [['sts:AssumeRole', { ...named, ...identified, ...tagged }]];
   if (Object.keys(request.tags ?? {}).length > 0) actions.push(['sts:TagSession', tagged]);
@@ -57,12 +63,14 @@ export type WebIdentityRequest = {
   readonly issuer: string;
   readonly claims: { readonly sub: string; readonly aud: string };
   readonly sessionName: string;
+  /** Of the request itself: the hour, whether it is encrypted. */
+  readonly context?: RequestContext;
 };
 
 /** May the bearer of a (verified) token assume the role? Only the trust policy decides. */
 export function evaluateAssumeRoleWithWebIdentity(request: WebIdentityRequest): TrustEvaluation {
   const { providerArn, issuer, claims } = request;
-  return judge([['sts:AssumeRoleWithWebIdentity', { 'sts:RoleSessionName': request.sessionName }]], {
+  return judge([['sts:AssumeRoleWithWebIdentity', { ...request.context, 'sts:RoleSessionName': request.sessionName }]], {
     principal: { kind: 'webIdentity', providerArn, issuer, claims },
     resource: request.roleArn,
     identityPolicies: [],

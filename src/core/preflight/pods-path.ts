@@ -2,8 +2,10 @@
  * The pods' own way to a role, judged by the role's trust policy: nobody but a pod can walk it, so that it cannot be tried. Pure. What a trust policy asks that
  * nobody but the pod knows (its address, the hour) leaves the answer open: it is then neither proved nor refused.
  */
+import { tags as tagKeys } from '../../api/labels.ts';
 import type { Condition } from '../policy/condition.ts';
 import { type Policy, type PolicyStatement, parsePolicy, type Statement } from '../policy/document.ts';
+import type { RequestContext } from '../policy/evaluate.ts';
 import { principalContext } from '../policy/principal.ts';
 import { evaluateAssumeRole, evaluateAssumeRoleWithWebIdentity, type TrustEvaluation } from '../policy/trust.ts';
 import type { Remedy } from './missing.ts';
@@ -35,12 +37,13 @@ export type PathVerdict =
   | { readonly kind: 'refused'; readonly action: string; readonly who: string; readonly because: string; readonly explicit: boolean }
   | { readonly kind: 'open'; readonly because: string };
 
-/** `trust`: JSON text of the role's trust policy. */
-export function judgePodsPath(path: PodsPath, trust: string): PathVerdict {
+/** `trust`: JSON text of the role's trust policy. `now`: milliseconds since the epoch. */
+export function judgePodsPath(path: PodsPath, trust: string, now: number): PathVerdict {
   const policy = parsePolicy(trust, 'trust', 'the trust policy');
   // IAM keeps the id of a principal that is gone (AROA…) in place of its ARN, and may know more than this evaluator.
   if (!policy.ok) return { kind: 'open', because: policy.reason };
-  const askers = path.by === 'worker' ? [fromWorker(path, policy.value)] : path.subjects.map((subject) => withToken(path, subject));
+  const at = ofRequest(now);
+  const askers = path.by === 'worker' ? [fromWorker(path, policy.value, at)] : path.subjects.map((subject) => withToken(path, subject, at));
   const verdicts = askers.map((asker) => judge(asker, policy.value));
   return verdicts.find(({ kind }) => kind === 'refused') ?? verdicts.find(({ kind }) => kind === 'open') ?? { kind: 'trusted' as const };
 }
@@ -55,7 +58,20 @@ type Asker = {
 /** Never in a request of ours: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html */
 const neverSent = /^(aws:requesttag\/.*|aws:tagkeys|sts:(sourceidentity|transitivetagkeys|externalid))$/;
 
-function withToken(path: Extract<PodsPath, { by: 'webIdentity' }>, subject: string): Asker {
+/** STS is called over TLS alone. What is true in this hour is asked again in ten minutes. */
+function ofRequest(now: number): RequestContext {
+  return {
+    'aws:SecureTransport': 'true',
+    'aws:CurrentTime': new Date(now).toISOString(),
+    'aws:EpochTime': String(Math.floor(now / 1000)),
+  };
+}
+
+const known: ReadonlySet<string> = new Set(Object.keys(ofRequest(0)).map((key) => key.toLowerCase()));
+/** Only the operator's sessions have it, and no role. */
+const operatorsOwn = `aws:principaltag/${tagKeys.actor}`;
+
+function withToken(path: Extract<PodsPath, { by: 'webIdentity' }>, subject: string, context: RequestContext): Asker {
   const issuer = path.issuer.replace(/^https:\/\//, '');
   const claims = { sub: subject, aud: path.audience };
   const { providerArn, roleArn } = path;
@@ -65,8 +81,8 @@ function withToken(path: Extract<PodsPath, { by: 'webIdentity' }>, subject: stri
   return {
     who: `${subject} (audience ${path.audience}, provider ${providerArn})`,
     // Claims of another issuer are not in our token, and a web identity is no principal of an account yet.
-    knows: (key) => given.has(key) || neverSent.test(key) || /:(sub|aud)$/.test(key) || key.startsWith('aws:principal'),
-    ask: (trust) => evaluateAssumeRoleWithWebIdentity({ roleArn, trust, providerArn, issuer, claims, sessionName: 'pod' }),
+    knows: (key) => given.has(key) || known.has(key) || neverSent.test(key) || /:(sub|aud)$/.test(key) || key.startsWith('aws:principal'),
+    ask: (trust) => evaluateAssumeRoleWithWebIdentity({ roleArn, trust, providerArn, issuer, claims, sessionName: 'pod', context }),
   };
 }
 
@@ -76,17 +92,33 @@ const mayAssume: Policy = {
   statements: parsedStatements({ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' }),
 };
 
-function fromWorker({ roleArn, workerArn, providerArn, externalId }: Extract<PodsPath, { by: 'worker' }>, policy: Policy): Asker {
+function fromWorker(
+  { roleArn, workerArn, providerArn, externalId }: Extract<PodsPath, { by: 'worker' }>,
+  policy: Policy,
+  context: RequestContext,
+): Asker {
   const caller = { kind: 'role', roleArn: workerArn, sessionName: 'pod', federatedProvider: providerArn } as const;
   const given = new Set(Object.keys(principalContext(caller)).map((key) => key.toLowerCase()));
   const ids = externalId ? externalIdsOf(policy) : [];
   return {
     who: `a pod's session of ${workerArn}`,
-    knows: (key) => given.has(key) || (key === 'sts:externalid' ? !externalId || ids.length > 0 : neverSent.test(key)),
+    knows: (key) =>
+      given.has(key) ||
+      known.has(key) ||
+      key === operatorsOwn ||
+      (key === 'sts:externalid' ? !externalId || ids.length > 0 : neverSent.test(key)),
     ask(trust) {
       const callerPolicies = { identityPolicies: [mayAssume] };
       const asked = [...ids, undefined].map((id) =>
-        evaluateAssumeRole({ roleArn, trust, caller, callerPolicies, sessionName: 'pod', ...(id !== undefined && { externalId: id }) }),
+        evaluateAssumeRole({
+          roleArn,
+          trust,
+          caller,
+          callerPolicies,
+          sessionName: 'pod',
+          context,
+          ...(id !== undefined && { externalId: id }),
+        }),
       );
       return asked.find(({ decision }) => decision === 'Allow') ?? (asked[0] as TrustEvaluation);
     },

@@ -43,6 +43,8 @@ const deny = (Condition: object) => ({
   Condition,
 });
 
+const now = Date.parse('2026-11-02T08:00:00Z');
+
 const rows: readonly (readonly [string, PodsPath, readonly object[], string])[] = [
   ['both subjects named', byToken, [pods([worker, master])], 'trusted'],
   [
@@ -99,8 +101,24 @@ const rows: readonly (readonly [string, PodsPath, readonly object[], string])[] 
     'tags that the operator sends and pods do not have',
     byWorker,
     [assume(role('worker'), { StringEquals: { 'aws:PrincipalTag/elasticruntime.dev/actor': 'operator' } })],
-    'open aws:principaltag/elasticruntime.dev/actor',
+    `refused ${role('worker')}`,
   ],
+  [
+    'a tag that the role itself may have',
+    byWorker,
+    [assume(role('worker'), { StringEquals: { 'aws:PrincipalTag/team': 'data' } })],
+    'open aws:principaltag/team',
+  ],
+  ['encrypted calls only', byToken, [pods([worker, master], { Bool: { 'aws:SecureTransport': 'true' } })], 'trusted'],
+  ['unencrypted calls denied', byWorker, [assume(role('worker')), deny({ Bool: { 'aws:SecureTransport': 'false' } })], 'trusted'],
+  [
+    'until a day that is past',
+    byToken,
+    [pods([worker, master], { DateLessThan: { 'aws:CurrentTime': '2020-01-01T00:00:00Z' } })],
+    `refused ${worker}`,
+  ],
+  ['until a day to come', byWorker, [assume(role('worker'), { DateLessThan: { 'aws:CurrentTime': '2030-01-01T00:00:00Z' } })], 'trusted'],
+  ['from a moment that is past', byToken, [pods([worker, master], { NumericGreaterThan: { 'aws:EpochTime': '1500000000' } })], 'trusted'],
   [
     'sessions by web identity denied',
     byWorker,
@@ -124,7 +142,7 @@ const rows: readonly (readonly [string, PodsPath, readonly object[], string])[] 
 
 for (const [what, path, Statement, expected] of rows) {
   void test(`${path.by}: ${what}: ${expected.split(' ')[0]}`, () => {
-    const verdict = judgePodsPath(path, JSON.stringify({ Version: '2012-10-17', Statement }));
+    const verdict = judgePodsPath(path, JSON.stringify({ Version: '2012-10-17', Statement }), now);
     const [kind = '', named = ''] = expected.split(' ');
     assert.equal(verdict.kind, kind, JSON.stringify(verdict));
     const said = verdict.kind === 'refused' ? verdict.who : verdict.kind === 'open' ? verdict.because : '';
@@ -132,7 +150,7 @@ for (const [what, path, Statement, expected] of rows) {
   });
 }
 
-void test('a document that is none leaves it open', () => assert.equal(judgePodsPath(byToken, 'no JSON').kind, 'open'));
+void test('a document that is none leaves it open', () => assert.equal(judgePodsPath(byToken, 'no JSON', now).kind, 'open'));
 
 void test('the remedy holds the generated statement for this way; a Deny is told as one', () => {
   const refused = { kind: 'refused', action: 'sts:AssumeRoleWithWebIdentity', who: worker, because: 'x', explicit: false } as const;
