@@ -64,8 +64,8 @@ export async function storeAccesses(tools: JobTools, view: JobView): Promise<Res
 }
 
 /**
- * After the last of the job's calls, the clean-up's: they are in access.json too. That it cannot be stored does not keep the job; `until` then, what passes by
- * itself is answered and to be tried again.
+ * After the last of the job's calls, the clean-up's: they are in access.json too. That it cannot be stored does not keep the job: what may pass by itself is
+ * answered, to be tried again, before the moment `until` alone.
  */
 export async function closeAccesses(tools: JobTools, view: JobView, until = 0): Promise<AccessFailure | undefined> {
   const [runtime, job] = namesOf(view);

@@ -1,7 +1,7 @@
 import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import type { StatusDraft } from '../draft.ts';
-import { type AccessFailure, describeFailures, reportFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, describeFailures, reportFailure } from '../identity/failure.ts';
 import { withRemedy } from '../identity/remedy.ts';
 import type { RuntimeTools, StepVerdict } from './tools.ts';
 
@@ -20,6 +20,13 @@ export async function refusedStep(
   draft.set({ preflight: { failed: known.map(reportFailure) } });
   draft.condition(condition, false, reason, message);
   return known.every(({ transient }) => transient) ? { again: reason, message } : { stalled: reason, message };
+}
+
+/** What is in the way of cleaning up, which goes on as soon as it is not. */
+export async function cleanupBlocked(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, failure: AccessFailure): Promise<StepVerdict> {
+  const message = describeFailure(await withRuntimeRemedy(tools, runtime, failure));
+  if (failure.transient) return { again: 'CleaningUp', message };
+  return { stalled: 'CleanupBlocked', message: `${message}. Give the identity back what it needs; cleaning up goes on by itself` };
 }
 
 export function withRuntimeRemedy(

@@ -2,9 +2,8 @@ import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { stackName } from '../../core/policy/cloudformation/names.ts';
 import { decideRemoval } from '../../core/policy/cloudformation/stack.ts';
-import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { notesOf } from './notes.ts';
-import { withRuntimeRemedy } from './refusal.ts';
+import { cleanupBlocked } from './refusal.ts';
 import { asOperator, lookAtStack, reasonOf, stackTags } from './role-stack.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 
@@ -17,7 +16,7 @@ export async function deleteRoleStack(tools: RuntimeTools, runtime: Stored<Elast
   const { uid } = runtime.metadata;
   const { clock, telemetry } = tools.context;
   const looked = await lookAtStack(tools, runtime);
-  if (!looked.ok) return blocked(tools, runtime, looked.error);
+  if (!looked.ok) return cleanupBlocked(tools, runtime, looked.error);
   const stack = looked.value;
   const decision = decideRemoval(stack, stackTags(tools, runtime));
   if (decision.do === 'nothing') {
@@ -48,17 +47,11 @@ export async function deleteRoleStack(tools: RuntimeTools, runtime: Stored<Elast
         clientRequestToken: `delete-${uid}-${stack?.changedAt ?? 0}`,
       }),
     );
-    if (!deleted.ok) return blocked(tools, runtime, deleted.error);
+    if (!deleted.ok) return cleanupBlocked(tools, runtime, deleted.error);
   }
   // What stopped it last time is said until it is over: the next try is under way.
   const reason = tools.rolesBlocked.get(uid);
   if (reason !== undefined)
     return { stalled: 'CleanupBlocked', message: `${reason}. Take away what holds it; deleting goes on by itself`, afterMs: pollMs * 6 };
   return { again: 'DefaultRolesEnding', message: `CloudFormation deletes stack ${stackName(runtime)}`, afterMs: pollMs };
-}
-
-async function blocked(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, failure: AccessFailure): Promise<StepVerdict> {
-  const message = describeFailure(await withRuntimeRemedy(tools, runtime, failure));
-  if (failure.transient) return { again: 'CleaningUp', message };
-  return { stalled: 'CleanupBlocked', message: `${message}. Give the operator role back what it needs; cleaning up goes on by itself` };
 }

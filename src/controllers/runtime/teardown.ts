@@ -10,7 +10,6 @@ import { elasticNodes, elasticRuntimes, serviceAccounts } from '../../ports/reso
 import { ok } from '../../ports/result.ts';
 import type { StatusDraft } from '../draft.ts';
 import { actAs } from '../identity/act.ts';
-import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { ownPods } from '../job/own.ts';
 import { ensureAgentAccount } from './accounts.ts';
 import { hasEnded, jobsOf, nodesOf } from './activity.ts';
@@ -20,7 +19,7 @@ import { ensureDefaultRoles } from './default-roles.ts';
 import { identitiesInUse } from './identities.ts';
 import { deleteLaunchTemplates } from './launch-templates.ts';
 import { notesOf } from './notes.ts';
-import { withRuntimeRemedy } from './refusal.ts';
+import { cleanupBlocked } from './refusal.ts';
 import { lookAtStack } from './role-stack.ts';
 import { deleteRoleStack } from './role-stack-removal.ts';
 import { releaseSecrets } from './secrets.ts';
@@ -125,13 +124,13 @@ async function sweepAws(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): P
   const swept = await sweepInstances(tools, runtime);
   if (!('go' in swept)) return swept;
   const templates = await deleteLaunchTemplates(tools, runtime);
-  if (!templates.ok) return blocked(tools, runtime, templates.error);
+  if (!templates.ok) return cleanupBlocked(tools, runtime, templates.error);
   const certificates = await endLeftCertificates(tools, runtime);
-  if (!certificates.ok) return blocked(tools, runtime, certificates.error);
+  if (!certificates.ok) return cleanupBlocked(tools, runtime, certificates.error);
   const info = await deleteClusterInfo(tools, runtime);
-  if (!info.ok) return blocked(tools, runtime, info.error);
+  if (!info.ok) return cleanupBlocked(tools, runtime, info.error);
   const probe = await clearRuntimeProbes(tools, runtime);
-  if (probe !== undefined) return blocked(tools, runtime, probe);
+  if (probe !== undefined) return cleanupBlocked(tools, runtime, probe);
   // Last: until here the master role was needed.
   const roles = notesOf(runtime).roleStack === undefined ? go : await deleteRoleStack(tools, runtime);
   if (!('go' in roles)) return roles;
@@ -150,7 +149,7 @@ async function sweepInstances(tools: RuntimeTools, runtime: Stored<ElasticRuntim
   if (hasDefaultRoles(runtime)) {
     // Without its roles nothing can have been launched; and they go only after this sweep found nothing.
     const stack = notesOf(runtime).roleStack === undefined ? ok(undefined) : await lookAtStack(tools, runtime);
-    if (!stack.ok) return blocked(tools, runtime, stack.error);
+    if (!stack.ok) return cleanupBlocked(tools, runtime, stack.error);
     if (stack.value?.outputs[logicalIds.digest] === undefined || stack.value.status.startsWith('DELETE_')) return go;
   }
   const tags = runtimeTags(tagOwnerOf(runtime, context.settings.clusterName));
@@ -158,7 +157,7 @@ async function sweepInstances(tools: RuntimeTools, runtime: Stored<ElasticRuntim
   const found = await actAs(context, request, { action: 'ec2:DescribeInstances', resource: '*' }, (aws, caller) =>
     aws.ec2.describeInstances(caller, { tags }),
   );
-  if (!found.ok) return blocked(tools, runtime, found.error);
+  if (!found.ok) return cleanupBlocked(tools, runtime, found.error);
   const alive = found.value.filter(({ state }) => state !== 'terminated' && state !== 'shutting-down').map(({ instanceId }) => instanceId);
   if (alive.length > 0) {
     const ended = await actAs(context, request, { action: 'ec2:TerminateInstances', resource: alive.join(',') }, (aws, caller) =>
@@ -166,15 +165,9 @@ async function sweepInstances(tools: RuntimeTools, runtime: Stored<ElasticRuntim
     );
     return ended.ok
       ? { again: 'InstancesEnding', message: `ending ${alive.length} instance(s) that no ElasticNode stands for` }
-      : blocked(tools, runtime, ended.error);
+      : cleanupBlocked(tools, runtime, ended.error);
   }
   return go;
-}
-
-async function blocked(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, failure: AccessFailure): Promise<StepVerdict> {
-  const message = describeFailure(await withRuntimeRemedy(tools, runtime, failure));
-  if (failure.transient) return { again: 'CleaningUp', message };
-  return { stalled: 'CleanupBlocked', message: `${message}. Give the identity back what it needs; cleaning up goes on by itself` };
 }
 
 async function letGo(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<StepVerdict> {

@@ -69,6 +69,16 @@ export function asksOf(at: ArnLocation, action: DescribeAction): readonly Asked[
   return asks.map((need) => ({ actions: need.actions, resources: onOf(at, need) }));
 }
 
+/** One for each set of resources, in the order in which these come first. */
+export function byResources(asked: readonly Asked[]): readonly Asked[] {
+  const groups = new Map<string, Asked>();
+  for (const { actions, resources } of asked) {
+    const key = resources.join(' ');
+    groups.set(key, { resources, actions: [...new Set([...(groups.get(key)?.actions ?? []), ...actions])] });
+  }
+  return [...groups.values()];
+}
+
 export type Asked = { readonly actions: readonly string[]; readonly resources: readonly string[] };
 
 /** The ARN, or `*`, that a call that shows a resource names. */

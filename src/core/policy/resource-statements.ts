@@ -1,4 +1,4 @@
-import { type ArnLocation, asksOf, onOf } from '../access/arn-locations.ts';
+import { type ArnLocation, asksOf, byResources, onOf } from '../access/arn-locations.ts';
 import { serviceNames } from '../access/partitions.ts';
 import type { PolicyStatement } from './document.ts';
 import { pattern } from './statements.ts';
@@ -14,28 +14,18 @@ export function resourceStatements(
   kmsKeyArn?: string,
 ): readonly PolicyStatement[] {
   const { describe, sample, reads, writes } = at.kind;
-  const needs = [
-    ...[describe, ...(sample === undefined || usage === 'Target' ? [] : [sample])].flatMap(({ action }) =>
-      asksOf(at, action).map(({ actions, resources }) => ({ actions, on: resources })),
-    ),
-    ...[...(usage === 'Target' ? [] : reads), ...(usage === 'Source' ? [] : writes)].map((need) => ({
-      actions: need.actions,
-      on: onOf(at, need),
-    })),
+  const calls = [describe, ...(sample === undefined || usage === 'Target' ? [] : [sample])];
+  const needs = [...(usage === 'Target' ? [] : reads), ...(usage === 'Source' ? [] : writes)];
+  const asked = [
+    ...calls.flatMap(({ action }) => asksOf(at, action)),
+    ...needs.filter(({ actions }) => actions.length > 0).map((need) => ({ actions: need.actions, resources: onOf(at, need) })),
   ];
-  const byResource = new Map<string, { readonly on: readonly string[]; readonly actions: Set<string> }>();
-  for (const { actions, on } of needs) {
-    if (actions.length === 0) continue;
-    const place = byResource.get(on.join(' ')) ?? { on, actions: new Set() };
-    for (const action of actions) place.actions.add(action);
-    byResource.set(on.join(' '), place);
-  }
-  const statements = [...byResource.values()].map(
-    ({ on, actions }, index): PolicyStatement => ({
+  const statements = byResources(asked).map(
+    ({ resources, actions }, index): PolicyStatement => ({
       Sid: index === 0 ? name : `${name}${index + 1}`,
       Effect: 'Allow',
       Action: [...actions].sort(),
-      Resource: on.length === 1 ? pattern(on[0] ?? '') : on.map(pattern),
+      Resource: resources.length === 1 ? pattern(resources[0] ?? '') : resources.map(pattern),
     }),
   );
   return kmsKeyArn === undefined ? statements : [...statements, keyThrough(`${name}Key`, at, usage, kmsKeyArn)];

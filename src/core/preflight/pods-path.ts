@@ -1,6 +1,6 @@
 /**
  * The pods' own way to a role, judged by the role's trust policy: nobody but a pod can walk it, so that it cannot be tried. Pure. What a trust policy asks that
- * nobody but the pod knows (its address, the hour) leaves the answer open: it is then neither proved nor refused.
+ * nobody but the pod knows (its address, its network) leaves the answer open: it is then neither proved nor refused.
  */
 import { tags as tagKeys } from '../../api/labels.ts';
 import type { Condition } from '../policy/condition.ts';

@@ -1,5 +1,5 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
-import { asksOf } from '../access/arn-locations.ts';
+import { asksOf, byResources } from '../access/arn-locations.ts';
 import { locationOfConnection } from '../access/connection-locations.ts';
 import type { Connection } from '../access/connections.ts';
 import { type JobObject, jobPrefix, logPrefix, parseS3Uri, runtimeFolder, type S3Folder, uid8 } from '../access/locations.ts';
@@ -259,13 +259,7 @@ export function probePolicy(probe: Probe, region: string, partition: string): Pa
 /** The calls that show a location, and nothing else. */
 function describedBy({ at, usage }: LocationProbe): NonNullable<SessionAccess['described']> {
   const sample = usage === 'Target' ? undefined : at.kind.sample;
-  const asked = [at.kind.describe, sample].flatMap((call) => (call === undefined ? [] : asksOf(at, call.action)));
-  const byResource = new Map<string, (typeof asked)[number]>();
-  for (const { actions, resources } of asked) {
-    const key = resources.join(' ');
-    byResource.set(key, { resources, actions: [...(byResource.get(key)?.actions ?? []), ...actions] });
-  }
-  return [...byResource.values()];
+  return byResources([at.kind.describe, sample].flatMap((call) => (call === undefined ? [] : asksOf(at, call.action))));
 }
 
 /** The operator's session that asks IAM of the role, or the user, behind a location. */
