@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Proved } from '../../src/controllers/identity/prove.ts';
 import { createLooks } from '../../src/controllers/job/looks.ts';
+import { clearJobProbes } from '../../src/controllers/job/preflight.ts';
+import type { JobTools, JobView } from '../../src/controllers/job/tools.ts';
 
 const proved: Proved = { failures: [], notVerified: [], isOpen: false };
 
@@ -46,15 +48,32 @@ void test('what was asked otherwise, or nobody came back for, is looked at anew;
   assert.equal(await look('e', 'old probes'), undefined);
   const old = ends.get('e');
   assert.equal(await look('e'), undefined);
-  old?.end();
-  await end('x');
-  assert.deepEqual(again, [], 'the old one is nobody’s any more');
+  assert.equal(ends.get('e'), old, 'one at a time');
+  await end('e');
+  assert.deepEqual(again, ['finance/e']);
+  assert.equal(await look('e'), undefined, 'what the old one found is not asked any more');
+  assert.notEqual(ends.get('e'), old);
   await end('e');
   at.now = 120_000;
   assert.equal(await look('e'), undefined, 'too long ago');
   ends.get('e')?.fail();
   await end('x');
   await assert.rejects(look('e'), /has ended/);
+  for (const uid of ['a', 'b', 'c', 'd']) await end(uid);
+  await Promise.all(waited);
+});
+
+void test('what probes may have left is not deleted before the last of them has ended', async () => {
+  const view = { job: { metadata: { uid: 'e' } }, draft: { value: () => ({ internal: { probing: true } }) } } as unknown as JobView;
+  const { looks, look, end } = stage();
+  const waited = ['a', 'b', 'c', 'd'].map((uid) => look(uid));
+  await look('e');
+  // Anything but the looks would be a call.
+  const tools = { looks } as unknown as JobTools;
+  const verdict = await clearJobProbes(tools, view);
+  assert.equal('wait' in verdict ? verdict.wait : '', 'VerifyingAccess');
+  await end('e');
+  await assert.rejects(clearJobProbes(tools, view), TypeError);
   for (const uid of ['a', 'b', 'c', 'd']) await end(uid);
   await Promise.all(waited);
 });

@@ -37,16 +37,17 @@ export function createLooks(options: { readonly now: () => number; readonly agai
   return {
     async look({ uid, key }, of, begin) {
       const known = looks.get(uid);
-      if (known?.of === of && known.over === undefined) return undefined;
+      // One at a time, also where another is asked for by now: two would take away each other's objects.
+      if (known !== undefined && known.over === undefined) return undefined;
       looks.delete(uid);
-      if (known?.of === of && known.over !== undefined && now() < known.over.since + keptMs) return known.over.result;
+      if (known?.over !== undefined && known.of === of && now() < known.over.since + keptMs) return known.over.result;
       const own: Look = { of };
       looks.set(uid, own);
       const result = begin();
       if (waiting < mostWaiting) return wait(uid, result);
       const end = (): void => {
         own.over = { result, since: now() };
-        if (looks.get(uid) === own) again(key);
+        again(key);
       };
       result.then(end, end);
       return undefined;

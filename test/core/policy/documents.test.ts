@@ -474,6 +474,23 @@ test('every document is valid, fits the quotas and says why in each Sid', () => 
   }
 });
 
+test("nodes pull their account's images and those of EKS's network and proxy, and no others", () => {
+  const node = policyOf(made.node.permissions, 'identity', 'node');
+  const pulls = (account: string, name: string): string =>
+    evaluate({
+      principal: { kind: 'role', roleArn: made.node.roleArn, sessionName: 'i-1' },
+      action: 'ecr:BatchGetImage',
+      resource: `arn:aws:ecr:us-east-1:${account}:repository/${name}`,
+      context: {},
+      identityPolicies: [node],
+    }).decision;
+  const eks = '602401143452';
+  for (const name of ['amazon-k8s-cni', 'amazon-k8s-cni-init', 'amazon/aws-network-policy-agent', 'eks/kube-proxy', 'eks/pause'])
+    assert.equal(pulls(eks, name), 'Allow', name);
+  assert.equal(pulls('111122223333', 'team/etl'), 'Allow');
+  for (const name of ['team/etl', 'amazon-k8s-cni-other', 'x/eks/pause']) assert.equal(pulls('444455556666', name), 'ImplicitDeny', name);
+});
+
 test('an external ID whose value is not known matches nobody', () => {
   const { operator } = runtimeDocuments({ ...input('finance', 'analytics'), externalIds: {} });
   assert.match(JSON.stringify(operator.trust), /"sts:ExternalId":"external ID of Secret ext\/id"/);
