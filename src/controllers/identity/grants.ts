@@ -41,6 +41,8 @@ export type GrantRequest = {
   /** Inline session policies of the last hop, from the narrowest to the widest; where left out, they are made for the access. */
   readonly policies?: Iterable<SessionPolicy>;
   readonly node?: string;
+  /** Verifies the access, for this job or for the runtime. Its session is not the job's: it serves all that ask for the same. */
+  readonly preflight?: { readonly job?: { readonly namespace: string; readonly name: string } };
 };
 
 export type GrantKeeper = {

@@ -274,14 +274,16 @@ async function cleared(context: Context, of: ProofOf, probe: ObjectProbe): Promi
   return outcome.ok ? undefined : outcome.error;
 }
 
-/** No job in it: the sessions, like the answers, serve every job of the runtime. */
+/** No session of the job: the sessions, like the answers, serve every job of the runtime. Records name the one that asked. */
 function requestOf(of: ProofOf, probe: Probe): GrantRequest {
   const { runtime, job, plan } = of;
+  const { namespace = '', name = '' } = job?.metadata ?? {};
   return {
     runtime,
     identity: probe.identity,
     resource: probe.resource,
     ...(plan !== undefined && { plan }),
+    preflight: job === undefined ? {} : { job: { namespace, name } },
     connections: job?.spec.connections ?? [],
     ...cutTo(probePolicy, of, probe),
   };

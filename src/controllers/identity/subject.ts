@@ -4,7 +4,8 @@ import type { GrantRequest } from './grants.ts';
 
 /** On whose behalf, and for which access of the plan: what every audit record of the calls says. */
 export function subjectOf(request: GrantRequest, cluster: string): Subject {
-  const { runtime, job, node, identity, resource, plan, caller } = request;
+  const { runtime, node, identity, resource, plan, caller, preflight } = request;
+  const job = request.job ?? preflight?.job;
   const access = accessNote({ identity, resource, plan, nodeAgent: caller === 'nodeAgent' });
   return {
     cluster,
@@ -12,5 +13,6 @@ export function subjectOf(request: GrantRequest, cluster: string): Subject {
     ...(job && { job: `${job.namespace}/${job.name}` }),
     ...(node !== undefined && { node }),
     ...(access && { access }),
+    ...(preflight && { preflight: true }),
   };
 }

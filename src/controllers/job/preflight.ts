@@ -29,7 +29,7 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
     missing.length === 0
       ? await proveAll(context, of, probes)
       : await tools.looks.look({ uid: view.job.metadata.uid, key: keyOf(view.job) }, probes.map(({ key }) => key).join(), () =>
-          proveAll(context, of, probes),
+          proveAll(context, of, probes).finally(() => forgetLate(tools, view)),
         );
   // What takes longer because many are verified at once says so, and comes back when it is over.
   if (looked === undefined) return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 30_000 };
@@ -40,6 +40,13 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
   view.draft.set({ preflight: { verified, ...(notVerified.length > 0 && { notVerified }) } });
   note(view, { verified: digest, open: isOpen ? true : undefined, probing: undefined });
   return go;
+}
+
+/** Its last calls were recorded for a job that is gone by now. */
+function forgetLate({ context, accesses }: JobTools, { job, runtime }: JobView): void {
+  const key = keyOf(job);
+  if (context.stores.jobs.get(key)?.metadata.uid === job.metadata.uid || accesses.has(job.metadata.uid)) return;
+  context.audit.forgetJob(keyOf(runtime), key);
 }
 
 function refused(tools: JobTools, view: JobView, failures: readonly AccessFailure[]): JobVerdict {
@@ -83,7 +90,10 @@ function proofOf(tools: JobTools, view: JobView): ProofOf {
     job: view.job,
     connections: view.plan.connections,
     plan: view.plan,
-    withKeys: (connection, resource, run) => withKeys(tools, view, connection, resource, run),
+    withKeys: (connection, resource, run) =>
+      withKeys(tools, view, connection, resource, (aws, caller) =>
+        run(aws, { ...caller, subject: { ...caller.subject, preflight: true } }),
+      ),
     openSecret: (connection) => openSecret(tools, view, connection),
   };
 }

@@ -9,6 +9,7 @@ export type Recorded = {
   readonly phase?: string;
   readonly planResource?: string;
   readonly rule?: string;
+  readonly preflight?: true;
   readonly identity: string;
   readonly chain: readonly string[];
   readonly sessionName: string;
@@ -50,6 +51,7 @@ export function isRecord(value: unknown): value is Recorded {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
   const isText = (name: string): boolean => typeof fields[name] === 'string';
+  if (fields['preflight'] !== undefined && fields['preflight'] !== true) return false;
   if (!isText('time') || Number.isNaN(Date.parse(String(fields['time'])))) return false;
   return texts.every(isText) && optionalTexts.every((name) => fields[name] === undefined || isText(name)) && areTexts(fields['chain']);
 }

@@ -24,7 +24,7 @@ export function isSessionOf(text: string, identity: string): boolean {
 const certificate = /^[0-9a-f]{64}$/;
 
 /** undefined where the record's session is one that its identity has. */
-export function sessionDifference({ sessionName: session, identity, job, planResource = '' }: Recorded): string | undefined {
+export function sessionDifference({ sessionName: session, identity, job, planResource = '', preflight }: Recorded): string | undefined {
   // Keys have no session: their last letters are told.
   if (identity.startsWith('connectionCredentials:') || (identity === 'agent' && certificate.test(session))) return undefined;
   // A name of another make is of no session of ours, and of none that could be told apart.
@@ -32,6 +32,6 @@ export function sessionDifference({ sessionName: session, identity, job, planRes
   if (!isSessionOf(session, identity)) return `session ${session} is not how sessions of ${identity} are named`;
   const ofJob = partsOfSession(session)?.job !== undefined;
   if (job === undefined) return ofJob ? `session ${session} is one of a job, and the record names none` : undefined;
-  // A node agent has one session for all jobs on its node.
-  return ofJob || planResource.startsWith('log:') ? undefined : `session ${session} is of no job, and the record names one`;
+  // A node agent has one session for all jobs on its node, and what verifies has one for all that ask.
+  return ofJob || preflight === true || planResource.startsWith('log:') ? undefined : `session ${session} is of no job, and the record names one`;
 }

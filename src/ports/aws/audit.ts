@@ -19,6 +19,8 @@ export type AuditRecord = {
   readonly planResource?: string;
   /** The rule of the access plan that decided it, as `explain` prints it */
   readonly rule?: string;
+  /** Made to verify the access before a node starts, for the job that asked first; its answer may serve others. */
+  readonly preflight?: true;
   /** Who asked for it, where a person did: their user name in the cluster. */
   readonly person?: string;
   /** Who made the call: for a hop, the identity that assumes the next one */

@@ -33,6 +33,8 @@ export type Subject = {
   readonly node?: string;
   /** The row of the access plan that the call belongs to. */
   readonly access?: AccessNote;
+  /** The call verifies an access before anything uses it; its session is the runtime's, and the answer may serve other jobs, too. */
+  readonly preflight?: true;
   /** Who asked for it, where a person did: their user name in the cluster. */
   readonly person?: string;
 };

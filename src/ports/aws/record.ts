@@ -30,6 +30,7 @@ export function recordOf(facts: CallFacts): AuditRecord {
     ...(subject.job !== undefined && { job: subject.job }),
     ...(subject.node !== undefined && { node: subject.node }),
     ...(access !== undefined && { phase: access.phase, planResource: access.resource, rule: access.rule }),
+    ...(subject.preflight === true && { preflight: true }),
     ...(subject.person !== undefined && { person: subject.person }),
     identity: facts.identity,
     chain: facts.chain,
