@@ -4,6 +4,7 @@ import type { Clock, Random } from '../ports/clock.ts';
 import type { FileSystem, HostPort, InterruptionNotice } from '../ports/host.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import type { AccessLog } from './accesses.ts';
 import { createInterruptionWatch } from './interruption.ts';
 import { createLoop } from './loop.ts';
 import { createRenewal } from './renewal.ts';
@@ -18,6 +19,8 @@ export type AgentOptions = {
   readonly host: HostPort;
   readonly kubernetes: Pick<KubernetesPort, 'apply'>;
   readonly s3: (region: string) => Pick<S3Port, 'putObject'>;
+  /** Of the calls of `s3`. */
+  readonly accesses: AccessLog;
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
@@ -29,17 +32,18 @@ export type AgentOptions = {
  * when nobody renews it. Four loops, so that a slow upload holds up no interruption notice.
  */
 export async function runNodeAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { host, clock, random, telemetry } = options;
+  const { host, accesses, clock, random, telemetry } = options;
   const settings = { ...defaultAgentSettings, ...options.settings };
   const loaded = await host.loadState();
   if (!loaded.ok) telemetry.log('warn', 'no state of an earlier run', { reason: loaded.error.message });
+  await accesses.restore();
   const restored = parseState(loaded.ok ? loaded.value : undefined);
   let saved = '';
   let wantsPoll = false;
   let polledAt = Number.NEGATIVE_INFINITY;
 
   const renewal = createRenewal(clock, restored.renewal, settings.terminateAfterMs);
-  const shipper = createShipper({ host, s3: options.s3, clock, random, telemetry, settings, state: restored.pods });
+  const shipper = createShipper({ host, s3: options.s3, accesses, clock, random, telemetry, settings, state: restored.pods });
   const reporter = createReporter({ kubernetes: options.kubernetes, clock, telemetry, random, settings });
   const interruptions = createInterruptionWatch(host, telemetry);
   const volumes = createVolumeWatch(host, telemetry);
@@ -104,7 +108,8 @@ export async function runNodeAgent(options: AgentOptions, signal: AbortSignal): 
   }
 
   async function report(): Promise<number> {
-    if (answer !== undefined) await reporter.report(answer.node, { fileSystems, interruption, logs: shipper.report() });
+    if (answer !== undefined)
+      await reporter.report(answer.node, { fileSystems, interruption, logs: shipper.report(), accesses: shipper.accesses() });
     return settings.watchMs;
   }
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, type FileHandle, lstat, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { HostError, HostPort, HostResult, LogFile, LogHandle, LogPod } from '../ports/host.ts';
 import { err, ok } from '../ports/result.ts';
@@ -10,8 +10,12 @@ export function hostFiles(options: {
   /** /var/log/pods */
   readonly logDirectory: string;
   readonly stateFile: string;
-}): Pick<HostPort, 'listLogPods' | 'listLogFiles' | 'openLogFile' | 'loadState' | 'saveState'> {
+}): Pick<
+  HostPort,
+  'listLogPods' | 'listLogFiles' | 'openLogFile' | 'loadState' | 'saveState' | 'loadJournal' | 'appendJournal' | 'saveJournal'
+> {
   const { logDirectory, stateFile } = options;
+  const journalFile = join(dirname(stateFile), 'accesses.jsonl');
   const directoryOf = ({ namespace, name, uid }: LogPod): string => join(logDirectory, `${namespace}_${name}_${uid}`);
 
   return {
@@ -44,18 +48,30 @@ export function hostFiles(options: {
         }
       });
     },
-    async loadState() {
-      const text = await attempt(() => readFile(stateFile, 'utf8'));
-      return text.ok || text.error.kind !== 'NotFound' ? text : ok(undefined);
-    },
-    async saveState(text) {
+    loadState: () => load(stateFile),
+    saveState: (text) => save(stateFile, text),
+    loadJournal: () => load(journalFile),
+    async appendJournal(line) {
       return await attempt(async () => {
-        await mkdir(dirname(stateFile), { recursive: true });
-        await writeFile(`${stateFile}.tmp`, text, { mode: 0o600 });
-        await rename(`${stateFile}.tmp`, stateFile);
+        await mkdir(dirname(journalFile), { recursive: true });
+        await appendFile(journalFile, line, { mode: 0o600 });
       });
     },
+    saveJournal: (text) => save(journalFile, text),
   };
+}
+
+async function load(file: string): Promise<HostResult<string | undefined>> {
+  const text = await attempt(() => readFile(file, 'utf8'));
+  return text.ok || text.error.kind !== 'NotFound' ? text : ok(undefined);
+}
+
+async function save(file: string, text: string): Promise<HostResult<void>> {
+  return await attempt(async () => {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(`${file}.tmp`, text, { mode: 0o600 });
+    await rename(`${file}.tmp`, file);
+  });
 }
 
 /** Namespaces, pod names and UIDs hold no underscore. */

@@ -6,6 +6,7 @@ import { connectKubernetes } from '../kube/connect.ts';
 import type { AwsPort } from '../ports/aws/index.ts';
 import { systemClock, systemRandom } from '../telemetry/system.ts';
 import { createTelemetry } from '../telemetry/telemetry.ts';
+import { createAccessLog } from './accesses.ts';
 import { createBrokerClient } from './broker-client.ts';
 import { runNodeAgent } from './controller.ts';
 import { diskFiles } from './credentials/files.ts';
@@ -17,6 +18,7 @@ import { agentEnvironment } from './environment.ts';
 import { hostDevices } from './host-devices.ts';
 import { hostFiles } from './host-files.ts';
 import { hostMetadata } from './host-metadata.ts';
+import { defaultAgentSettings } from './settings.ts';
 
 /* Composition root of what runs on nodes: `node-agent` (the DaemonSet), and `credentials` (the init container of a job's pods). */
 
@@ -26,32 +28,36 @@ const random = systemRandom();
 async function nodeAgent(): Promise<number> {
   const environment = agentEnvironment(process.env);
   const telemetry = createTelemetry({ level: environment.debug ? 'debug' : 'info', base: { component: 'node-agent' } });
+  const { brokerUrl: url, brokerCaFile: caFile, brokerTokenFile: tokenFile } = environment;
+  const { logDirectory, stateFile, mountTable, hostRoot, hostCommand, metadataEndpoint } = environment;
+  const host = {
+    ...hostFiles({ logDirectory, stateFile }),
+    ...hostDevices({ mountTable, root: hostRoot, command: hostCommand }),
+    ...hostMetadata({ endpoint: metadataEndpoint }),
+  };
+  const settings = { ...defaultAgentSettings, ...environment.settings };
+  const accesses = createAccessLog({ sink: telemetry.audit, host, clock, random, telemetry, settings });
   const regions = new Map<string, ReturnType<typeof createAws>>();
   function aws(region: string): AwsPort {
     const made =
-      regions.get(region) ?? createAws({ region, ...endpointOf(environment.awsEndpoint), audit: telemetry.audit, auditOf, clock });
+      regions.get(region) ?? createAws({ region, ...endpointOf(environment.awsEndpoint), audit: accesses.audit, auditOf, clock });
     regions.set(region, made);
     return made;
   }
   const kubernetes = connectKubernetes({ concurrency: 2, userAgent: 'elastic-node-agent' });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
-  const { brokerUrl: url, brokerCaFile: caFile, brokerTokenFile: tokenFile } = environment;
-  const { logDirectory, stateFile, mountTable, hostRoot, hostCommand, metadataEndpoint } = environment;
   await runNodeAgent(
     {
       broker: createBrokerClient({ url, caFile, tokenFile, sts: (region) => aws(region).sts }),
-      host: {
-        ...hostFiles({ logDirectory, stateFile }),
-        ...hostDevices({ mountTable, root: hostRoot, command: hostCommand }),
-        ...hostMetadata({ endpoint: metadataEndpoint }),
-      },
+      host,
       kubernetes: kubernetes.port,
       s3: (region) => aws(region).s3,
+      accesses,
       clock,
       random,
       telemetry,
-      settings: environment.settings,
+      settings,
     },
     stop.signal,
   );

@@ -2,6 +2,7 @@ import type { ElasticNode } from '../api/generated/types.ts';
 import { apiVersion } from '../api/labels.ts';
 import { createBackoff } from '../machinery/backoff.ts';
 import { formatTime } from '../machinery/time.ts';
+import type { AuditRecord } from '../ports/aws/index.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { FileSystem, InterruptionNotice } from '../ports/host.ts';
 import type { KubernetesPort } from '../ports/kubernetes.ts';
@@ -16,6 +17,8 @@ type ReportContent = {
   readonly interruption: InterruptionNotice | undefined;
   /** By pod UID; of the job's pods that are on the node. */
   readonly logs: Readonly<Record<string, PodLogReport>>;
+  /** What no object in the log bucket has: how the last records of accesses came there. */
+  readonly accesses: readonly AuditRecord[];
 };
 
 export type Reporter = {
@@ -27,6 +30,7 @@ const reportFieldManager = 'elastic-node-agent';
 /** Percentage points. */
 const useStep = 5;
 const maxFileSystems = 64;
+const maxAccesses = 256;
 
 export function createReporter(parts: {
   readonly kubernetes: Pick<KubernetesPort, 'apply'>;
@@ -70,6 +74,7 @@ export function createReporter(parts: {
 function isUrgent(before: ReportContent, now: ReportContent): boolean {
   if (before.interruption?.kind !== now.interruption?.kind || before.interruption?.at !== now.interruption?.at) return true;
   if (Object.entries(now.logs).some(([uid, { flushed }]) => flushed !== (before.logs[uid]?.flushed ?? false))) return true;
+  if (JSON.stringify(now.accesses) !== JSON.stringify(before.accesses)) return true;
   if (before.fileSystems.length !== now.fileSystems.length) return true;
   return now.fileSystems.some((fileSystem) => {
     const old = before.fileSystems.find(({ device }) => device === fileSystem.device);
@@ -90,6 +95,7 @@ function document(name: string, content: ReportContent, nowMs: number): ElasticN
     ...(interruption && { interruption }),
     // An apply that empties a map leaves null where the schema wants an object: the API server refuses it.
     ...(Object.keys(content.logs).length > 0 && { logs: content.logs }),
+    ...(content.accesses.length > 0 && { accesses: content.accesses.slice(-maxAccesses) }),
   };
   // Server-side apply: the spec is somebody else's and left out.
   return { apiVersion, kind: 'ElasticNode', metadata: { name }, status: { report } } as unknown as ElasticNode;

@@ -22,6 +22,9 @@ export type AgentSettings = {
   readonly settleMs: number;
   /** Between two reports of what moves all the time (bytes shipped); what somebody waits for is reported at once. */
   readonly reportMs: number;
+  /** Records of accesses in one object; it is written again as it grows, at the latest after so long. */
+  readonly partRecords: number;
+  readonly partMs: number;
   /** Without an answer of the broker ever: how long until the node ends itself. */
   readonly terminateAfterMs: number;
   readonly backoff: BackoffPolicy;
@@ -38,6 +41,8 @@ export const defaultAgentSettings: AgentSettings = {
   uploads: 4,
   settleMs: 2_000,
   reportMs: 60_000,
+  partRecords: 500,
+  partMs: 300_000,
   terminateAfterMs: 3_600_000,
   backoff: { baseMs: 1_000, maxMs: 60_000 },
 };

@@ -1,10 +1,12 @@
+import { nodeAccessFolder } from '../core/access/locations.ts';
 import { accessNote } from '../core/audit/attribution.ts';
 import { backoffDelay } from '../machinery/backoff.ts';
-import type { AwsResult, S3Port } from '../ports/aws/index.ts';
+import type { AuditRecord, AwsResult, S3Port } from '../ports/aws/index.ts';
 import type { BrokerAnswer } from '../ports/broker.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { HostPort } from '../ports/host.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import type { AccessLog, AccessPart } from './accesses.ts';
 import { limited } from './limited.ts';
 import { chunkName } from './logs/names.ts';
 import { type ContainerLog, createPodLogs, type PodLogs, type PodTarget } from './logs/pod-logs.ts';
@@ -17,7 +19,7 @@ export type PodLogReport = {
   readonly pendingBytes: number;
   /** Bytes that were gone before they could be shipped, as far as known. */
   readonly missingBytes: number;
-  /** Everything that the pod wrote is in the bucket (but for the missing bytes), and it writes no more. */
+  /** Everything that the pod wrote is in the bucket (but for the missing bytes), and it writes no more; the records of how it came there are, too. */
   readonly flushed: boolean;
 };
 
@@ -36,8 +38,10 @@ export type Shipper = {
   state(): AgentState['pods'];
   /** Ships what is due. */
   ship(): Promise<RoundOutcome>;
-  /** Of the pods that the broker names. */
+  /** Of the pods that the broker names, and of those that left and are not whole yet. */
   report(): Readonly<Record<string, PodLogReport>>;
+  /** How the last records of accesses came into the bucket: in no object, so to be reported. */
+  accesses(): readonly AuditRecord[];
   /** Whether any pod's log is not whole in the bucket yet. */
   busy(): boolean;
   close(): Promise<void>;
@@ -46,6 +50,8 @@ export type Shipper = {
 export type ShipperOptions = {
   readonly host: HostPort;
   readonly s3: (region: string) => Pick<S3Port, 'putObject'>;
+  /** Of the calls of `s3`. */
+  readonly accesses: AccessLog;
   readonly clock: Clock;
   readonly random: Random;
   readonly telemetry: Telemetry;
@@ -64,7 +70,7 @@ const marginMs = 5_000;
 type Tracked = PodLogs & { goneAt?: number | undefined };
 
 export function createShipper(options: ShipperOptions): Shipper {
-  const { host, clock, random, telemetry, settings } = options;
+  const { host, accesses, clock, random, telemetry, settings } = options;
   const pods = new Map<string, Tracked>();
   /** Directories that the broker was asked for, as long as they are there. */
   let askedFor: ReadonlySet<string> = new Set();
@@ -117,19 +123,20 @@ export function createShipper(options: ShipperOptions): Shipper {
     return false;
   }
 
-  function write(
+  function write(pod: PodLogs, { container }: ContainerLog, current: BrokerAnswer, { sequence }: Chunk, body: Uint8Array) {
+    const key = `${pod.target.keyPrefix}/${container}/${chunkName(sequence)}`;
+    return put(pod, current, { key, body, contentType: 'text/plain; charset=utf-8' });
+  }
+
+  /** On behalf of the pod's job. */
+  function put(
     { target }: PodLogs,
-    { container }: ContainerLog,
     { grant, logs, region, kmsKeyArn, node }: BrokerAnswer,
-    { sequence }: Chunk,
-    body: Uint8Array,
+    object: { readonly key: string; readonly body: Uint8Array; readonly contentType: string },
   ): Promise<AwsResult<unknown>> {
     const access = accessNote({ identity: grant.identity, nodeAgent: true });
     const subject = { runtime: target.runtime, job: `${target.namespace}/${target.job}`, node, ...(access && { access }) };
-    const key = `${target.keyPrefix}/${container}/${chunkName(sequence)}`;
-    return options
-      .s3(region)
-      .putObject({ grant, subject }, { bucket: logs.bucket, key, body, kmsKeyArn, contentType: 'text/plain; charset=utf-8' });
+    return options.s3(region).putObject({ grant, subject }, { bucket: logs.bucket, kmsKeyArn, ...object });
   }
 
   function failed({ target }: PodLogs, log: ContainerLog, reason: string): void {
@@ -151,20 +158,70 @@ export function createShipper(options: ShipperOptions): Shipper {
     return refused;
   }
 
+  /** Where the records of a pod's job are kept. */
+  function folders(): ReadonlyMap<string, readonly Tracked[]> {
+    const found = new Map<string, Tracked[]>();
+    for (const pod of pods.values()) {
+      const folder = nodeAccessFolder(pod.target.keyPrefix);
+      if (folder !== undefined) found.set(folder, [...(found.get(folder) ?? []), pod]);
+    }
+    return found;
+  }
+
+  function isWhole(pod: PodLogs): boolean {
+    const folder = nodeAccessFolder(pod.target.keyPrefix);
+    return pod.flushed && (folder === undefined || accesses.isSettled(folder));
+  }
+
+  /** After the logs: their records are in it. */
+  async function storeAccesses(current: BrokerAnswer): Promise<boolean> {
+    const due = [...folders()].flatMap(([folder, of]) => {
+      const part = accesses.next(
+        folder,
+        of.every(({ flushed }) => flushed),
+      );
+      const [pod] = of;
+      return part === undefined || pod === undefined ? [] : [{ folder, part, pod }];
+    });
+    if (due.length === 0) return false;
+    if (clock.now() >= current.grant.expiresAt - marginMs) return true;
+    let refused = false;
+    await limited(due, settings.uploads, async ({ folder, part, pod }) => {
+      if (await storePart(pod, current, folder, part)) refused = true;
+    });
+    return refused;
+  }
+
+  async function storePart(pod: PodLogs, current: BrokerAnswer, folder: string, part: AccessPart): Promise<boolean> {
+    const { key, body } = part;
+    const stored = await put(pod, current, { key, body, contentType: 'application/json' });
+    if (stored.ok) {
+      await accesses.stored(folder, part);
+      return false;
+    }
+    accesses.failed(folder);
+    const { kind, code, message } = stored.error;
+    telemetry.count('agent_log_failures_total');
+    telemetry.log('warn', 'records of accesses not stored', { folder, reason: `${code}: ${message}` });
+    return kind === 'AccessDenied' || kind === 'Expired';
+  }
+
   /** A pod that the broker does not name any more is gone, or too new for one replica's cache. */
   function finishGone(): void {
-    for (const pod of pods.values()) if (pod.goneAt !== undefined && clock.monotonic() - pod.goneAt >= goneAfterMs) pod.finished = true;
+    const afterMs = answer?.leaving === true ? 0 : goneAfterMs;
+    for (const pod of pods.values()) if (pod.goneAt !== undefined && clock.monotonic() - pod.goneAt >= afterMs) pod.finished = true;
   }
 
   async function forgetGone(): Promise<void> {
     for (const [uid, pod] of pods) {
       if (pod.goneAt === undefined) continue;
       const late = clock.monotonic() - pod.goneAt >= forgetAfterMs;
-      if (!pod.flushed && !late) continue;
+      if (!isWhole(pod) && !late) continue;
       if (!pod.flushed) telemetry.log('warn', 'log given up', { pod: `${pod.target.namespace}/${pod.target.name}`, ...pod.bytes() });
       pods.delete(uid);
       await pod.close();
     }
+    await accesses.keep(new Set(folders().keys()));
   }
 
   async function findNewPods(current: BrokerAnswer): Promise<boolean> {
@@ -205,21 +262,23 @@ export function createShipper(options: ShipperOptions): Shipper {
     async ship() {
       const current = answer;
       if (current === undefined) return { needsSession: false, newPod: false };
-      const needsSession = await shipDue(current);
+      const refused = await shipDue(current);
+      const needsSession = (await storeAccesses(current)) || refused;
       await forgetGone();
       return { needsSession, newPod: await findNewPods(current) };
     },
     report() {
       const report: Record<string, PodLogReport> = {};
       for (const [uid, pod] of pods) {
-        if (!pod.named) continue;
+        if (!pod.named && isWhole(pod)) continue;
         const { shipped, pending, missing } = pod.bytes();
-        report[uid] = { shippedBytes: shipped, pendingBytes: pending, missingBytes: missing, flushed: pod.flushed };
+        report[uid] = { shippedBytes: shipped, pendingBytes: pending, missingBytes: missing, flushed: isWhole(pod) };
       }
       return report;
     },
     state: () => Object.fromEntries([...pods].map(([uid, pod]) => [uid, pod.state()])),
-    busy: () => [...pods.values()].some(({ flushed }) => !flushed),
+    accesses: () => accesses.last(),
+    busy: () => [...pods.values()].some((pod) => !isWhole(pod)),
     async close() {
       for (const pod of pods.values()) await pod.close();
     },

@@ -83,6 +83,7 @@ export function createBrokerHandler(options: BrokerOptions): BrokerHandler {
         logs: { bucket: folder.value.bucket, prefix: folder.value.key },
         kmsKeyArn: runtime.spec.logs.kmsKeyArn,
         terminateAfterSeconds: terminateAfter.ok ? terminateAfter.value / 1000 : 3600,
+        ...(elasticNode.metadata.deletionTimestamp !== undefined && { leaving: true }),
         pods: jobPods(caller, folder.value, lookup.pods(node.metadata.name), lookup.jobs(elasticNode.spec.runtimeRef)),
         grant: session.value.grant,
       },

@@ -10,6 +10,8 @@ export type Gathered = {
   trail: TrailEvent[] | undefined;
   /** What looks like a record or an event and cannot be read as one. */
   readonly broken: string[];
+  /** What documents say that they lack. */
+  readonly missing: string[];
 };
 
 export class WrongInput extends Error {}
@@ -111,7 +113,8 @@ function takeJob(gathered: Gathered, name: string, fields: Readonly<Record<strin
   const kept = accesses.filter(isRecord);
   gathered.records.push(...kept);
   gathered.broken.push(...brokenOf('accesses', accesses, isRecord));
-  const { job, uid, namespace, runtime, runtimeUid, plan } = fields;
+  const { job, uid, namespace, runtime, runtimeUid, plan, missing } = fields;
+  if (Array.isArray(missing)) gathered.missing.push(...missing.map((what) => `${name} lacks ${String(what)}`));
   if (!Array.isArray(plan)) return;
   gathered.broken.push(...brokenOf('plan', plan, isPlanRow));
   if (typeof job === 'string' && typeof uid === 'string')

@@ -52,7 +52,8 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
       );
     for (const place of gathered.broken)
       io.stderr(`audit: ${place} cannot be read as what it looks like, an audit record or an event of CloudTrail: it is not judged`);
-    return unplanned.length + gathered.broken.length === 0 ? 0 : 1;
+    for (const what of gathered.missing) io.stderr(`audit: ${what}`);
+    return unplanned.length + gathered.broken.length + gathered.missing.length === 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof WrongInput)) throw error;
     io.stderr(`audit: ${error.message}`);
@@ -72,7 +73,7 @@ function timeOf(flag: string, text: string | undefined): number | undefined {
 }
 
 async function gather({ files, resource }: AuditArguments, io: AuditIo): Promise<Gathered> {
-  const gathered: Gathered = { records: [], plans: [], trail: undefined, broken: [] };
+  const gathered: Gathered = { records: [], plans: [], trail: undefined, broken: [], missing: [] };
   if (files.length === 0 && resource === undefined) throw new WrongInput('give files, - for stdin, or --resource s3://BUCKET/PREFIX');
   for (const file of files) take(gathered, file, await read(io, file));
   if (resource === undefined) return gathered;

@@ -34,6 +34,8 @@ type AnswerCommon = {
   readonly kmsKeyArn: string;
   /** The answer renews the node: one that gets none for so long ends itself. */
   readonly terminateAfterSeconds: number;
+  /** The node is being removed: no pod comes any more, and one that is not named has ended. */
+  readonly leaving?: boolean;
   readonly pods: readonly BrokerPod[];
 };
 

@@ -71,4 +71,11 @@ export type HostPort = {
   loadState(): Promise<HostResult<string | undefined>>;
   /** Whole or not at all. */
   saveState(text: string): Promise<HostResult<void>>;
+
+  /** Lines beside the state; undefined where there are none. No secret. */
+  loadJournal(): Promise<HostResult<string | undefined>>;
+  /** A crash may leave a part of it, at the end. */
+  appendJournal(line: string): Promise<HostResult<void>>;
+  /** In place of all lines. Whole or not at all. */
+  saveJournal(text: string): Promise<HostResult<void>>;
 };

@@ -1,3 +1,4 @@
+import { createAccessLog } from '../agent/accesses.ts';
 import { runNodeAgent } from '../agent/controller.ts';
 import { defaultAgentSettings } from '../agent/settings.ts';
 import { createBrokerHandler } from '../broker/handler.ts';
@@ -19,11 +20,14 @@ export type SimulatedAgents = {
   readonly audit: readonly AuditRecord[];
   /** What EC2 tells a machine in its metadata. */
   notice(instance: InstanceState, endsAt: number): void;
+  /** All that run, at once; their kubelets start them again. */
+  crash(): void;
 };
 
 type Machine = {
   readonly instance: InstanceState;
   state: string | undefined;
+  journal: string;
   fileSystemGiB: number;
   notice: InterruptionNotice | undefined;
 };
@@ -63,17 +67,20 @@ export function runAgents(parts: Parts): SimulatedAgents {
     const machine = machines.get(node) ?? machineOf(parts, node);
     machines.set(node, machine);
     const process = world.startProcess(`agent ${node}`);
-    const aws = parts.account.awsFor(process, { record: (record) => void audit.push(record) });
     const settings = { ...defaultAgentSettings, scanMs: 15_000, watchMs: 20_000, pollMs: 20_000, chunkMs: 30_000, minPollMs: 8_000 };
     const telemetry = { log: () => undefined, count: () => undefined, gauge: () => undefined, observeSeconds: () => undefined };
-    const broker = brokerClient(parts, process, podKey, (keys) => aws.sts.staticGrant(keys.identity, keys));
     const host = hostOf(parts, node, machine);
+    const sink = { record: (record: AuditRecord) => void audit.push(record) };
+    const accesses = createAccessLog({ sink, host, clock: process.clock, random: process.random, telemetry, settings });
+    const aws = parts.account.awsFor(process, accesses.audit);
+    const broker = brokerClient(parts, process, podKey, (keys) => aws.sts.staticGrant(keys.identity, keys));
     void runNodeAgent(
       {
         broker,
         host,
         kubernetes: kubernetesFor(kubernetes, process),
         s3: () => aws.s3,
+        accesses,
         clock: process.clock,
         random: process.random,
         telemetry,
@@ -94,6 +101,9 @@ export function runAgents(parts: Parts): SimulatedAgents {
 
   return {
     audit,
+    crash() {
+      for (const process of running.values()) process.crash();
+    },
     notice(instance, endsAt) {
       const machine = machines.get(instance.privateDnsName);
       if (machine !== undefined) machine.notice = { kind: 'SpotInterruption', at: new Date(endsAt).toISOString() };
@@ -143,7 +153,7 @@ function deployDaemonSet({ server }: SimulatedKubernetes): void {
 function machineOf({ account }: Parts, node: string): Machine {
   const instance = account.instances().find(({ privateDnsName }) => privateDnsName === node);
   if (instance === undefined) throw new Error(`no instance is ${node}`);
-  return { instance, state: undefined, fileSystemGiB: volumeGiB(account, instance), notice: undefined };
+  return { instance, state: undefined, journal: '', fileSystemGiB: volumeGiB(account, instance), notice: undefined };
 }
 
 function volumeGiB(account: AwsAccount, instance: InstanceState): number {
@@ -167,7 +177,9 @@ function hostOf({ kubernetes, account }: Parts, node: string, machine: Machine):
     },
     async openLogFile(pod, file) {
       const log = logs(pod).find((one) => idOf(one) === file.id);
-      return log === undefined ? err(missing) : ok(handleOf(() => logs(pod).find((one) => idOf(one) === file.id) ?? log, file.id));
+      if (log === undefined) return err(missing);
+      const now = (): PodLog => [...logs(pod), ...kubernetes.removedLogs(pod.uid)].find((one) => idOf(one) === file.id) ?? log;
+      return ok(handleOf(now, file.id));
     },
     async fileSystems() {
       const usedGiB = 4 + kubernetes.bytesWritten(node) / gib;
@@ -189,10 +201,19 @@ function hostOf({ kubernetes, account }: Parts, node: string, machine: Machine):
       machine.state = text;
       return ok(undefined);
     },
+    loadJournal: async () => ok(machine.journal),
+    async appendJournal(line) {
+      machine.journal += line;
+      return ok(undefined);
+    },
+    async saveJournal(text) {
+      machine.journal = text;
+      return ok(undefined);
+    },
   };
 }
 
-/** Held open, a file can be read on after it was removed: the last state of it is kept. */
+/** Held open, a file can be read on after it was removed. */
 function handleOf(current: () => PodLog, id: string): LogHandle {
   return {
     id,

@@ -56,6 +56,8 @@ export type Simulation = {
   readonly kubernetes: SimulatedKubernetes;
   readonly account: AwsAccount;
   readonly operator: SimulatedOperator;
+  /** Where node agents run. */
+  readonly agents: SimulatedAgents | undefined;
   /** Audit of operator and node agents, in order of time. */
   readonly audit: () => readonly AuditRecord[];
   /** With what class and defaults make of them. */
@@ -123,6 +125,7 @@ export function startSimulation(options: SimulationOptions): SimulationStart {
     kubernetes,
     account,
     operator,
+    agents,
     audit: () => [...operator.audit, ...(agents?.audit ?? [])].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)),
     runtimes: () => resolvedRuntimes(storedOf(kubernetes, 'Namespace', 'ElasticRuntimeClass', 'ElasticRuntime'), []),
     jobs: () => list<ElasticJob>('ElasticJob'),

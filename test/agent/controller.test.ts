@@ -7,6 +7,7 @@ import type { BrokerAnswer, BrokerError } from '../../src/ports/broker.ts';
 import type { ApplyOptions, KubernetesPort } from '../../src/ports/kubernetes.ts';
 import { err, ok, type Result } from '../../src/ports/result.ts';
 import { fakeClock, fakeRandom, recordedTelemetry } from '../machinery/support/fakes.ts';
+import { accessLog } from './support/accesses.ts';
 import { answerOf, memoryBucket, podOf } from './support/bucket.ts';
 import { type MemoryHost, memoryHost } from './support/host.ts';
 
@@ -41,6 +42,7 @@ function setup(host: MemoryHost = memoryHost(), clock = fakeClock()) {
         host,
         kubernetes,
         s3: () => bucket,
+        accesses: accessLog(host, clock),
         clock,
         random: fakeRandom(),
         telemetry: recordedTelemetry(),

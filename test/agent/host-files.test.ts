@@ -10,6 +10,7 @@ import { defaultAgentSettings } from '../../src/agent/settings.ts';
 import { createShipper } from '../../src/agent/shipper.ts';
 import { parseState } from '../../src/agent/state.ts';
 import { fakeClock, fakeRandom, recordedTelemetry } from '../machinery/support/fakes.ts';
+import { accessLog } from './support/accesses.ts';
 import { answerOf, memoryBucket, podOf } from './support/bucket.ts';
 import { memoryHost } from './support/host.ts';
 
@@ -131,6 +132,7 @@ void test('on a real disk: rotated, compressed, shipped over a restart, nothing 
     const shipper = createShipper({
       host,
       s3: () => bucket,
+      accesses: accessLog(host, clock),
       clock,
       random: fakeRandom(),
       telemetry: recordedTelemetry(),

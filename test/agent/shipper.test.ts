@@ -4,6 +4,7 @@ import { defaultAgentSettings } from '../../src/agent/settings.ts';
 import { createShipper, type Shipper } from '../../src/agent/shipper.ts';
 import { type AgentState, formatState, parseState } from '../../src/agent/state.ts';
 import { fakeClock, fakeRandom, recordedTelemetry } from '../machinery/support/fakes.ts';
+import { accessLog } from './support/accesses.ts';
 import { answerOf, denied, memoryBucket, noAnswer, podOf } from './support/bucket.ts';
 import { memoryHost } from './support/host.ts';
 
@@ -15,7 +16,16 @@ function setup() {
   const clock = fakeClock();
   const telemetry = recordedTelemetry();
   function start(state: AgentState['pods'] = {}): Shipper {
-    return createShipper({ host, s3: () => bucket, clock, random: fakeRandom(), telemetry, settings, state });
+    return createShipper({
+      host,
+      s3: () => bucket,
+      accesses: accessLog(host, clock),
+      clock,
+      random: fakeRandom(),
+      telemetry,
+      settings,
+      state,
+    });
   }
   return { host, bucket, clock, telemetry, start };
 }
@@ -177,7 +187,7 @@ void test('a pod that one answer leaves out is shipped on; after a minute it cou
   log.write('one ');
   await turn(shipper);
   shipper.update(answerOf([]));
-  assert.deepEqual(shipper.report(), {});
+  assert.equal(shipper.report()['p1']?.flushed, false, 'whoever ends the machine waits for it');
   await turn(shipper);
   await clock.advance(59_000);
   assert.ok('p1' in shipper.state());
@@ -189,6 +199,24 @@ void test('a pod that one answer leaves out is shipped on; after a minute it cou
   }
   assert.equal(bucket.joined('logs/p1/main'), 'one two');
   assert.deepEqual(shipper.state(), {});
+  assert.deepEqual(shipper.report(), {});
+});
+
+void test('on a node that is being removed a pod that is not named has ended: what it wrote is shipped at once', async () => {
+  const { host, bucket, clock, start } = setup();
+  host.container('p1', 'main').write('last words');
+  const shipper = start();
+  shipper.update(answerOf([podOf('p1')]));
+  await turn(shipper);
+  assert.equal(bucket.puts.length, 0);
+  shipper.update(answerOf([], { leaving: true }));
+  await turn(shipper);
+  assert.equal(bucket.joined('logs/p1/main'), 'last words');
+  await clock.advance(2_000);
+  await turn(shipper);
+  await clock.advance(2_000);
+  await turn(shipper);
+  assert.deepEqual(shipper.report(), {});
 });
 
 void test('a pod that was taken for finished too early is shipped on from where it stood', async () => {

@@ -5,6 +5,7 @@ import { defaultAgentSettings } from '../../src/agent/settings.ts';
 import { createShipper, type Shipper } from '../../src/agent/shipper.ts';
 import { formatState, parseState } from '../../src/agent/state.ts';
 import { type FakeClock, fakeClock, fakeRandom, recordedTelemetry } from '../machinery/support/fakes.ts';
+import { accessLog } from './support/accesses.ts';
 import { answerOf, type Bucket, memoryBucket, noAnswer, podOf } from './support/bucket.ts';
 import { type ContainerDirectory, type MemoryHost, memoryHost } from './support/host.ts';
 
@@ -48,6 +49,7 @@ function start(run: Omit<Run, 'shipper' | 'lines'>, finished = false): Shipper {
   const shipper = createShipper({
     host,
     s3: () => bucket,
+    accesses: accessLog(host, clock),
     clock,
     random: fakeRandom(),
     telemetry: recordedTelemetry(),

@@ -262,3 +262,13 @@ void test('CloudTrail in each form in which it is had is joined', async () => {
     assert.deepEqual([code, rows.filter(({ inCloudTrail }) => inCloudTrail === true).length, errors], [0, joined, []], what);
   }
 });
+
+void test('a document that says what it lacks is not the whole: it is said, and the exit code is 1', async () => {
+  const { objects } = await simulated;
+  const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';
+  const document = JSON.parse(new TextDecoder().decode(objects[key])) as object;
+  const lacking = { ...document, missing: ['what node agents recorded at s3://acme-logs/x/access/: AccessDenied'] };
+  const { code, errors } = await run({ 'access.json': JSON.stringify(lacking) });
+  assert.equal(code, 1);
+  assert.deepEqual(errors, ['audit: access.json lacks what node agents recorded at s3://acme-logs/x/access/: AccessDenied']);
+});

@@ -20,10 +20,13 @@ function objectsOf(simulation: Simulation, name: string): ReadonlyMap<string, St
 
 const idsOf = (records: readonly AuditRecord[]): readonly string[] => records.map(({ requestId }) => requestId ?? '').sort();
 
-/** Every record of the job that the stream has, but those about the write of the document itself. */
+/** Every record of the job that the stream has, up to the write of the document itself. */
 function expected(simulation: Simulation, name: string): readonly string[] {
   const own = simulation.audit().filter((record) => record.job === `finance/${name}`);
-  return idsOf(own.filter(({ action, resource }) => !(action === 's3:PutObject' && resource.endsWith('/access.json'))));
+  const write = own.findLastIndex(
+    ({ action, resource, outcome }) => action === 's3:PutObject' && resource.endsWith('/access.json') && outcome === 'ok',
+  );
+  return idsOf(own.slice(0, write));
 }
 
 function crash(simulation: Simulation): void {

@@ -1089,6 +1089,14 @@ export type NodeReport = {
   readonly logs?: {
     readonly [k: string]: unknown;
   };
+  /**
+   * Audit records of the node agent's last writes of its own records, which no such object can have.
+   *
+   * @maxItems 256
+   */
+  readonly accesses?: {
+    readonly [k: string]: unknown;
+  }[];
 };
 export type LastLaunch = {
   readonly attempt?: number;

@@ -3,23 +3,32 @@
  * `access/<number>.json`, written at the end of every reconcile that made calls; whoever ends the job merges what is there into `access.json`. A process claims its
  * number by a write that succeeds only where nothing is, so a number says how many came before, no process overwrites another's, and a late reply loses nothing.
  *
- * Not of one job, and in the stream alone: the preflight, whose answers serve many, and the writes of node agents, whose session serves a node.
+ * Node agents keep theirs beside it (`node-accesses.ts`), and they are merged in the same way; the preflight's calls are the job's that asked first.
  *
- * Lost to the object, never to the stream: the records of the one reconcile during which a process dies, and the write of access.json itself.
+ * Lost to the object, never to the stream: the records of the one reconcile during which a process dies, the last minutes of a machine that dies, and the write of
+ * access.json itself.
  */
 import { accessPartKey, accessRecordKey, jobPrefix, runtimeFolder, type S3Location } from '../../core/access/locations.ts';
 import { s3Arn } from '../../core/access/partitions.ts';
 import { placedRows } from '../../core/audit/place.ts';
 import { mergeRecords, readRecords } from '../../core/audit/records.ts';
-import type { AuditRecord, AwsPort, Caller } from '../../ports/aws/index.ts';
-import { err, ok, type Result } from '../../ports/result.ts';
+import type { AuditRecord } from '../../ports/aws/index.ts';
+import { ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
-import { type AccessFailure, awsFailure, describeFailure } from '../identity/failure.ts';
-import { withKeys } from './credentials.ts';
+import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { type ReadParts, readNodeAccesses } from './node-accesses.ts';
+import { asPoller } from './polling.ts';
 import { type JobTools, type JobView, onBehalf } from './tools.ts';
 
 /** What this process knows of a job's record. `earlier` is undefined until the objects of the processes before were read. */
-export type AccessClaim = { readonly number: number; readonly mine: boolean; readonly earlier?: readonly AuditRecord[] };
+export type AccessClaim = {
+  readonly number: number;
+  readonly mine: boolean;
+  readonly earlier?: readonly AuditRecord[];
+  readonly nodeParts: ReadParts;
+};
+
+type Gathered = Result<{ readonly records: readonly AuditRecord[]; readonly missing: readonly string[] }, AccessFailure>;
 
 /** More processes than this in the life of one job: what the first ones wrote is not looked for any more. */
 const mostParts = 100;
@@ -34,8 +43,8 @@ export async function keepAccesses(tools: JobTools, view: JobView): Promise<void
   if (!kept.ok) telemetry.log('warn', 'accesses not kept yet', { job, reason: describeFailure(kept.error) });
 }
 
-/** All that is recorded so far, by whatever process. What the processes before this one wrote is read once. */
-export async function gatherAccesses(tools: JobTools, view: JobView): Promise<Result<readonly AuditRecord[], AccessFailure>> {
+/** All that is recorded so far, by whatever process or node agent. What the processes before this one wrote is read once. */
+export async function gatherAccesses(tools: JobTools, view: JobView): Promise<Gathered> {
   const { audit } = tools.context;
   const [runtime, job] = namesOf(view);
   if (claimOf(tools, view)?.mine !== true) {
@@ -43,20 +52,25 @@ export async function gatherAccesses(tools: JobTools, view: JobView): Promise<Re
     if (!claimed.ok) return claimed;
   }
   const earlier = await readEarlier(tools, view);
-  if (!earlier.ok) {
-    // Nothing is overwritten by what is only a part of it.
-    const kept = await writePart(tools, view);
-    return kept.ok ? earlier : kept;
-  }
-  return ok(mergeRecords([earlier.value, audit.ofJob(runtime, job)]));
+  if (!earlier.ok) return keptApart(tools, view, earlier);
+  const nodes = await readNodeAccesses(tools, view, claimOf(tools, view)?.nodeParts ?? new Map());
+  if (!nodes.ok) return keptApart(tools, view, nodes);
+  const records = mergeRecords<AuditRecord>([earlier.value, nodes.value.records, audit.ofJob(runtime, job)]);
+  return ok({ records, missing: nodes.value.missing });
 }
 
-/** Merges what all processes have recorded into access.json, as agent. */
-export async function storeAccesses(tools: JobTools, view: JobView): Promise<Result<void, AccessFailure>> {
-  const accesses = await gatherAccesses(tools, view);
-  if (!accesses.ok) return accesses;
+/** Nothing is overwritten by what is only a part of it. */
+async function keptApart<T extends Gathered>(tools: JobTools, view: JobView, unread: T): Promise<T | Result<never, AccessFailure>> {
+  const kept = await writePart(tools, view);
+  return kept.ok ? unread : kept;
+}
+
+/** Writes what was gathered, and what came since, into access.json, as agent. */
+export async function storeAccesses(tools: JobTools, view: JobView, gathered: Gathered): Promise<Result<void, AccessFailure>> {
+  if (!gathered.ok) return gathered;
   const { audit } = tools.context;
-  const text = (): string => document(view, mergeRecords([accesses.value, audit.ofJob(...namesOf(view))]));
+  const { records, missing } = gathered.value;
+  const text = (): string => document(view, mergeRecords([records, audit.ofJob(...namesOf(view))]), missing);
   const stored = await put(tools, view, accessRecordKey(folderOfJob(view)), text, false);
   if (!stored.ok) return stored;
   audit.keptAll(...namesOf(view));
@@ -70,7 +84,7 @@ export async function storeAccesses(tools: JobTools, view: JobView): Promise<Res
 export async function closeAccesses(tools: JobTools, view: JobView, until = 0): Promise<AccessFailure | undefined> {
   const [runtime, job] = namesOf(view);
   if (tools.context.audit.unkept(runtime, job) === 0) return undefined;
-  const stored = await storeAccesses(tools, view);
+  const stored = await storeAccesses(tools, view, await gatherAccesses(tools, view));
   if (!stored.ok && stored.error.transient && tools.context.clock.now() < until) return stored.error;
   if (!stored.ok)
     tools.context.telemetry.log('warn', 'the last accesses are in the log stream only', { job, reason: describeFailure(stored.error) });
@@ -93,7 +107,7 @@ async function writePart(tools: JobTools, view: JobView): Promise<Result<void, A
   const { audit } = tools.context;
   const [runtime, job] = namesOf(view);
   for (;;) {
-    const claim = claimOf(tools, view) ?? { number: 1, mine: false };
+    const claim = claimOf(tools, view) ?? { number: 1, mine: false, nodeParts: new Map() };
     const location = accessPartKey(folderOfJob(view), claim.number);
     const written = await put(tools, view, location, () => document(view, audit.ofJob(runtime, job)), !claim.mine);
     if (written.ok) {
@@ -103,7 +117,7 @@ async function writePart(tools: JobTools, view: JobView): Promise<Result<void, A
     }
     const taken = !claim.mine && written.error.code === 'PreconditionFailed' && claim.number < mostParts;
     if (!taken) return written;
-    tools.accesses.set(view.job.metadata.uid, { number: claim.number + 1, mine: false });
+    tools.accesses.set(view.job.metadata.uid, { ...claim, number: claim.number + 1 });
   }
 }
 
@@ -125,21 +139,10 @@ async function readEarlier(tools: JobTools, view: JobView): Promise<Result<reado
   return ok(earlier);
 }
 
-/** As whom the log location is polled. */
 async function readOne(tools: JobTools, view: JobView, location: S3Location): Promise<Result<readonly AuditRecord[], AccessFailure>> {
-  const polling = view.plan.rows.find(({ phase, resource }) => phase === 'Poll' && resource === 'log')?.identity ?? 'agent';
-  const at = { action: 's3:GetObject', resource: s3Arn(view.runtime.spec.region, location.bucket, location.key) };
-  const get = (aws: AwsPort, caller: Caller) => aws.s3.getObject(caller, { ...location, maxBytes: mostBytes });
-  const connection = view.plan.connections.find(
-    ({ authentication }) => authentication.kind === 'credentials' && authentication.identity === polling,
+  const object = await asPoller(tools, view, { action: 's3:GetObject', ...location }, (aws, caller) =>
+    aws.s3.getObject(caller, { ...location, maxBytes: mostBytes }),
   );
-  const object =
-    connection === undefined
-      ? await actAs(tools.context, onBehalf(view, polling, 'log'), at, get)
-      : await withKeys(tools, view, connection, 'log', async (aws, caller) => {
-          const answer = await get(aws, caller);
-          return answer.ok ? answer : err(awsFailure({ identity: caller.grant.identity, chain: [], ...at }, answer.error));
-        });
   if (object.ok) return ok(readRecords(new TextDecoder().decode(object.value.body)));
   return object.error.code === 'NoSuchKey' ? ok([]) : object;
 }
@@ -164,11 +167,11 @@ function put(
   );
 }
 
-function document(view: JobView, accesses: readonly AuditRecord[]): string {
+function document(view: JobView, accesses: readonly AuditRecord[], missing: readonly string[] = []): string {
   const { name, namespace, uid } = view.job.metadata;
   const { name: runtime, uid: runtimeUid } = view.runtime.metadata;
   const plan = placedRows(view.plan, { runtime: view.runtime, job: { name, uid }, dependencies: view.job.spec.dependencies });
-  return `${JSON.stringify({ job: name, uid, namespace, runtime, runtimeUid, plan, accesses }, null, 1)}\n`;
+  return `${JSON.stringify({ job: name, uid, namespace, runtime, runtimeUid, plan, ...(missing.length > 0 && { missing }), accesses }, null, 1)}\n`;
 }
 
 function folderOfJob({ runtime, job }: JobView) {

@@ -103,7 +103,7 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<A
   const accesses = await gatherAccesses(tools, view);
   const { namespace } = job.metadata;
   const records = accesses.ok
-    ? accesses.value
+    ? accesses.value.records
     : context.audit.ofJob(`${namespace}/${runtime.metadata.name}`, `${namespace}/${job.metadata.name}`);
   const location = { bucket: agentFolder.bucket, key: `${agentFolder.key}/agent.log` };
   const at = { action: 's3:PutObject', resource: s3Arn(runtime.spec.region, location.bucket, location.key) };
@@ -117,7 +117,9 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<A
   );
   if (!stored.ok) view.draft.condition('LogsUploaded', false, 'AgentLogNotStored', describeFailure(stored.error));
   // Last, so that it has the others.
-  const kept = await storeAccesses(tools, view);
+  const kept = await storeAccesses(tools, view, accesses);
+  if (accesses.ok && accesses.value.missing.length > 0)
+    view.draft.condition('LogsUploaded', false, 'AccessesIncomplete', `access.json lacks ${accesses.value.missing.join('; ')}`);
   if (!kept.ok) view.draft.condition('LogsUploaded', false, 'AccessesNotStored', describeFailure(kept.error));
   const failures = [stored, kept].flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
   return failures.find(({ transient }) => transient);

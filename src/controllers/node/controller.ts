@@ -8,8 +8,10 @@ import { removeFinalizer } from '../../machinery/finalizers.ts';
 import { elasticNodes } from '../../ports/resources.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
 import { applyStatus, draftStatus } from '../draft.ts';
+import { adoptReported } from '../job/node-accesses.ts';
 import { identitiesInUse } from '../runtime/identities.ts';
 import { drain } from './drain.ts';
+import { flushLogs } from './flush.ts';
 import { launch } from './launch.ts';
 import { initialize, register } from './register.ts';
 import { terminate } from './terminate.ts';
@@ -35,13 +37,15 @@ async function reconcileNode(tools: NodeTools, node: Stored<ElasticNode>): Promi
   // The runtime's finalizer keeps it until its nodes are gone, so this is a cache that is behind, or a finalizer taken off by hand.
   if (runtime === undefined || runtime.metadata.uid !== node.spec.runtimeRef.uid)
     return { retry: `runtime ${runtimeKey(node.spec.runtimeRef)} of this node is not known` };
+  // Here, since a report is news to this controller, and goes with its node.
+  adoptReported(context, runtime, node);
   const inUse = identitiesInUse(context, runtime);
   if (inUse !== undefined) return { requeueAfterMs: 60_000 };
   const draft = draftStatus(ownStatus(node), node.metadata.generation, context.clock.now());
   const view: NodeView = { node, runtime, draft };
   const deleting = node.metadata.deletionTimestamp !== undefined;
   const verdict = await inOrder(
-    deleting ? [startDraining, drain, terminate] : [launch, register, async (t, v) => initialize(t, v)],
+    deleting ? [startDraining, drain, flushLogs, terminate] : [launch, register, async (t, v) => initialize(t, v)],
     tools,
     view,
   );

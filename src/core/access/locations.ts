@@ -8,6 +8,8 @@ import { malformed, type Parsed, parsed, quoted } from '../quantity/outcome.ts';
  *                                                       /jobs/<job>-<uid8>/<attempt>/stage/
  *     <logs.uri>/<organization>/<namespace>/<runtime>/jobs/<job>-<uid8>/<attempt>/{agent,master,worker}/
  *                                                         /jobs/<job>-<uid8>/access.json
+ *                                                                           /access/<process>.json
+ *                                                                           /access/{master,worker}/<node>/<part>.json
  *
  * What a person writes is parsed and answered with a reason; what the API server guarantees (object names, UIDs) throws where it does not hold.
  */
@@ -123,6 +125,17 @@ export function accessRecordKey(job: S3Folder): S3Location {
 /** What one process of the operator has recorded of a job's accesses, kept until access.json has it. Numbered in the order in which the processes came. */
 export function accessPartKey(job: S3Folder, number: number): S3Location {
   return append(job, `access/${number}.json`);
+}
+
+/** What the node agents of its nodes have recorded: one folder for each node, in a place that their sessions and the pods' roles may write. */
+export function accessParts(job: S3Folder): S3Folder {
+  return append(job, 'access');
+}
+
+/** Where a node agent keeps what it recorded of a job, from where it stores the logs of one of its pods; undefined where that is no such place. */
+export function nodeAccessFolder(podLogs: string): string | undefined {
+  const [, job, role, node] = /^((?:.*\/)?jobs\/[^/]+)\/\d+\/(master|worker)\/([^/]+)\/[^/]+$/.exec(podLogs) ?? [];
+  return job === undefined ? undefined : `${job}/access/${role}/${node}`;
 }
 
 /** An object below a folder, by a path that somebody else chose. */

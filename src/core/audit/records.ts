@@ -34,6 +34,10 @@ export function keyOf({ requestId, time, sessionName, action, resource }: Record
 
 /** The accesses of a job's document; none where it is no such document: what somebody else put there is not ours to judge. */
 export function readRecords(text: string): readonly Recorded[] {
+  return documentAccesses(text).filter(isRecord);
+}
+
+export function documentAccesses(text: string): readonly unknown[] {
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -41,7 +45,7 @@ export function readRecords(text: string): readonly Recorded[] {
     return [];
   }
   if (typeof document !== 'object' || document === null || !('accesses' in document) || !Array.isArray(document.accesses)) return [];
-  return document.accesses.filter(isRecord);
+  return document.accesses;
 }
 
 const texts = ['time', 'runtime', 'identity', 'sessionName', 'action', 'resource', 'outcome'] as const;

@@ -33,5 +33,7 @@ export function sessionDifference({ sessionName: session, identity, job, planRes
   const ofJob = partsOfSession(session)?.job !== undefined;
   if (job === undefined) return ofJob ? `session ${session} is one of a job, and the record names none` : undefined;
   // A node agent has one session for all jobs on its node, and what verifies has one for all that ask.
-  return ofJob || preflight === true || planResource.startsWith('log:') ? undefined : `session ${session} is of no job, and the record names one`;
+  return ofJob || preflight === true || planResource.startsWith('log:')
+    ? undefined
+    : `session ${session} is of no job, and the record names one`;
 }

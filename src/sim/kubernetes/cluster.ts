@@ -32,6 +32,7 @@ export type SimulatedKubernetes = {
   /** Bytes on the node's data volume that pods have written (annotation `simulation.elasticruntime.dev/writes-gib-per-hour`). */
   bytesWritten(nodeName: string): number;
   podLogs(nodeName: string): readonly PodLog[];
+  removedLogs(uid: string): readonly PodLog[];
   readonly backend: Backend;
 };
 

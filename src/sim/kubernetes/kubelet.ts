@@ -14,6 +14,9 @@ import { timestamp } from './time.ts';
 const secrets = kindNamed('Secret');
 const configMaps = kindNamed('ConfigMap');
 
+/** A removed file is held open for so long at most. */
+const heldMs = 600_000;
+
 /** One pod on a running machine. */
 type Run = {
   pod: StoredPod;
@@ -29,6 +32,8 @@ export type Kubelets = {
   bytesWritten(node: string): number;
   /** Log files on the node: those of pods that exist, finished ones too, until the pod is deleted. */
   podLogs(node: string): readonly PodLog[];
+  /** Of a pod that was deleted a while ago at most: what is left of its logs to whoever holds them open. */
+  removedLogs(uid: string): readonly PodLog[];
 };
 
 /**
@@ -40,6 +45,7 @@ export type Kubelets = {
 export function startKubelets(server: ApiServer, machines: Machines, pods: PodIndex): Kubelets {
   const { store, world } = server;
   const runs = new Map<string, Run>();
+  const removed = new Map<string, { readonly at: number; readonly containers: readonly ContainerRun[] }>();
   let addresses = 0;
 
   store.subscribe((kind, { type, object }) => {
@@ -50,6 +56,7 @@ export function startKubelets(server: ApiServer, machines: Machines, pods: PodIn
     if (type === 'Deleted') {
       run?.cancel();
       runs.delete(uid);
+      if (run !== undefined) remember(uid, run.containers);
     } else if (run === undefined) {
       if (pod.spec.nodeName !== undefined && machines.state(pod.spec.nodeName) === 'running') accept(pod);
     } else {
@@ -69,6 +76,12 @@ export function startKubelets(server: ApiServer, machines: Machines, pods: PodIn
       if (machines.state(name) === 'terminated') runs.delete(pod.metadata.uid);
     }
   });
+
+  function remember(uid: string, containers: readonly ContainerRun[]): void {
+    const at = world.now();
+    for (const [old, { at: since }] of removed) if (since + heldMs < at) removed.delete(old);
+    removed.set(uid, { at, containers: containers.map((each) => ({ ...each, to: each.to ?? at })) });
+  }
 
   function wait(run: Run, delayMs: number, label: string, action: () => void): void {
     run.cancel = world.schedule(delayMs, `kubelet ${run.pod.spec.nodeName} ${label} ${keyOf(run.pod.metadata)}`, action);
@@ -179,6 +192,7 @@ export function startKubelets(server: ApiServer, machines: Machines, pods: PodIn
         const [first] = run.containers;
         return rate === 0 || first === undefined ? sum : sum + spanBytes(run, first.container, rate);
       }, 0),
+    removedLogs: (uid) => (removed.get(uid)?.containers ?? []).map((each) => logOf(each, world.now())),
     podLogs: (node) => runsOn(node).flatMap((run) => run.containers.map((each) => logOf(each, world.now()))),
   };
 

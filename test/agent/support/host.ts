@@ -32,6 +32,7 @@ export type MemoryHost = HostPort & {
   readonly grown: string[];
   poweredOff: number;
   savedState: string | undefined;
+  journal: string;
 };
 
 /** A machine in memory. Pods live in namespace `finance` and are named as their uid. */
@@ -53,6 +54,7 @@ export function memoryHost(): MemoryHost {
     grown: [],
     poweredOff: 0,
     savedState: undefined,
+    journal: '',
     openHandles: () => handles,
     container(pod, container) {
       const containers = pods.get(pod) ?? new Map<string, Map<string, Inode>>();
@@ -94,6 +96,17 @@ export function memoryHost(): MemoryHost {
     async saveState(text) {
       if (host.saves.fail) return failed();
       host.savedState = text;
+      return ok(undefined);
+    },
+    loadJournal: async () => ok(host.journal),
+    async appendJournal(line) {
+      if (host.saves.fail) return failed();
+      host.journal += line;
+      return ok(undefined);
+    },
+    async saveJournal(text) {
+      if (host.saves.fail) return failed();
+      host.journal = text;
       return ok(undefined);
     },
   };
