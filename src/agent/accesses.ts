@@ -21,6 +21,8 @@ export type AccessLog = {
   readonly audit: AuditPort;
   /** What an earlier run of the agent left on the disk. Once, before the first call. */
   restore(): Promise<void>;
+  /** What a pod's init container has recorded of its own calls, as often as its log is read. */
+  adopt(folder: string, records: readonly AuditRecord[]): Promise<void>;
   /** What is to be stored in the folder now. `isFinal`: no call for its job is to come, so nothing waits for company. */
   next(folder: string, isFinal: boolean): AccessPart | undefined;
   stored(folder: string, part: AccessPart): Promise<void>;
@@ -46,6 +48,8 @@ export type AccessLogOptions = {
 type Folder = {
   /** Of the part that grows, in the order in which they came. */
   records: AuditRecord[];
+  /** Keys of what pods have told. */
+  readonly adopted: Set<string>;
   /** So many of them are in the bucket. */
   stored: number;
   /** Monotonic clock: since when something waits. */
@@ -67,18 +71,23 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   function folderAt(name: string): Folder {
     const known = folders.get(name);
     if (known !== undefined) return known;
-    const made = { records: [], stored: 0, waitingSince: undefined, unusedSince: undefined, failures: 0, notBefore: 0 };
+    const made = {
+      records: [],
+      adopted: new Set<string>(),
+      stored: 0,
+      waitingSince: undefined,
+      unusedSince: undefined,
+      failures: 0,
+      notBefore: 0,
+    };
     folders.set(name, made);
     return made;
   }
 
-  function add(record: AuditRecord): boolean {
-    const name = folderOf(record);
-    if (name === undefined) return false;
+  function add(name: string, record: AuditRecord): void {
     const folder = folderAt(name);
     folder.records.push(record);
     if (!isOwnWriting(record)) folder.waitingSince ??= clock.monotonic();
-    return true;
   }
 
   /** A disk that takes nothing costs what a crash would take along, and no call. */
@@ -90,7 +99,9 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
   }
 
   async function rewrite(): Promise<void> {
-    await write(() => host.saveJournal([...folders.values()].flatMap(({ records }) => records.map(lineOf)).join('')));
+    await write(() =>
+      host.saveJournal([...folders].flatMap(([name, { records }]) => records.map((record) => lineOf(name, record))).join('')),
+    );
   }
 
   return {
@@ -98,7 +109,11 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
       refusal: () => sink.refusal?.(),
       async record(record) {
         const streamed = sink.record(record);
-        if (add(record)) await write(() => host.appendJournal(lineOf(record)));
+        const name = folderOf(record);
+        if (name !== undefined) {
+          add(name, record);
+          await write(() => host.appendJournal(lineOf(name, record)));
+        }
         await streamed;
       },
     },
@@ -106,9 +121,18 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
       const text = await host.loadJournal();
       if (!text.ok) telemetry.log('warn', 'no records of an earlier run', { reason: text.error.message });
       const lines = text.ok ? (text.value ?? '') : '';
-      for (const record of readJournal(lines)) add(record);
+      for (const { folder, record } of readJournal(lines)) add(folder, record);
       // What a crash has torn would spoil the next line.
       if (!lines.endsWith('\n') && lines !== '') await rewrite();
+    },
+    async adopt(name, records) {
+      const { adopted } = folderAt(name);
+      const fresh = records.filter((record) => !adopted.has(keyOf(record)));
+      for (const record of fresh) {
+        adopted.add(keyOf(record));
+        add(name, record);
+      }
+      if (fresh.length > 0) await write(() => host.appendJournal(fresh.map((record) => lineOf(name, record)).join('')));
     },
     next(name, isFinal) {
       const folder = folders.get(name);
@@ -177,16 +201,19 @@ function partName(first: AuditRecord): string {
   return `${first.time.replace(/[^0-9TZ]/g, '').toLowerCase()}-${digest.slice(0, 8)}.json`;
 }
 
-function lineOf(record: AuditRecord): string {
-  return `${JSON.stringify(record)}\n`;
+function lineOf(folder: string, record: AuditRecord): string {
+  return `${JSON.stringify({ folder, record })}\n`;
 }
 
+type JournalLine = { readonly folder: string; readonly record: AuditRecord };
+
 /** What a crash has torn is the last line, whose call was not done. */
-function readJournal(text: string): readonly AuditRecord[] {
+function readJournal(text: string): readonly JournalLine[] {
   return text.split('\n').flatMap((line) => {
     try {
       const value: unknown = JSON.parse(line);
-      return isRecord(value) ? [value] : [];
+      if (typeof value !== 'object' || value === null || !('folder' in value) || !('record' in value)) return [];
+      return typeof value.folder === 'string' && isRecord(value.record) ? [{ folder: value.folder, record: value.record }] : [];
     } catch {
       return [];
     }

@@ -1,12 +1,13 @@
-import { nodeAccessFolder } from '../core/access/locations.ts';
 import { accessNote } from '../core/audit/attribution.ts';
+import { credentialsContainer } from '../core/jobs/wiring.ts';
 import { backoffDelay } from '../machinery/backoff.ts';
 import type { AuditRecord, AwsResult, S3Port } from '../ports/aws/index.ts';
 import type { BrokerAnswer } from '../ports/broker.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { HostPort } from '../ports/host.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { AccessLog, AccessPart } from './accesses.ts';
+import type { AccessLog } from './accesses.ts';
+import { createJobRecords, type ObjectToWrite } from './job-records.ts';
 import { limited } from './limited.ts';
 import { chunkName } from './logs/names.ts';
 import { type ContainerLog, createPodLogs, type PodLogs, type PodTarget } from './logs/pod-logs.ts';
@@ -75,6 +76,7 @@ export function createShipper(options: ShipperOptions): Shipper {
   /** Directories that the broker was asked for, as long as they are there. */
   let askedFor: ReadonlySet<string> = new Set();
   let answer: BrokerAnswer | undefined;
+  const records = createJobRecords({ accesses, put, telemetry, uploads: settings.uploads });
   for (const [uid, state] of Object.entries(options.state)) track({ ...targetOf(state), uid }, state);
 
   function track(target: PodTarget, state?: PodState): Tracked {
@@ -115,6 +117,7 @@ export function createShipper(options: ShipperOptions): Shipper {
         failed(pod, log, `${put.error.code}: ${put.error.message}`);
         return put.error.kind === 'AccessDenied' || put.error.kind === 'Expired';
       }
+      if (log.container === credentialsContainer) await records.adopt(pod, body.value);
       log.failures = 0;
       log.waitingSince = undefined;
       telemetry.count('agent_log_chunks_total');
@@ -132,7 +135,7 @@ export function createShipper(options: ShipperOptions): Shipper {
   function put(
     { target }: PodLogs,
     { grant, logs, region, kmsKeyArn, node }: BrokerAnswer,
-    object: { readonly key: string; readonly body: Uint8Array; readonly contentType: string },
+    object: ObjectToWrite,
   ): Promise<AwsResult<unknown>> {
     const access = accessNote({ identity: grant.identity, nodeAgent: true });
     const subject = { runtime: target.runtime, job: `${target.namespace}/${target.job}`, node, ...(access && { access }) };
@@ -147,63 +150,18 @@ export function createShipper(options: ShipperOptions): Shipper {
   }
 
   async function shipDue(current: BrokerAnswer): Promise<boolean> {
+    if (clock.now() >= current.grant.expiresAt - marginMs) return busy();
     const logs = [...pods.values()].flatMap((pod) => [...pod.containers.values()].map((log) => ({ pod, log })));
     const ready = logs.filter(({ pod, log }) => !pod.flushed && due(pod, log) !== undefined);
-    if (ready.length === 0) return false;
-    if (clock.now() >= current.grant.expiresAt - marginMs) return true;
     let refused = false;
     await limited(ready, settings.uploads, async ({ pod, log }) => {
       if (await ship(pod, log, current)) refused = true;
     });
-    return refused;
+    return (await records.store(pods.values(), current)) || refused;
   }
 
-  /** Where the records of a pod's job are kept. */
-  function folders(): ReadonlyMap<string, readonly Tracked[]> {
-    const found = new Map<string, Tracked[]>();
-    for (const pod of pods.values()) {
-      const folder = nodeAccessFolder(pod.target.keyPrefix);
-      if (folder !== undefined) found.set(folder, [...(found.get(folder) ?? []), pod]);
-    }
-    return found;
-  }
-
-  function isWhole(pod: PodLogs): boolean {
-    const folder = nodeAccessFolder(pod.target.keyPrefix);
-    return pod.flushed && (folder === undefined || accesses.isSettled(folder));
-  }
-
-  /** After the logs: their records are in it. */
-  async function storeAccesses(current: BrokerAnswer): Promise<boolean> {
-    const due = [...folders()].flatMap(([folder, of]) => {
-      const part = accesses.next(
-        folder,
-        of.every(({ flushed }) => flushed),
-      );
-      const [pod] = of;
-      return part === undefined || pod === undefined ? [] : [{ folder, part, pod }];
-    });
-    if (due.length === 0) return false;
-    if (clock.now() >= current.grant.expiresAt - marginMs) return true;
-    let refused = false;
-    await limited(due, settings.uploads, async ({ folder, part, pod }) => {
-      if (await storePart(pod, current, folder, part)) refused = true;
-    });
-    return refused;
-  }
-
-  async function storePart(pod: PodLogs, current: BrokerAnswer, folder: string, part: AccessPart): Promise<boolean> {
-    const { key, body } = part;
-    const stored = await put(pod, current, { key, body, contentType: 'application/json' });
-    if (stored.ok) {
-      await accesses.stored(folder, part);
-      return false;
-    }
-    accesses.failed(folder);
-    const { kind, code, message } = stored.error;
-    telemetry.count('agent_log_failures_total');
-    telemetry.log('warn', 'records of accesses not stored', { folder, reason: `${code}: ${message}` });
-    return kind === 'AccessDenied' || kind === 'Expired';
+  function busy(): boolean {
+    return [...pods.values()].some((pod) => !records.isWhole(pod));
   }
 
   /** A pod that the broker does not name any more is gone, or too new for one replica's cache. */
@@ -216,12 +174,12 @@ export function createShipper(options: ShipperOptions): Shipper {
     for (const [uid, pod] of pods) {
       if (pod.goneAt === undefined) continue;
       const late = clock.monotonic() - pod.goneAt >= forgetAfterMs;
-      if (!isWhole(pod) && !late) continue;
+      if (!records.isWhole(pod) && !late) continue;
       if (!pod.flushed) telemetry.log('warn', 'log given up', { pod: `${pod.target.namespace}/${pod.target.name}`, ...pod.bytes() });
       pods.delete(uid);
       await pod.close();
     }
-    await accesses.keep(new Set(folders().keys()));
+    await records.keep(pods.values());
   }
 
   async function findNewPods(current: BrokerAnswer): Promise<boolean> {
@@ -262,23 +220,22 @@ export function createShipper(options: ShipperOptions): Shipper {
     async ship() {
       const current = answer;
       if (current === undefined) return { needsSession: false, newPod: false };
-      const refused = await shipDue(current);
-      const needsSession = (await storeAccesses(current)) || refused;
+      const needsSession = await shipDue(current);
       await forgetGone();
       return { needsSession, newPod: await findNewPods(current) };
     },
     report() {
       const report: Record<string, PodLogReport> = {};
       for (const [uid, pod] of pods) {
-        if (!pod.named && isWhole(pod)) continue;
+        if (!pod.named && records.isWhole(pod)) continue;
         const { shipped, pending, missing } = pod.bytes();
-        report[uid] = { shippedBytes: shipped, pendingBytes: pending, missingBytes: missing, flushed: isWhole(pod) };
+        report[uid] = { shippedBytes: shipped, pendingBytes: pending, missingBytes: missing, flushed: records.isWhole(pod) };
       }
       return report;
     },
     state: () => Object.fromEntries([...pods].map(([uid, pod]) => [uid, pod.state()])),
     accesses: () => accesses.last(),
-    busy: () => [...pods.values()].some((pod) => !isWhole(pod)),
+    busy,
     async close() {
       for (const pod of pods.values()) await pod.close();
     },

@@ -121,6 +121,39 @@ void test('an agent that dies loses no record, doubles none, and goes on in the 
   assert.deepEqual(known(third.accesses), textsOf(streamed));
 });
 
+void test("what a pod's init container has recorded in its log is among the job's records, once, and nothing else that it wrote", async () => {
+  const { host, bucket, start, parts } = setup({ chunkBytes: 10_000 });
+  const record = {
+    time: '2026-01-02T03:04:05.678Z',
+    runtime: 'finance/analytics',
+    job: 'finance/nightly',
+    identity: 'worker',
+    chain: [],
+    sessionName: '01234567.89abcdef.worker',
+    action: 'ssm:GetParameter',
+    resource: '/acme/finance/warehouse',
+    outcome: 'ok',
+    requestId: 'R1',
+  };
+  const line = (fields: object): string =>
+    `2026-01-02T03:04:05.678Z stdout F ${JSON.stringify({ level: 'info', ...fields, audit: true })}\n`;
+  const log = host.container('p1', 'elastic-credentials');
+  log.write(`2026-01-02T03:04:05.678Z stdout F ready\n${line(record)}`);
+  log.write(line({ ...record, requestId: 'R2', job: 'finance/other' }));
+  log.write(`2026-01-02T03:04:05.678Z stdout F {"audit":true}\n2026-01-02T03:04:05.678Z stdout P {"audit":\n`);
+  host.container('p1', 'main').write(line({ ...record, requestId: 'R3' }));
+  const { shipper, turn } = await start();
+  shipper.update(answerOf([pod('p1')]));
+  for (let round = 0; round < 3; round += 1) await turn();
+  log.write(line({ ...record, requestId: 'R4' }));
+  for (let round = 0; round < 3; round += 1) await turn();
+  shipper.update(answerOf([{ ...pod('p1'), finished: true }]));
+  for (let round = 0; round < 4; round += 1) await turn();
+  const stored = documentAccesses(bucket.objects.get(parts()[0] ?? '') ?? '') as readonly AuditRecord[];
+  const told = stored.filter(({ action }) => action === 'ssm:GetParameter');
+  assert.deepEqual(told.map(({ requestId }) => requestId).sort(), ['R1', 'R4']);
+});
+
 void test('a refused write asks for a session and is tried again; a disk that takes nothing keeps no log back', async () => {
   const { host, bucket, streamed, start, known } = setup();
   host.saves.fail = true;

@@ -182,6 +182,28 @@ void test('what the containers wrote is in the log location, byte for byte, ship
   }
 });
 
+void test("the record of each job has what the node agents' own streams say of it", async () => {
+  const logged = await objectsIn(stand.gate, 'acme-logs');
+  const said = (await stand.agents?.audit()) ?? [];
+  for (const job of jobs) {
+    const { name, namespace } = job.metadata;
+    const object = logged.find(({ key }) => key === `${PREFIX}/jobs/${name}-${uid8(job)}/access.json`);
+    const { accesses, missing } = JSON.parse(object?.body ?? '{}') as {
+      readonly accesses: readonly { readonly requestId?: string }[];
+      readonly missing?: unknown;
+    };
+    const own = said.filter((record) => record.job === `${namespace}/${name}`);
+    assert.ok(own.length >= 2, `${name}: ${own.length}`);
+    const stored = new Set(accesses.map(({ requestId }) => requestId));
+    assert.deepEqual(
+      own.filter(({ requestId }) => !stored.has(requestId)).map(({ action, resource }) => `${action} ${resource}`),
+      [],
+      name,
+    );
+    assert.equal(missing, undefined);
+  }
+});
+
 void test('the gate saw what operator and node agents say they did, line for line, and nothing else', async () => {
   let left: readonly string[] = [];
   // The operator goes on looking for garbage: a call may come between the looks at the two accounts.

@@ -12,7 +12,7 @@ function stage() {
   const ends = new Map<string, { end(): void; fail(): void }>();
   const again: string[] = [];
   const at = { now: 0 };
-  const looks = createLooks({ now: () => at.now, again: (key) => again.push(key) });
+  const looks = createLooks<Proved>({ now: () => at.now, again: (key) => again.push(key) });
   const look = (uid: string, of = 'probes') =>
     looks.look({ uid, key: `finance/${uid}` }, of, () => {
       const { promise, resolve, reject } = Promise.withResolvers<Proved>();

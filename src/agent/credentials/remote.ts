@@ -38,7 +38,7 @@ export function createRemoteSecrets(options: RemoteOptions): RemoteSecrets {
     if (!token.ok) return token;
     const { roleArn, sessionName } = profile;
     const request = { identity: 'worker', roleArn, sessionName, durationSeconds: 900, token: token.value };
-    const grant = await retried(() => aws.sts.assumeRoleWithWebIdentity(subject, request));
+    const grant = await retried(() => aws.sts.assumeRoleWithWebIdentity(onBehalfOf(about), request));
     if (!grant.ok) return refuse(about, `not read as the worker: sts:AssumeRoleWithWebIdentity on ${roleArn}: ${said(grant.error)}`);
     session = grant.value;
     return grant;

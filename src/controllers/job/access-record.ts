@@ -44,7 +44,7 @@ export async function keepAccesses(tools: JobTools, view: JobView): Promise<void
 }
 
 /** All that is recorded so far, by whatever process or node agent. What the processes before this one wrote is read once. */
-export async function gatherAccesses(tools: JobTools, view: JobView): Promise<Gathered> {
+export async function gatherAccesses(tools: JobTools, view: JobView, isLast = false): Promise<Gathered> {
   const { audit } = tools.context;
   const [runtime, job] = namesOf(view);
   if (claimOf(tools, view)?.mine !== true) {
@@ -53,7 +53,7 @@ export async function gatherAccesses(tools: JobTools, view: JobView): Promise<Ga
   }
   const earlier = await readEarlier(tools, view);
   if (!earlier.ok) return keptApart(tools, view, earlier);
-  const nodes = await readNodeAccesses(tools, view, claimOf(tools, view)?.nodeParts ?? new Map());
+  const nodes = await readNodeAccesses(tools, view, claimOf(tools, view)?.nodeParts ?? new Map(), { isLast });
   if (!nodes.ok) return keptApart(tools, view, nodes);
   const records = mergeRecords<AuditRecord>([earlier.value, nodes.value.records, audit.ofJob(runtime, job)]);
   return ok({ records, missing: nodes.value.missing });
@@ -84,7 +84,7 @@ export async function storeAccesses(tools: JobTools, view: JobView, gathered: Ga
 export async function closeAccesses(tools: JobTools, view: JobView, until = 0): Promise<AccessFailure | undefined> {
   const [runtime, job] = namesOf(view);
   if (tools.context.audit.unkept(runtime, job) === 0) return undefined;
-  const stored = await storeAccesses(tools, view, await gatherAccesses(tools, view));
+  const stored = await storeAccesses(tools, view, await gatherAccesses(tools, view, until === 0));
   if (!stored.ok && stored.error.transient && tools.context.clock.now() < until) return stored.error;
   if (!stored.ok)
     tools.context.telemetry.log('warn', 'the last accesses are in the log stream only', { job, reason: describeFailure(stored.error) });

@@ -3,6 +3,9 @@ import type { AuditRecord } from '../../ports/aws/index.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { attemptOf, type Ending, type JobTools, type JobView } from './tools.ts';
 
+/** For people: a job of a thousand nodes has more. */
+const mostAccesses = 2_000;
+
 /** The agent job log: what was decided, accessed and launched, and how it ended. For people; no secret in it. */
 export function agentLog(tools: JobTools, view: JobView, ending: Ending, records: readonly AuditRecord[]): string {
   const { job, runtime, plan, draft } = view;
@@ -27,9 +30,12 @@ export function agentLog(tools: JobTools, view: JobView, ending: Ending, records
     }),
     '',
     'accesses:',
-    ...records.map((record) =>
-      `  ${record.time} ${record.identity} ${record.action} ${record.resource} ${record.outcome} ${record.requestId ?? ''}`.trimEnd(),
-    ),
+    ...records
+      .slice(0, mostAccesses)
+      .map((record) =>
+        `  ${record.time} ${record.identity} ${record.action} ${record.resource} ${record.outcome} ${record.requestId ?? ''}`.trimEnd(),
+      ),
+    ...(records.length > mostAccesses ? [`  ${records.length - mostAccesses} more: access.json has them`] : []),
     '',
     'conditions:',
     ...(status.conditions ?? []).map((condition) => `  ${condition.type}=${condition.status} ${condition.reason}: ${condition.message}`),

@@ -97,6 +97,7 @@ export async function release(tools: JobTools, job: Stored<ElasticJob>, runtimeK
   tools.context.grants.dropJob(job.metadata.uid);
   tools.placed.delete(job.metadata.uid);
   tools.looks.forget(job.metadata.uid);
+  tools.recordLooks.forget(job.metadata.uid);
   const removed = await removeFinalizer(tools.context.kubernetes, elasticJobs, job, finalizers.job);
   return removed.ok ? go : { again: 'FinalizerLeft', message: removed.error.message };
 }

@@ -46,6 +46,7 @@ export function createJobReconciler(
     placed: new Map(),
     accesses: new Map(),
     looks: createLooks({ now: () => context.clock.monotonic(), again }),
+    recordLooks: createLooks({ now: () => context.clock.monotonic(), again }),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-job-controller' }),
   };
   return async (key) => {

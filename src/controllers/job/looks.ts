@@ -2,13 +2,11 @@
  * Looks at AWS that take as long as its rates let them. A few are waited for by the worker that began them; the others go on without one, and their jobs come
  * back when they are over: jobs of one runtime that stand in line hold no worker of another's.
  */
-import type { Proved } from '../identity/prove.ts';
+type Look<T> = { readonly of: string; over?: { readonly result: Promise<T>; readonly since: number } };
 
-type Look = { readonly of: string; over?: { readonly result: Promise<Proved>; readonly since: number } };
-
-export type Looks = {
+export type Looks<T> = {
   /** undefined: it goes on, and `again` is called with the key when it is over. `of` tells whether what was looked at is still what is asked. */
-  look(job: { readonly uid: string; readonly key: string }, of: string, begin: () => Promise<Proved>): Promise<Proved | undefined>;
+  look(job: { readonly uid: string; readonly key: string }, of: string, begin: () => Promise<T>): Promise<T | undefined>;
   /** Whether one that nobody waits for may still make calls. */
   goesOn(uid: string): boolean;
   forget(uid: string): void;
@@ -19,12 +17,12 @@ const mostWaiting = 4;
 /** What nobody came back for in time is looked at anew. */
 const keptMs = 60_000;
 
-export function createLooks(options: { readonly now: () => number; readonly again: (key: string) => void }): Looks {
+export function createLooks<T>(options: { readonly now: () => number; readonly again: (key: string) => void }): Looks<T> {
   const { now, again } = options;
-  const looks = new Map<string, Look>();
+  const looks = new Map<string, Look<T>>();
   let waiting = 0;
 
-  async function wait(uid: string, result: Promise<Proved>): Promise<Proved> {
+  async function wait(uid: string, result: Promise<T>): Promise<T> {
     waiting += 1;
     try {
       return await result;
@@ -41,7 +39,7 @@ export function createLooks(options: { readonly now: () => number; readonly agai
       if (known !== undefined && known.over === undefined) return undefined;
       looks.delete(uid);
       if (known?.over !== undefined && known.of === of && now() < known.over.since + keptMs) return known.over.result;
-      const own: Look = { of };
+      const own: Look<T> = { of };
       looks.set(uid, own);
       const result = begin();
       if (waiting < mostWaiting) return wait(uid, result);

@@ -6,11 +6,15 @@ import type { ConnectionSpecs } from '../../core/access/references.ts';
 import { attemptNames } from '../../core/jobs/names.ts';
 import type { Applier } from '../../machinery/applier.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
+import type { Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
+import type { AccessFailure } from '../identity/failure.ts';
 import type { GrantRequest } from '../identity/grants.ts';
+import type { Proved } from '../identity/prove.ts';
 import type { AccessClaim } from './access-record.ts';
 import type { Looks } from './looks.ts';
+import type { NodeAccesses } from './node-accesses.ts';
 import { isOwnJob, ownPods } from './own.ts';
 import type { References } from './references.ts';
 
@@ -22,7 +26,10 @@ export type JobTools = {
   readonly placed: Map<string, ReadonlyMap<string, number>>;
   /** By the job's uid. */
   readonly accesses: Map<string, AccessClaim>;
-  readonly looks: Looks;
+  /** At what a job will access, before it begins. */
+  readonly looks: Looks<Proved>;
+  /** At what its nodes have recorded, when it ends. */
+  readonly recordLooks: Looks<Result<NodeAccesses, AccessFailure>>;
 };
 
 /** One reconcile of one ElasticJob. */

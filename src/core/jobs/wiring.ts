@@ -70,6 +70,9 @@ export type WiringInput = {
   };
 };
 
+/** The init container that reads a pod's secrets; its log has the audit records of that. */
+export const credentialsContainer = 'elastic-credentials';
+
 export type Wiring = {
   readonly initContainer: Container;
   readonly volumes: readonly Volume[];
@@ -89,7 +92,7 @@ export function wirePods(input: WiringInput): Wiring {
   const shared: readonly VolumeMount[] = [{ name: 'elastic-token', mountPath: paths.tokenDirectory, readOnly: true }];
   return {
     initContainer: {
-      name: 'elastic-credentials',
+      name: credentialsContainer,
       image: input.operatorImage,
       args: ['credentials'],
       env: [

@@ -146,6 +146,8 @@ function resourcesAt(path: string, { staging, logs, connections }: Places): read
   if (path.startsWith(`${logs}/`)) {
     const [, part] = /\/jobs\/[^/]+\/(?:\d+\/(agent|master|worker)\/|access\.json$)/.exec(path) ?? [];
     if (/\/access(\/\d+)?\.json$/.test(path)) return ['log:agent'];
+    const [, recording] = /\/access\/(master|worker)\/[^/]+\/[^/]+\.json$/.exec(path) ?? [];
+    if (recording !== undefined) return [`log:${recording}`];
     // A probe of a master's or worker's log, which the worker takes away.
     if (part !== undefined && path.includes(`/${part}/.elastic-probe-`)) return [`log:${part}`, 'log'];
     return [part === undefined ? 'log' : `log:${part}`];

@@ -40,6 +40,30 @@ for (const [what, more] of [
     assert.deepEqual(nodeRecord({ ...own, ...more }, of), { record: { ...own, ...more }, jobUid8: '89abcdef' });
   });
 
+const podsOwn = {
+  ...own,
+  planResource: 'connection-secret:warehouse',
+  rule: 'run-connection-secret',
+  sessionName: '01234567.89abcdef.worker',
+  action: 'secretsmanager:GetSecretValue',
+  resource: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:acme/finance/warehouse-AbCdEf',
+  node: undefined,
+};
+
+for (const [what, more, taken] of [
+  ["what a pod's init container reads", {}, true],
+  ['how it became the worker', { action: 'sts:AssumeRoleWithWebIdentity', resource: own.chain[0] ?? '' }, true],
+  ['another call', { action: 's3:GetObject' }, false],
+  ['another identity', { identity: 'operator', sessionName: '01234567.89abcdef.operator' }, false],
+  ['a session of no job', { sessionName: '01234567.-.worker' }, false],
+  ['a session of another runtime', { sessionName: '76543210.89abcdef.worker' }, false],
+  ['another access of the plan', { planResource: 'staging' }, false],
+  ["a node's", { node: own.node }, false],
+] as const)
+  void test(`${taken ? 'taken' : 'not taken'} over of a pod: ${what}`, () => {
+    assert.equal(nodeRecord({ ...podsOwn, ...more }, of)?.jobUid8, taken ? '89abcdef' : undefined);
+  });
+
 void test('a job whose name ends like a uid', () => {
   const resource = `${jobs}/nightly-01234567-89abcdef/2/worker/analytics-workers-x1/p/main/00000000.log`;
   assert.equal(nodeRecord({ ...own, job: 'finance/nightly-01234567', resource }, of)?.jobUid8, '89abcdef');
