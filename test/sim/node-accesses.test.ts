@@ -196,3 +196,19 @@ void test('the calls of a preflight are in the record of the job that asked; one
   // Of the runtime's own, too.
   assert.ok(simulation.audit().some(({ preflight, job: of }) => preflight === true && of === undefined));
 });
+
+void test('however much lies beside a record, it is read up to a bound, and the rest is named', async () => {
+  const simulation = start([...runtime({}), job('talker', { duration: '4m', worker: { min: 1, max: 1 } })], agents);
+  const isLog = ({ resource }: AuditRecord): boolean => resource.includes('/1/worker/') && resource.endsWith('.log');
+  await until(simulation, 'a log is stored', () => simulation.audit().some(isLog));
+  const own = simulation.audit().find(isLog);
+  const folder = `${folderOf(simulation, 'talker')}/access/worker/${own?.node}`;
+  for (let part = 0; part < 20; part += 1) {
+    const accesses = Array.from({ length: 5_300 }, (_, index) => ({ ...own, requestId: `${part}-${index}` }));
+    forge(simulation, `${folder}/${String(part).padStart(4, '0')}.json`, JSON.stringify({ accesses }));
+  }
+  await until(simulation, 'the job ends', () => find(simulation, 'talker').status?.phase === 'Succeeded');
+  const { accesses, missing } = storedOf(simulation, 'talker');
+  assert.ok(accesses.length > 50_000 && accesses.length < 90_000, String(accesses.length));
+  assert.match(missing?.join() ?? '', /^\d+ of \d+ parts at s3:\/\/acme-logs\/.*\/access\/, since the others hold \d+ records$/);
+});
