@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ElasticNode } from '../../src/api/generated/types.ts';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { SimulationManifest } from '../../src/sim/simulate.ts';
 import { change, find, hour, job, minute, runtime, start, until } from './support/stage.ts';
 
@@ -97,6 +99,42 @@ void test('two gangs that each fit alone run one after the other', async () => {
     ['Succeeded', 'Succeeded'],
   );
   assert.equal(most, 1);
+});
+
+void test('workers beyond the minimum take no place that their own gang waits for', async () => {
+  const one = { key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['c6a.xlarge'] };
+  const simulation = start([
+    ...runtime({ max: 4, requirements: [one] }),
+    job('first', { duration: '10m', worker: { min: 2, max: 2, cpu: '3' } }),
+    job('second', { worker: { min: 3, max: 8, cpu: '3' } }),
+  ]);
+  await until(simulation, 'the second waits', () => find(simulation, 'second').status?.waiting?.reason === 'GangIncomplete');
+  await simulation.world.runUntil(() => false, minute);
+  assert.equal(simulation.account.liveInstances().length, 3, 'none for workers that do not start');
+  await simulation.settle(3 * hour);
+  assert.deepEqual(
+    simulation.jobs().map(({ status }) => status?.phase),
+    ['Succeeded', 'Succeeded'],
+  );
+});
+
+void test('a gang that loses a node before it starts, and may have no other, takes the place of its own growth', async () => {
+  const one = { key: 'node.kubernetes.io/instance-type', operator: 'In', values: ['c6a.xlarge'] };
+  const simulation = start([...runtime({ max: 3, requirements: [one] }), job('elastic', { worker: { min: 2, max: 9, cpu: '3' } })]);
+  const lost = (): string | undefined => {
+    const nodes = simulation.kubernetes.server.store.list(kindNamed('ElasticNode')) as unknown as readonly ElasticNode[];
+    return nodes.find(({ spec }) => spec.reservedFor?.some(({ slots }) => slots.includes('worker/0')))?.status?.instanceId;
+  };
+  await until(simulation, 'launched', () => simulation.account.liveInstances().length === 4 && lost() !== undefined);
+  simulation.kubernetes.server.patch(kindNamed('ElasticRuntime'), 'finance/analytics', undefined, 'kubectl', (current) => ({
+    ...current,
+    spec: { ...current.spec, workers: { ...(current.spec?.['workers'] as object), max: 2 } },
+  }));
+  simulation.account.shutDown(lost() ?? '');
+  await simulation.settle(3 * hour);
+  const { status } = find(simulation, 'elastic');
+  assert.deepEqual([status?.phase, status?.attempts], ['Succeeded', 1]);
+  assert.equal(simulation.account.instances().length, 4, 'nothing was launched in its stead');
 });
 
 void test('a gang that never fits waits with a reason, launches nothing, and fails at waitDeadlineSeconds', async () => {

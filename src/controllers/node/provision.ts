@@ -5,13 +5,12 @@
 import type { ElasticJob, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { labels } from '../../api/labels.ts';
-import { keepSlots, type Reservation } from '../../core/jobs/slots.ts';
 import { crowdedLedgers } from '../../core/nodes/crowded.ts';
 import { buildProblem, type DemandInput, type DemandMemory, demandMemory, seenNodes } from '../../core/nodes/demand.ts';
 import { type HoldingJob, type LedgerCheck, ledgerCheck, outdatedLedgers } from '../../core/nodes/ledger-check.ts';
 import { rememberedPools } from '../../core/nodes/pools.ts';
 import { type DemandJob, slotsOf } from '../../core/nodes/slot-pods.ts';
-import { planPacking } from '../../core/packing/plan.ts';
+import { type DemandPlan, givenBack, planDemand } from '../../core/nodes/stuck-gangs.ts';
 import type { PackingPlan } from '../../core/packing/problem.ts';
 import { isConditionTrue } from '../../machinery/conditions.ts';
 import { done, type ReconcileResult } from '../../machinery/controller.ts';
@@ -97,8 +96,8 @@ async function provision(
   known.movedMachines = new Set();
   const crowded = await releaseCrowded(context, hooks, runtime, known.demand);
   if (crowded !== undefined) return crowded;
-  const plan = planPacking(problem);
-  const given = await giveBackHalves(context, hooks, runtime, input, plan);
+  const { plan, stuck } = planDemand(problem, input.jobs);
+  const given = await giveBack(context, hooks, runtime, stuck);
   if (given !== undefined) return given;
   const written = await writePlan(context, hooks, runtime, input, plan);
   explain(context, hooks, runtime, input, plan);
@@ -225,34 +224,18 @@ function waitForLaunches(
   return { requeueAfterMs: leftMs + 100 };
 }
 
-/**
- * Two gangs that each fit alone must not both wait holding half: of the unstarted gangs whose rest has no place, only the first in order may hold
- * anything. The others give back what they have, and the next plan sees it free.
- */
-async function giveBackHalves(
+async function giveBack(
   context: OperatorContext,
   hooks: ProvisionHooks,
   runtime: Stored<ElasticRuntime>,
-  input: DemandInput,
-  plan: PackingPlan,
+  stuck: DemandPlan['stuck'],
 ): Promise<ReconcileResult | undefined> {
-  const homeless = new Set(plan.unschedulable.map(({ pod }) => pod));
-  const stuck = input.jobs.filter(
-    ({ job, attempt }) =>
-      job.status?.phase === 'Waiting' && slotsOf({ job, attempt }).some((slot) => slot.inGang && homeless.has(slot.key)),
-  );
-  if (stuck.length < 2) return undefined;
-  const giving = new Set(stuck.slice(1).map(({ job }) => job.metadata.uid));
-  let changed = false;
-  for (const node of nodesOf(context, runtime)) {
-    const ledger: readonly Reservation[] = node.spec.reservedFor ?? [];
-    const next = keepSlots(ledger, (entry) => !giving.has(entry.jobUid));
-    if (next === ledger) continue;
-    const failed = await patchLedger(context, hooks, runtime, node, next);
+  const given = givenBack(nodesOf(context, runtime), stuck);
+  for (const { node, ledger } of given) {
+    const failed = await patchLedger(context, hooks, runtime, node, ledger);
     if (failed !== undefined) return { retry: failed };
-    changed = true;
   }
-  return changed ? { requeueAfterMs: 1000 } : undefined;
+  return given.length === 0 ? undefined : { requeueAfterMs: 1000 };
 }
 
 function explain(
