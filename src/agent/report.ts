@@ -73,7 +73,8 @@ export function createReporter(parts: {
 /** Somebody waits for it: a drain, a volume that fills up, an attempt whose pods may go. */
 function isUrgent(before: ReportContent, now: ReportContent): boolean {
   if (before.interruption?.kind !== now.interruption?.kind || before.interruption?.at !== now.interruption?.at) return true;
-  if (Object.entries(now.logs).some(([uid, { flushed }]) => flushed !== (before.logs[uid]?.flushed ?? false))) return true;
+  // A pod that nobody has been told of is not waited for.
+  if (Object.entries(now.logs).some(([uid, { flushed }]) => flushed !== before.logs[uid]?.flushed)) return true;
   if (JSON.stringify(now.accesses) !== JSON.stringify(before.accesses)) return true;
   if (before.fileSystems.length !== now.fileSystems.length) return true;
   return now.fileSystems.some((fileSystem) => {

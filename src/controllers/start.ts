@@ -32,6 +32,7 @@ import {
   intentChanged,
   jobDemandChanged,
   machineMoved,
+  nodeIntentOrFlush,
   nodeIntentOrReport,
   nodeMoved,
   runtimeExplained,
@@ -254,7 +255,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       name: 'node',
       workers: 16,
       reconcile: createNodeReconciler(context, ofNode),
-      sources: [primarySource(stores.elasticNodes, { when: intentChanged }), nodeOfMachine, turns, everything],
+      sources: [primarySource(stores.elasticNodes, { when: nodeIntentOrFlush }), nodeOfMachine, turns, everything],
       expectations: ofNode,
     },
     {

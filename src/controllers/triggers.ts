@@ -28,6 +28,13 @@ export const intentChanged: When<KubernetesObject> = changedIn(intent);
 /** For a node's own controllers: the agent's report is news too. */
 export const nodeIntentOrReport: When<ElasticNode> = changedIn((node) => [...intent(node), node.status?.report]);
 
+/** For who ends it: what its agent still stores before it goes, and what it has recorded. */
+export const nodeIntentOrFlush: When<ElasticNode> = changedIn((node) => [
+  ...intent(node),
+  node.status?.report?.accesses,
+  node.metadata.deletionTimestamp === undefined ? undefined : node.status?.report?.logs,
+]);
+
 /** For those who give a job capacity. */
 export const jobDemandChanged: When<ElasticJob> = changedIn((job) => [
   ...intent(job),

@@ -36,6 +36,13 @@ void test('the examples run whole: jobs succeed, nodes go, nothing is violated',
   }
 });
 
+void test('each machine has the instance profile that `iam` generates, without which it could not join', async () => {
+  const simulation = start(example('finance.yaml'));
+  await simulation.settle(4 * hour);
+  const profiles = new Set(simulation.account.instances().map(({ instanceProfileArn }) => instanceProfileArn));
+  assert.deepEqual([...profiles], ['arn:aws:iam::111122223333:instance-profile/elastic-runtime/finance/analytics/finance.analytics.node']);
+});
+
 void test('what was accessed agrees with what explain says, identity by identity', async () => {
   const simulation = start(example('finance.yaml'));
   await simulation.settle(4 * hour);

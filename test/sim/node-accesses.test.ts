@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { auditReport } from '../../src/core/audit/report.ts';
 import type { AuditRecord } from '../../src/ports/aws/index.ts';
+import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { Simulation } from '../../src/sim/simulate.ts';
 import { find, job, minute, runtime, start, until } from './support/stage.ts';
 
@@ -11,6 +12,7 @@ type Stored = {
   readonly uid: string;
   readonly plan: readonly never[];
   readonly missing?: readonly string[];
+  readonly more?: string;
   readonly accesses: readonly AuditRecord[];
 };
 
@@ -203,12 +205,54 @@ void test('however much lies beside a record, it is read up to a bound, and the 
   await until(simulation, 'a log is stored', () => simulation.audit().some(isLog));
   const own = simulation.audit().find(isLog);
   const folder = `${folderOf(simulation, 'talker')}/access/worker/${own?.node}`;
-  for (let part = 0; part < 20; part += 1) {
-    const accesses = Array.from({ length: 5_300 }, (_, index) => ({ ...own, requestId: `${part}-${index}` }));
+  for (let part = 0; part < 40; part += 1) {
+    const accesses = Array.from({ length: 1_200 }, (_, index) => ({ ...own, requestId: `${part}-${index}` }));
     forge(simulation, `${folder}/${String(part).padStart(4, '0')}.json`, JSON.stringify({ accesses }));
   }
   await until(simulation, 'the job ends', () => find(simulation, 'talker').status?.phase === 'Succeeded');
-  const { accesses, missing } = storedOf(simulation, 'talker');
-  assert.ok(accesses.length > 50_000 && accesses.length < 90_000, String(accesses.length));
-  assert.match(missing?.join() ?? '', /^\d+ of \d+ parts at s3:\/\/acme-logs\/.*\/access\/, since the others hold \d+ records$/);
+  const { accesses, missing, more } = storedOf(simulation, 'talker');
+  assert.ok(accesses.length > 20_000 && accesses.length < 40_000, String(accesses.length));
+  assert.match(more ?? '', /^\d+ of \d+ parts at s3:\/\/acme-logs\/.*\/access\/$/);
+  assert.equal(missing, undefined);
+  const condition = find(simulation, 'talker').status?.conditions?.find(({ type }) => type === 'LogsUploaded');
+  assert.equal(condition?.status, 'True', 'they are there, only elsewhere');
+});
+
+void test('nothing that lies beside a record keeps a job from its end, or from being deleted', async () => {
+  const simulation = start([...runtime({}), job('talker', { duration: '4m', worker: { min: 1, max: 1 } })], agents);
+  const isLog = ({ resource }: AuditRecord): boolean => resource.includes('/1/worker/') && resource.endsWith('.log');
+  await until(simulation, 'a log is stored', () => simulation.audit().some(isLog));
+  const own = simulation.audit().find(isLog);
+  const beside = `${folderOf(simulation, 'talker')}/access`;
+  const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+  for (const [index, field] of ['cluster', 'widened', 'durationMs', 'requestId', 'chain'].entries()) {
+    const text = JSON.stringify({ accesses: [{ ...own, [field]: 'HERE' }] }).replace('"HERE"', deep(20_000));
+    forge(simulation, `${beside}/worker/${own?.node}/${index}.json`, text);
+  }
+  // Where only a worker can write, though the last of the key looks like a master's folder.
+  const forged = { ...own, identity: 'master', planResource: 'log:master', node: 'worker', requestId: 'forged' };
+  const resource = own?.resource.replace(`/1/worker/${own.node}/`, '/1/master/worker/');
+  for (const key of ['master/worker/p.json', `worker/${own?.node}/access/master/worker/p.json`])
+    forge(simulation, `${beside}/${key}`, JSON.stringify({ accesses: [{ ...forged, resource }] }));
+  await until(simulation, 'the job ends', () => find(simulation, 'talker').status?.phase === 'Succeeded');
+  assert.ok(storedOf(simulation, 'talker').accesses.every(({ requestId }) => requestId !== 'forged'));
+  simulation.kubernetes.server.delete(kindNamed('ElasticJob'), 'finance/talker');
+  await until(simulation, 'it is gone', () => simulation.jobs().length === 0);
+});
+
+void test('node agents that may not store in time leave a record that says what it lacks', async () => {
+  const simulation = start(
+    [...runtime({}), job('talker', { duration: '4m', worker: { min: 1, max: 1 } }, { cleanupAfterSeconds: 60 })],
+    agents,
+  );
+  await until(simulation, 'running', () => find(simulation, 'talker').status?.workers?.ready === 1);
+  const worker = simulation.account.spec.roles.find(({ arn }) => arn.endsWith('role/worker'));
+  assert.ok(worker);
+  const noStoring = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: 's3:PutObject', Resource: '*' }] } as const;
+  simulation.account.putRole({ ...worker, policies: [...worker.policies, { name: 'no-storing', document: noStoring }] });
+  await until(simulation, 'the job ends', () => closed(simulation, 'talker'));
+  const { missing } = storedOf(simulation, 'talker');
+  assert.match(missing?.join() ?? '', /^what node agents did last for 1 pod\(s\) of attempt 1, on ip-/);
+  const condition = find(simulation, 'talker').status?.conditions?.find(({ type }) => type === 'LogsUploaded');
+  assert.deepEqual([condition?.status, condition?.reason], ['False', 'TimedOut']);
 });

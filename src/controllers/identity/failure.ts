@@ -16,6 +16,8 @@ export type AccessFailure = {
   readonly requestId?: string;
   /** Worth another try without a change by anybody: throttling, 5xx, no answer. */
   readonly transient: boolean;
+  /** AWS does not take the static keys: for a moment where they are new, for good where they are wrong, revoked or past their end. */
+  readonly refusesKeys?: true;
   /** Where S3 says that the bucket is. */
   readonly bucketRegion?: string;
   /** What to add to which policy, or to change. */
@@ -35,6 +37,7 @@ export function awsFailure(
     ...(error.requestId !== undefined && { requestId: error.requestId }),
     ...(error.bucketRegion !== undefined && { bucketRegion: error.bucketRegion }),
     transient: transientKinds.has(error.kind),
+    ...(error.kind === 'Expired' && at.identity.startsWith('connectionCredentials:') && { refusesKeys: true }),
   };
 }
 

@@ -255,7 +255,8 @@ export async function clearProbes(context: Context, of: ProofOf, probes: readonl
     if (probe.kind !== 'objects' || !probe.actions.includes('write')) return undefined;
     if (probe.deletedBy === undefined && !probe.actions.includes('delete')) return undefined;
     const failure = await cleared(context, of, probe);
-    return failure?.transient === true ? failure : undefined;
+    // Keys that are refused for good delete nothing.
+    return failure?.transient === true && failure.refusesKeys !== true ? failure : undefined;
   });
   return outcomes.find((failure) => failure !== undefined);
 }

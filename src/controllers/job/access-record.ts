@@ -26,9 +26,14 @@ export type AccessClaim = {
   readonly mine: boolean;
   readonly earlier?: readonly AuditRecord[];
   readonly nodeParts: ReadParts;
+  /** What was not there when the pods' logs were waited for no longer. */
+  readonly late?: readonly string[];
+  /** access.json has all that was gathered before: it is not held here any more. */
+  readonly stored?: true;
 };
 
-type Gathered = Result<{ readonly records: readonly AuditRecord[]; readonly missing: readonly string[] }, AccessFailure>;
+type Records = { readonly records: readonly AuditRecord[]; readonly missing: readonly string[]; readonly more?: string };
+type Gathered = Result<Records, AccessFailure>;
 
 /** More processes than this in the life of one job: what the first ones wrote is not looked for any more. */
 const mostParts = 100;
@@ -51,12 +56,26 @@ export async function gatherAccesses(tools: JobTools, view: JobView, isLast = fa
     const claimed = await writePart(tools, view);
     if (!claimed.ok) return claimed;
   }
-  const earlier = await readEarlier(tools, view);
+  const isStored = claimOf(tools, view)?.stored === true;
+  const earlier = isStored ? await readOne(tools, view, accessRecordKey(folderOfJob(view))) : await readEarlier(tools, view);
   if (!earlier.ok) return keptApart(tools, view, earlier);
   const nodes = await readNodeAccesses(tools, view, claimOf(tools, view)?.nodeParts ?? new Map(), { isLast });
   if (!nodes.ok) return keptApart(tools, view, nodes);
   const records = mergeRecords<AuditRecord>([earlier.value, nodes.value.records, audit.ofJob(runtime, job)]);
-  return ok({ records, missing: nodes.value.missing });
+  const dropped = audit.dropped(runtime, job);
+  const late = claimOf(tools, view)?.late ?? [];
+  const missing = [
+    ...nodes.value.missing,
+    ...late,
+    ...(dropped === 0 ? [] : [`${dropped} records that found no room: the streams have them`]),
+  ];
+  return ok({ ...nodes.value, records, missing });
+}
+
+/** Node agents that were not done in time: whatever they store later is looked for once more, when the job is cleaned up. */
+export function noteLate(tools: JobTools, view: JobView, what: string): void {
+  const claim = claimOf(tools, view);
+  if (claim !== undefined) tools.accesses.set(view.job.metadata.uid, { ...claim, late: [...new Set([...(claim.late ?? []), what])] });
 }
 
 /** Nothing is overwritten by what is only a part of it. */
@@ -69,11 +88,15 @@ async function keptApart<T extends Gathered>(tools: JobTools, view: JobView, unr
 export async function storeAccesses(tools: JobTools, view: JobView, gathered: Gathered): Promise<Result<void, AccessFailure>> {
   if (!gathered.ok) return gathered;
   const { audit } = tools.context;
-  const { records, missing } = gathered.value;
-  const text = (): string => document(view, mergeRecords([records, audit.ofJob(...namesOf(view))]), missing);
+  const { records } = gathered.value;
+  const text = (): string => document(view, { ...gathered.value, records: mergeRecords([records, audit.ofJob(...namesOf(view))]) });
   const stored = await put(tools, view, accessRecordKey(folderOfJob(view)), text, false);
   if (!stored.ok) return stored;
   audit.keptAll(...namesOf(view));
+  const claim = claimOf(tools, view);
+  if (claim === undefined) return ok(undefined);
+  const nodeParts = new Map([...claim.nodeParts].map(([key, part]) => [key, { ...part, records: [] }]));
+  tools.accesses.set(view.job.metadata.uid, { ...claim, nodeParts, earlier: [], stored: true });
   return ok(undefined);
 }
 
@@ -109,7 +132,13 @@ async function writePart(tools: JobTools, view: JobView): Promise<Result<void, A
   for (;;) {
     const claim = claimOf(tools, view) ?? { number: 1, mine: false, nodeParts: new Map() };
     const location = accessPartKey(folderOfJob(view), claim.number);
-    const written = await put(tools, view, location, () => document(view, audit.ofJob(runtime, job)), !claim.mine);
+    const written = await put(
+      tools,
+      view,
+      location,
+      () => document(view, { records: audit.ofJob(runtime, job), missing: [] }),
+      !claim.mine,
+    );
     if (written.ok) {
       tools.accesses.set(view.job.metadata.uid, { ...claim, mine: true });
       audit.keptAll(runtime, job);
@@ -167,11 +196,23 @@ function put(
   );
 }
 
-function document(view: JobView, accesses: readonly AuditRecord[], missing: readonly string[] = []): string {
+/** A record a line: an indent would make some of them many times as long. */
+function document(view: JobView, { records, missing, more }: Records): string {
   const { name, namespace, uid } = view.job.metadata;
   const { name: runtime, uid: runtimeUid } = view.runtime.metadata;
   const plan = placedRows(view.plan, { runtime: view.runtime, job: { name, uid }, dependencies: view.job.spec.dependencies });
-  return `${JSON.stringify({ job: name, uid, namespace, runtime, runtimeUid, plan, ...(missing.length > 0 && { missing }), accesses }, null, 1)}\n`;
+  const head = {
+    job: name,
+    uid,
+    namespace,
+    runtime,
+    runtimeUid,
+    plan,
+    ...(missing.length > 0 && { missing }),
+    ...(more !== undefined && { more }),
+  };
+  const lines = records.map((record) => `  ${JSON.stringify(record)}`);
+  return `${JSON.stringify(head, null, 1).slice(0, -2)},\n "accesses": [${lines.length === 0 ? '' : `\n${lines.join(',\n')}\n `}]\n}\n`;
 }
 
 function folderOfJob({ runtime, job }: JobView) {

@@ -15,6 +15,7 @@ import { done, type ReconcileResult } from '../../machinery/controller.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
 import { ensureFinalizer } from '../../machinery/finalizers.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
+import { createTurns } from '../../machinery/turns.ts';
 import { elasticJobs } from '../../ports/resources.ts';
 import type { OperatorContext } from '../context.ts';
 import { clip, draftStatus, type StatusDraft } from '../draft.ts';
@@ -47,6 +48,7 @@ export function createJobReconciler(
     accesses: new Map(),
     looks: createLooks({ now: () => context.clock.monotonic(), again }),
     recordLooks: createLooks({ now: () => context.clock.monotonic(), again }),
+    recordReads: createTurns(2),
     applier: createApplier({ port: context.kubernetes, telemetry: context.telemetry, fieldManager: 'elastic-job-controller' }),
   };
   return async (key) => {

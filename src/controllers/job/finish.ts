@@ -4,10 +4,11 @@ import { formatS3Uri, jobPrefix, logPrefix, runtimeFolder } from '../../core/acc
 import { s3Arn } from '../../core/access/partitions.ts';
 import { podsOf } from '../../core/jobs/outcome.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
+import { ok } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { nodesOf } from '../runtime/activity.ts';
-import { gatherAccesses, storeAccesses } from './access-record.ts';
+import { gatherAccesses, noteLate, storeAccesses } from './access-record.ts';
 import { agentLog } from './agent-log.ts';
 import { deleteChild } from './children.ts';
 import { deleteService } from './cleanup.ts';
@@ -57,17 +58,7 @@ function logsFlushed(tools: JobTools, view: JobView, ending: Ending): JobVerdict
     view.draft.condition('LogsUploaded', true, 'NothingToWaitFor', 'no pod left a log to wait for');
     return go;
   }
-  const nodes = new Map(nodesOf(tools.context, view.runtime).map((node) => [node.status?.nodeName, node]));
-  let missingBytes = 0;
-  const pending = pods.filter(({ uid, node }) => {
-    const own = nodes.get(node);
-    if (own === undefined) return false;
-    const report = (own.status?.report?.logs ?? {}) as Readonly<
-      Record<string, { readonly flushed?: boolean; readonly pendingBytes?: number } | undefined>
-    >;
-    missingBytes += report[uid]?.pendingBytes ?? 0;
-    return report[uid]?.flushed !== true;
-  });
+  const { pending, missingBytes } = unflushed(tools, view, ending);
   if (pending.length === 0) {
     view.draft.condition('LogsUploaded', true, 'Uploaded', `the logs of ${pods.length} pod(s) are stored`);
     return go;
@@ -84,6 +75,34 @@ function logsFlushed(tools: JobTools, view: JobView, ending: Ending): JobVerdict
   }
   view.draft.condition('LogsUploaded', false, 'Uploading', `waiting for the logs of ${pending.length} pod(s)`);
   return { wait: 'LogsUploading', message: `logs of ${pending.length} pod(s)`, afterMs: Math.min(left, 5_000) };
+}
+
+function nodesNamed(pods: readonly PodOfEnding[]): string {
+  const names = [...new Set(pods.map(({ node }) => node))];
+  return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+}
+
+type PodOfEnding = NonNullable<Ending['pods']>[number];
+
+/** Pods of which a node that is there has not said that all is stored. What it says is not to be relied on. */
+function unflushed(
+  tools: JobTools,
+  view: JobView,
+  { pods = [] }: Ending,
+): { readonly pending: readonly PodOfEnding[]; readonly missingBytes: number } {
+  const nodes = new Map(nodesOf(tools.context, view.runtime).map((node) => [node.status?.nodeName, node]));
+  let missingBytes = 0;
+  const pending = pods.filter(({ uid, node }) => {
+    const own = nodes.get(node);
+    if (own === undefined) return false;
+    const report = (own.status?.report?.logs ?? {}) as Readonly<
+      Record<string, { readonly flushed?: unknown; readonly pendingBytes?: unknown } | undefined>
+    >;
+    const { flushed, pendingBytes } = report[uid] ?? {};
+    if (typeof pendingBytes === 'number' && Number.isSafeInteger(pendingBytes)) missingBytes += pendingBytes;
+    return flushed !== true;
+  });
+  return { pending, missingBytes };
 }
 
 /** As agent. A log that cannot be stored does not keep a job from ending: it is said in a condition, and answered where it may be stored in a moment. */
@@ -117,9 +136,14 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<A
   );
   if (!stored.ok) view.draft.condition('LogsUploaded', false, 'AgentLogNotStored', describeFailure(stored.error));
   // Last, so that it has the others.
-  const kept = await storeAccesses(tools, view, accesses);
-  if (accesses.ok && accesses.value.missing.length > 0)
-    view.draft.condition('LogsUploaded', false, 'AccessesIncomplete', `access.json lacks ${accesses.value.missing.join('; ')}`);
+  const late = context.settings.nodeAgents ? unflushed(tools, view, ending).pending : [];
+  const lacking =
+    late.length === 0 ? [] : [`what node agents did last for ${late.length} pod(s) of attempt ${attempt}, on ${nodesNamed(late)}`];
+  for (const what of lacking) noteLate(tools, view, what);
+  const gathered = accesses.ok ? ok({ ...accesses.value, missing: [...accesses.value.missing, ...lacking] }) : accesses;
+  const kept = await storeAccesses(tools, view, gathered);
+  if (gathered.ok && gathered.value.missing.length > lacking.length)
+    view.draft.condition('LogsUploaded', false, 'AccessesIncomplete', `access.json lacks ${gathered.value.missing.join('; ')}`);
   if (!kept.ok) view.draft.condition('LogsUploaded', false, 'AccessesNotStored', describeFailure(kept.error));
   const failures = [stored, kept].flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
   return failures.find(({ transient }) => transient);

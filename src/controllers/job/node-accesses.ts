@@ -16,18 +16,19 @@ import { nodesOf } from '../runtime/activity.ts';
 import { asPoller } from './polling.ts';
 import type { JobNotes, JobTools, JobView } from './tools.ts';
 
-/** `missing`: what is known to be there and is not among them, and why. */
-export type NodeAccesses = { readonly records: readonly Recorded[]; readonly missing: readonly string[] };
+/** `missing`: what is known to have been and is not among them, and why. `more`: what there is besides, and where it lies. */
+export type NodeAccesses = { readonly records: readonly Recorded[]; readonly missing: readonly string[]; readonly more?: string };
 
-/** By key: as long as a part was when it was read. */
-export type ReadParts = Map<string, { readonly size: number; readonly records: readonly Recorded[] }>;
+/** By key: as a part was when it was read, by the list and in fact. Its records are let go once access.json has them. */
+export type ReadParts = Map<string, { readonly size: number; readonly bytes: number; readonly records: readonly Recorded[] }>;
 
-/** Some 30 MB of them in one document; who wants the others reads the parts. */
-const mostRecords = 50_000;
-const mostMissing = 50;
-const mostPartBytes = 4 * 1024 * 1024;
+/** A document of some 25,000 records is as much as anybody reads at once, and as this process may hold. Who wants the others reads the parts. */
+const mostBytes = 16 * 1024 * 1024;
+const mostParts = 6_000;
+const mostPartBytes = 1024 * 1024;
 /** Of objects that anybody with the role of the pods may put there. */
 const mostPages = 20;
+const mostSaid = 20;
 const atOnce = 8;
 
 /**
@@ -45,7 +46,7 @@ export async function readNodeAccesses(
   if (!context.settings.nodeAgents || view.draft.value().attempts === undefined) return ok({ records: [], missing: [] });
   for (const node of nodesOf(context, view.runtime)) adoptReported(context, view.runtime, node);
   const folder = accessParts(jobPrefix(runtimeFolder(view.runtime, 'logs'), { name: view.job.metadata.name, uid: view.job.metadata.uid }));
-  const look = () => readAll(tools, view, folder, read);
+  const look = () => tools.recordReads.take(() => readAll(tools, view, folder, read));
   if (isLast) return look();
   const looked = await tools.recordLooks.look({ uid: view.job.metadata.uid, key: keyOf(view.job) }, folder.key, look);
   if (looked !== undefined) return looked;
@@ -54,35 +55,42 @@ export async function readNodeAccesses(
 }
 
 async function readAll(tools: JobTools, view: JobView, folder: S3Folder, read: ReadParts): Promise<Result<NodeAccesses, AccessFailure>> {
+  const at = `${formatS3Uri(folder)}/`;
   const listed = await listParts(tools, view, folder);
-  if (!listed.ok) {
-    if (listed.error.transient) return listed;
-    return ok({ records: [], missing: [`what node agents recorded at ${formatS3Uri(folder)}/: ${describeFailure(listed.error)}`] });
-  }
-  const missing: string[] = listed.value.isWhole ? [] : [`what lies behind ${mostPages * 1000} objects at ${formatS3Uri(folder)}/`];
-  const { parts } = listed.value;
-  const known = (): number => parts.reduce((sum, { key }) => sum + (read.get(key)?.records.length ?? 0), 0);
-  const unread = parts.filter(({ key, size }) => read.get(key)?.size !== size);
-  for (let begin = 0; begin < unread.length; begin += atOnce) {
-    if (known() >= mostRecords) {
-      missing.push(
-        `${unread.length - begin} of ${parts.length} parts at ${formatS3Uri(folder)}/, since the others hold ${known()} records`,
-      );
-      break;
-    }
+  if (!listed.ok)
+    return isPassing(listed.error)
+      ? listed
+      : ok({ records: [], missing: [`what node agents recorded at ${at}: ${describeFailure(listed.error)}`] });
+  const missing: string[] = listed.value.isWhole ? [] : [`what lies behind ${mostPages * 1000} objects at ${at}`];
+  const unread = listed.value.parts.filter(({ key, size }) => read.get(key)?.size !== size);
+  let begin = 0;
+  for (; begin < unread.length && hasRoom(read); begin += atOnce) {
     const failures = await Promise.all(
       unread.slice(begin, begin + atOnce).map(async ({ key, size }) => {
-        const records = await readPart(tools, view, { bucket: folder.bucket, key });
-        if (records.ok) read.set(key, { size, records: records.value });
-        else missing.push(`${formatS3Uri({ bucket: folder.bucket, key })}: ${describeFailure(records.error)}`);
-        return records.ok || !records.error.transient ? undefined : records.error;
+        const part = await readPart(tools, view, folder, key);
+        if (part.ok) read.set(key, { ...part.value, size });
+        else missing.push(`${formatS3Uri({ bucket: folder.bucket, key })}: ${describeFailure(part.error)}`);
+        return part.ok || !isPassing(part.error) ? undefined : part.error;
       }),
     );
     const failure = failures.find((one) => one !== undefined);
     if (failure !== undefined) return err(failure);
   }
-  const said = missing.length > mostMissing ? [...missing.slice(0, mostMissing), `${missing.length - mostMissing} parts more`] : missing;
-  return ok({ records: mergeRecords([...read.values()].map(({ records }) => records)), missing: said });
+  const left = unread.length - begin;
+  return ok({
+    records: mergeRecords([...read.values()].map(({ records }) => records)),
+    missing: missing.length > mostSaid ? [...missing.slice(0, mostSaid), `${missing.length - mostSaid} parts more`] : missing,
+    ...(left > 0 && { more: `${left} of ${listed.value.parts.length} parts at ${at}` }),
+  });
+}
+
+function hasRoom(read: ReadParts): boolean {
+  return read.size < mostParts && [...read.values()].reduce((sum, { bytes }) => sum + bytes, 0) < mostBytes;
+}
+
+/** Static keys that AWS no longer takes do not come back: what they would have read stays where it is. */
+function isPassing({ transient, refusesKeys }: AccessFailure): boolean {
+  return transient && refusesKeys !== true;
 }
 
 /** What a node agent says of its last writes, into the records of their jobs. */
@@ -95,7 +103,7 @@ export function adoptReported(
   for (const reported of node.status?.report?.accesses ?? []) {
     const found = nodeRecord(reported, of);
     const job = found?.record.job === undefined ? undefined : context.stores.jobs.get(found.record.job);
-    if (found === undefined || job === undefined || uid8(job.metadata.uid) !== found.jobUid8) continue;
+    if (found === undefined || job?.spec.runtime !== runtime.metadata.name || uid8(job.metadata.uid) !== found.jobUid8) continue;
     const { cleaned }: JobNotes = job.status?.internal ?? {};
     // Its record is closed.
     if (cleaned !== true) context.audit.adopt(found.record);
@@ -104,8 +112,12 @@ export function adoptReported(
 
 type Listed = { readonly parts: readonly { readonly key: string; readonly size: number }[]; readonly isWhole: boolean };
 
-async function listParts(tools: JobTools, view: JobView, { bucket, key }: S3Folder): Promise<Result<Listed, AccessFailure>> {
+/** Those of nodes that are there first: what somebody makes up displaces no other. */
+async function listParts(tools: JobTools, view: JobView, folder: S3Folder): Promise<Result<Listed, AccessFailure>> {
+  const { bucket, key } = folder;
   const parts: { readonly key: string; readonly size: number }[] = [];
+  const known = new Set(nodesOf(tools.context, view.runtime).map(({ metadata }) => metadata.name));
+  const isKnown = (part: { readonly key: string }): boolean => known.has(placeOf(folder, part.key)?.node ?? '');
   let continuationToken: string | undefined;
   for (let pages = 0; pages < mostPages; pages += 1) {
     const from = continuationToken === undefined ? {} : { continuationToken };
@@ -113,36 +125,42 @@ async function listParts(tools: JobTools, view: JobView, { bucket, key }: S3Fold
       aws.s3.listObjects(caller, { bucket, prefix: `${key}/`, maxKeys: 1000, ...from }),
     );
     if (!page.ok) return page;
-    parts.push(...page.value.keys.filter((object) => placeOf(object.key) !== undefined));
+    parts.push(...page.value.keys.filter((object) => placeOf(folder, object.key) !== undefined));
     continuationToken = page.value.continuationToken;
-    if (continuationToken === undefined) return ok({ parts, isWhole: true });
+    if (continuationToken === undefined) break;
   }
-  return ok({ parts, isWhole: false });
+  const sorted = [...parts.filter(isKnown), ...parts.filter((part) => !isKnown(part))];
+  return ok({ parts: sorted, isWhole: continuationToken === undefined });
 }
 
 async function readPart(
   tools: JobTools,
   view: JobView,
-  location: { readonly bucket: string; readonly key: string },
-): Promise<Result<readonly Recorded[], AccessFailure>> {
+  folder: S3Folder,
+  key: string,
+): Promise<Result<{ readonly records: readonly Recorded[]; readonly bytes: number }, AccessFailure>> {
+  const location = { bucket: folder.bucket, key };
   const object = await asPoller(tools, view, { action: 's3:GetObject', ...location }, (aws, caller) =>
     aws.s3.getObject(caller, { ...location, maxBytes: mostPartBytes }),
   );
   if (!object.ok) return object;
-  const place = placeOf(location.key);
-  if (place === undefined) return ok([]);
-  const of = recordingNode(view.runtime, place.role, place.node);
+  const place = placeOf(folder, key);
+  const of = place === undefined ? undefined : recordingNode(view.runtime, place.role, place.node);
   const { name, namespace, uid } = view.job.metadata;
-  const own = documentAccesses(new TextDecoder().decode(object.value.body)).flatMap((value) => {
-    const found = nodeRecord(value, of);
+  const records = documentAccesses(new TextDecoder().decode(object.value.body)).flatMap((value) => {
+    const found = of === undefined ? undefined : nodeRecord(value, of);
     return found?.record.job === `${namespace}/${name}` && found.jobUid8 === uid8(uid) ? [found.record] : [];
   });
-  return ok(own);
+  return ok({ records, bytes: object.value.body.byteLength });
 }
 
-function placeOf(key: string): { readonly role: 'master' | 'worker'; readonly node: string } | undefined {
-  const [, role, node] = /\/access\/(master|worker)\/([^/]+)\/[^/]+\.json$/.exec(key) ?? [];
-  return node === undefined || (role !== 'master' && role !== 'worker') ? undefined : { role, node };
+/** Exactly there: further down other roles' policies reach. */
+function placeOf({ key: folder }: S3Folder, key: string): { readonly role: 'master' | 'worker'; readonly node: string } | undefined {
+  if (!key.startsWith(`${folder}/`)) return undefined;
+  const [, role, node = ''] = /^(master|worker)\/([^/]+)\/[^/]+\.json$/.exec(key.slice(folder.length + 1)) ?? [];
+  // What lies in a folder of such a name a policy takes for that role's.
+  if (role === undefined || node === 'master' || node === 'worker') return undefined;
+  return { role: role === 'master' ? 'master' : 'worker', node };
 }
 
 function recordingNode(runtime: Stored<ElasticRuntime>, role: RecordingNode['role'], node: string): RecordingNode {

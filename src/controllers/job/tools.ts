@@ -6,6 +6,7 @@ import type { ConnectionSpecs } from '../../core/access/references.ts';
 import { attemptNames } from '../../core/jobs/names.ts';
 import type { Applier } from '../../machinery/applier.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
+import type { Turns } from '../../machinery/turns.ts';
 import type { Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
 import type { StatusDraft } from '../draft.ts';
@@ -30,6 +31,8 @@ export type JobTools = {
   readonly looks: Looks<Proved>;
   /** At what its nodes have recorded, when it ends. */
   readonly recordLooks: Looks<Result<NodeAccesses, AccessFailure>>;
+  /** A few of those at a time: each may hold some ten megabytes. */
+  readonly recordReads: Turns;
 };
 
 /** One reconcile of one ElasticJob. */

@@ -1,6 +1,6 @@
 import type { ElasticRuntime, LaunchTemplateStatus, MachineImage } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
-import { defaultInstanceProfileArn, hasDefaultRoles } from '../../core/access/roles.ts';
+import { nodeProfileArn } from '../../core/access/roles.ts';
 import { uid8 } from '../../core/jobs/names.ts';
 import { imageParameter } from '../../core/nodes/image.ts';
 import { nodeLabels, type ResolvedPool, resolvePools } from '../../core/nodes/pools.ts';
@@ -99,12 +99,10 @@ function templateRequest(
     labels: nodeLabels({ name, namespace }, pool),
     initScript,
   });
-  const { node } = runtime.spec.identities;
-  const profile = node?.instanceProfileArn ?? (hasDefaultRoles(runtime) ? defaultInstanceProfileArn(runtime) : undefined);
   const tags = { ...runtime.spec.tags, ...runtimeTags(tagOwnerOf(runtime, settings.clusterName)) };
   const content = {
     imageId,
-    ...(profile !== undefined && { instanceProfileArn: profile }),
+    instanceProfileArn: nodeProfileArn(runtime),
     securityGroupIds: runtime.spec.network.securityGroupIds ?? [],
     userData: Buffer.from(text).toString('base64'),
     volume: { deviceName: dataDevice(pool.image), type: pool.volume.type, sizeGiB: pool.volume.initialGiB },

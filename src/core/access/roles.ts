@@ -46,9 +46,20 @@ export function defaultInstanceProfileArn(runtime: AccessRuntime): string {
   return `${defaultRoleFolder(runtime, 'instance-profile')}${defaultRoleName(runtime, 'node')}`;
 }
 
+/**
+ * The instance profile of a runtime's nodes: the given one, the default-roles stack's, or, where the other roles are given, the one that `iam` generates with them: from
+ * manifests, so that no uid is in its name. A machine without a profile could neither join nor pull an image.
+ */
+export function nodeProfileArn(runtime: AccessRuntime): string {
+  const given = runtime.spec.identities.node?.instanceProfileArn;
+  if (given !== undefined) return given;
+  const { uid: _uid, ...metadata } = runtime.metadata;
+  return defaultInstanceProfileArn(hasDefaultRoles(runtime) ? runtime : { ...runtime, metadata });
+}
+
 /** Role of the nodes' instance profile as the generator makes them: of the same name, which may be longer for a profile (128 characters) than for a role. */
 export function nodeRoleArn(runtime: AccessRuntime): string {
-  const profileArn = runtime.spec.identities.node?.instanceProfileArn ?? defaultInstanceProfileArn(runtime);
+  const profileArn = nodeProfileArn(runtime);
   const cut = profileArn.lastIndexOf('/') + 1;
   return profileArn.slice(0, cut).replace(':instance-profile/', ':role/') + fitted(profileArn.slice(cut), maxRoleName);
 }

@@ -1,6 +1,6 @@
 import { tags as tagKeys } from '../../api/labels.ts';
 import { parseS3Uri, runtimePrefix } from '../access/locations.ts';
-import { defaultInstanceProfileArn, defaultRoleArn, nodeRoleArn, parseRoleArn } from '../access/roles.ts';
+import { defaultRoleArn, nodeProfileArn, nodeRoleArn, parseRoleArn } from '../access/roles.ts';
 import type { PolicyDocument, PolicyStatement } from './document.ts';
 import {
   agentStatements,
@@ -94,7 +94,7 @@ function contextOf(input: DocumentsInput): DocumentContext {
     [tagKeys.namespace]: namespace,
     [tagKeys.runtime]: name,
   };
-  const instanceProfileArn = spec.identities.node?.instanceProfileArn ?? defaultInstanceProfileArn(runtime);
+  const instanceProfileArn = nodeProfileArn(runtime);
   return {
     input: { ...input, oidcProviderArn: withoutSlash(input.oidcProviderArn) },
     namespace,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { accessNote } from '../../../src/core/audit/attribution.ts';
 import { nodeRecord, type RecordingNode } from '../../../src/core/audit/node-records.ts';
 
 const of: RecordingNode = {
@@ -13,14 +14,13 @@ const jobs = `${of.logs}/jobs`;
 
 const own = {
   time: '2026-01-02T03:04:05.678Z',
-  cluster: 'prod',
   namespace: 'finance',
   runtime: 'finance/analytics',
   job: 'finance/nightly',
   node: 'analytics-workers-x1',
   phase: 'Run',
   planResource: 'log:worker',
-  rule: 'run-logs',
+  rule: accessNote({ identity: 'worker', nodeAgent: true })?.rule,
   identity: 'worker',
   chain: ['arn:aws:iam::111122223333:role/worker'],
   sessionName: '01234567.-.worker',
@@ -70,14 +70,30 @@ void test('a job whose name ends like a uid', () => {
   assert.equal(nodeRecord({ ...own, job: 'finance/nightly', resource }, of), undefined);
 });
 
+void test('a rule is told in our words', () => {
+  assert.deepEqual(nodeRecord({ ...own, rule: 'because' }, of)?.record, own);
+});
+
 void test('fields that nobody knows are left out', () => {
-  assert.deepEqual(nodeRecord({ ...own, secret: 'x', person: 'alice', preflight: true }, of)?.record, own);
+  assert.deepEqual(
+    nodeRecord({ ...own, secret: 'x', person: 'alice', preflight: true, cluster: 'other', widened: ['x'] }, of)?.record,
+    own,
+  );
 });
 
 const inFolder = (path: string) => ({ resource: `${jobs}/nightly-89abcdef/${path}` });
 
 for (const [what, more] of [
   ['no record', { chain: 'worker' }],
+  ['a field that is nested', { outcome: [['ok']] }],
+  ['a chain of anything', { chain: [{}] }],
+  ['a chain without an end', { chain: Array.from({ length: 9 }, () => 'arn:aws:iam::111122223333:role/worker') }],
+  ['a text that goes on in another line', { outcome: 'ok\n2026-01-02 operator iam:CreateUser ok' }],
+  ['a text that tells a terminal something', { requestId: '\u001b[2J' }],
+  ['a text that is too long', { requestId: 'R'.repeat(300) }],
+  ['a time that is none', { time: 'yesterday' }],
+  ['a duration that is none', { durationMs: Number.POSITIVE_INFINITY }],
+  ['a phase of its own', { phase: 'Create' }],
   ['another runtime', { runtime: 'finance/other' }],
   ['another job', { job: 'finance/other' }],
   ['a job of another namespace', { job: 'research/nightly' }],

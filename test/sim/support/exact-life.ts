@@ -37,7 +37,6 @@ export function manifestsOf(options: { readonly spotPercent: number } = { spotPe
           operator: { roleArn: roleArn('operator'), externalIdSecretRef: { name: 'external-id', key: 'externalId' } },
           master: { roleArn: roleArn('master') },
           worker: { roleArn: roleArn('worker') },
-          node: { instanceProfileArn: `arn:aws:iam::${account}:instance-profile/node` },
         },
         staging: { uri: 's3://acme-staging/elastic', kmsKeyArn },
         logs: { uri: 's3://acme-logs/elastic', kmsKeyArn },

@@ -169,7 +169,8 @@ function callerOf(
   policies: Readonly<Record<string, PolicyDocument>>,
   as: string,
 ): { readonly principal: Principal; readonly documents: readonly (readonly [string, PolicyDocument])[] } {
-  const role = spec.roles.find(({ arn }) => nameOf(arn) === as.replace('administrator-as-', ''));
+  const name = as.replace('administrator-as-', '');
+  const role = spec.roles.find(({ arn }) => (name === 'node' ? isNode(arn) : nameOf(arn) === name));
   const wide = as.startsWith('administrator-as-') ? [['administrator', everything] as const] : [];
   if (role !== undefined) {
     const own = role.policies.map(({ name, document }) => [name, document] as const);
@@ -183,6 +184,11 @@ function callerOf(
   const policy = policies[as];
   assert.ok(policy !== undefined, `nobody is ${as}`);
   return user(policy);
+}
+
+/** Given, or the role behind the profile that the runtime's nodes have where none is given. */
+function isNode(arn: string): boolean {
+  return /(^|\.)node$/.test(nameOf(arn));
 }
 
 /** Pods and instances take their roles: `<Sid> of <policy>` of the statement that lets them. */
@@ -203,14 +209,14 @@ export function entrances(spec: AccountSpec): readonly (readonly [action: string
     assert.equal(verdict.decision, 'Allow', `${sub} as ${name}: ${verdict.because}`);
     return verdict.allowed.flatMap(({ action, by }) => by.map((one) => [action, one] as const));
   });
-  const node = spec.roles.find(({ arn }) => nameOf(arn) === 'node');
+  const node = spec.roles.find(({ arn }) => isNode(arn));
   assert.ok(node !== undefined);
   const instance = evaluate({
     principal: { kind: 'service', service: 'ec2.amazonaws.com' },
     action: 'sts:AssumeRole',
     resource: node.arn,
     identityPolicies: [],
-    resourcePolicies: [policyOf(node.trust, 'trust', 'trust of node')],
+    resourcePolicies: [policyOf(node.trust, 'trust', `trust of ${nameOf(node.arn)}`)],
     resourcePolicyRequired: true,
   });
   assert.equal(instance.decision, 'Allow', instance.because);
