@@ -107,7 +107,7 @@ export type RoleIdentity = {
   readonly roleArn: string;
 };
 /**
- * Instance profile of the nodes, which may join the cluster and pull images, nothing else. Made by the operator where left out.
+ * Instance profile of the nodes, which may join the cluster and pull images, nothing else. Where left out, the one that is made with the default roles, or with given roles the one that kubectl-elastic iam generates.
  */
 export type NodeIdentity = {
   readonly instanceProfileArn: string;
