@@ -8,10 +8,11 @@ type Json = Readonly<Record<string, unknown>>;
 export function asClassDefaults(rows: readonly WrongManifest[]): readonly WrongManifest[] {
   return rows.flatMap((row) => {
     const field = classDefaultFields.find((name) => new RegExp(`^spec[.]${name}\\b`).test(row.field));
-    // Nothing is required in defaults, half of a network is half of a default, and a region alone is in no other's partition.
+    // Nothing is required in defaults, half of a network is half of a default, a region alone is in no other's partition, and logs alone are one folder.
     const asked =
       row.message.startsWith('Required value') ||
       row.message.startsWith('give either') ||
+      row.name.includes('staging and logs in one') ||
       row.message.includes('in the partition of the region');
     if (field === undefined || asked || row.old !== undefined || row.message === 'unknown field') return [];
     const defaults = { [field]: row.manifest.spec[field] };

@@ -65,6 +65,22 @@ void test('what a class does not allow stalls the runtime with the name of the c
   assert.deepEqual(simulation.violations(), []);
 });
 
+void test('a runtime whose logs lie in its staging stalls: no call, no node, and its jobs wait', async () => {
+  const [, plain] = runtime({}) as readonly [SimulationManifest, SimulationManifest];
+  const { staging } = plain['spec'] as { readonly staging: { readonly uri: string; readonly kmsKeyArn: string } };
+  const logs = { ...staging, uri: `${staging.uri}/acme/finance/analytics/logs` };
+  const simulation = start([...runtime({}, { logs }), job('waits', { duration: '30s' })]);
+  await until(simulation, 'stalled', () => condition(simulation, 'Stalled')?.status === 'True');
+  assert.match(
+    condition(simulation, 'Stalled')?.message ?? '',
+    /^spec\.logs\.uri "s3:.*lies in its folder in staging.*: name another folder/,
+  );
+  await simulation.world.runUntil(() => false, 5 * minute);
+  assert.deepEqual([simulation.account.calls.length, nodes(simulation).length], [0, 0]);
+  assert.equal(find(simulation, 'waits').status?.waiting?.reason, 'RuntimeNotReady');
+  assert.throws(() => start([...runtime({}, { logs: staging })]), /staging and logs must be two folders/);
+});
+
 void test("a class's defaults hold without standing in the spec, and the status shows them with the class's name", async () => {
   const defaults = {
     tags: { CostCenter: '4711' },

@@ -2,7 +2,8 @@ import { wrongLocation } from './arn-locations.ts';
 import { accessOf, findConnector, similarConnector } from './connectors.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime, Authentication, ConnectionSpec, JobConnection } from './input.ts';
-import { parseS3Uri } from './locations.ts';
+import { formatS3Uri, parseS3Uri } from './locations.ts';
+import { ownFolder } from './own-folders.ts';
 import { nodeRoleArn, type Principals, parseRoleArn } from './roles.ts';
 import { type Check, firstProblem } from './rules.ts';
 import { wrongSecretSource } from './secrets.ts';
@@ -29,7 +30,13 @@ export function wrongSpec(subject: Subject): FieldProblem | undefined {
 }
 
 // In this order; the first thing that is wrong is what is said.
-const ENTRY_CHECKS: readonly Check<Subject, FieldProblem>[] = [wrongName, inlineBesideReference, missingReference, wrongUsage];
+const ENTRY_CHECKS: readonly Check<Subject, FieldProblem>[] = [
+  wrongName,
+  inlineBesideReference,
+  missingReference,
+  wrongUsage,
+  writingIntoOwnFolder,
+];
 const SPEC_CHECKS: readonly Check<Subject, FieldProblem>[] = [
   noConnector,
   unknownConnector,
@@ -87,6 +94,25 @@ function wrongUsage({ inline, spec }: Subject): FieldProblem | undefined {
     `goes beyond what ElasticConnection ${inline.connectionRef?.name ?? ''} is for: ${spec.usage ?? ''}`,
     `use it as ${spec.usage ?? ''}, or ask its owner`,
   );
+}
+
+/**
+ * Logs of all jobs and the record of what they accessed lie there, the cluster's description and what other jobs staged: the plan gives each who writes it,
+ * and a connection would give a job's pods the rest. What is wrong is never the ElasticConnection alone: read, or on another runtime, it may be right.
+ */
+function writingIntoOwnFolder({ inline, spec, runtime }: Subject): FieldProblem | undefined {
+  const { location = '' } = spec;
+  if (!sides(inline.usage ?? spec.usage).includes('Target')) return undefined;
+  const place = location.startsWith('s3://') ? parseS3Uri(location) : undefined;
+  const own = place?.ok === true ? ownFolder(runtime, place.value) : undefined;
+  if (own === undefined) return undefined;
+  const { field, folder } = own;
+  const what = field === 'logs' ? "other jobs' logs and the records of accesses" : 'the cluster info and what other jobs staged';
+  const folderOf = `the runtime's own folder in spec.${field}, ${formatS3Uri(folder)}, and would be written: ${what} lie there`;
+  const remedy = 'name a location outside of it, or only read there (usage: Source)';
+  if (inline.connectionRef === undefined) return problem('location', location, `lies in ${folderOf}`, remedy);
+  const { name } = inline.connectionRef;
+  return problem('usage', inline.usage ?? spec.usage ?? '', `cannot be: ElasticConnection ${name} lies in ${folderOf}`, remedy);
 }
 
 function noConnector({ spec }: Subject): FieldProblem | undefined {

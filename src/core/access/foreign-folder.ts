@@ -1,5 +1,5 @@
 import type { AccessRuntime } from './input.ts';
-import { organizationPrefix, parseS3Uri, type S3Location, within } from './locations.ts';
+import { atOrBelow, organizationPrefix, parseS3Uri, type S3Location, within } from './locations.ts';
 
 /**
  * Where a place of somebody's choice touches the runtime's staging or log location outside its own organization's folder: what other organizations keep
@@ -15,11 +15,7 @@ export function foreignFolder(
     const root = parseS3Uri(uri);
     const own = organizationPrefix(uri, spec.organization);
     if (!root.ok || !own.ok || root.value.bucket !== place.bucket) return false;
-    const touches = same(root.value, place) || within(root.value, place) || within(place, root.value);
-    return touches && !same(own.value, place) && !within(own.value, place);
+    const touches = atOrBelow(root.value, place) || within(place, root.value);
+    return touches && !atOrBelow(own.value, place);
   });
-}
-
-function same(one: S3Location, other: S3Location): boolean {
-  return one.bucket === other.bucket && one.key === other.key;
 }

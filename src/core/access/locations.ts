@@ -150,6 +150,11 @@ export function within(folder: S3Folder, location: S3Location): boolean {
   return folder.bucket === location.bucket && (folder.key === '' || location.key.startsWith(`${folder.key}/`));
 }
 
+/** Whether a place is the folder itself or lies below it. */
+export function atOrBelow(folder: S3Folder, place: S3Location): boolean {
+  return (folder.bucket === place.bucket && folder.key === place.key) || within(folder, place);
+}
+
 /** The first eight digits of a UID as Kubernetes makes them (RFC 9562), as they stand in keys and session names. */
 export function uid8(uid: string): string {
   if (!/^[0-9a-f]{8}/.test(uid)) throw new TypeError(`no UID of Kubernetes: ${quoted(uid)}`);

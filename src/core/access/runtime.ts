@@ -3,6 +3,7 @@ import type { FieldProblem } from './connection-checks.ts';
 import { foreignFolder } from './foreign-folder.ts';
 import type { AccessRuntime } from './input.ts';
 import { isOrganization, parseS3ObjectUri, parseS3Uri } from './locations.ts';
+import { sharedFolder } from './own-folders.ts';
 import { nodeRoleArn, parseRoleArn } from './roles.ts';
 
 /** What is wrong with a runtime's identities; the field is relative to its spec. */
@@ -15,6 +16,7 @@ export function wrongRuntime(runtime: AccessRuntime): readonly FieldProblem[] {
   return [
     ...wrongOrganization(organization),
     ...wrongFolders(runtime),
+    ...oneFolder(runtime),
     ...keysElsewhere(runtime),
     ...endpointElsewhere(runtime),
     ...wrongInitScript(runtime),
@@ -40,6 +42,11 @@ function wrongFolders({ spec }: AccessRuntime): readonly FieldProblem[] {
     if (uri === undefined || folder === undefined || folder.ok) return [];
     return [{ field: `${field}.uri`, value: uri, message: folder.reason, remedy: 'write s3://bucket/prefix with plain names' }];
   });
+}
+
+function oneFolder(runtime: AccessRuntime): readonly FieldProblem[] {
+  const problem = sharedFolder(runtime);
+  return problem === undefined ? [] : [problem];
 }
 
 /** Its partition the API server judges already. */

@@ -1,4 +1,5 @@
 import type { ElasticRuntime, ElasticRuntimeClass, ElasticRuntimeSpec, RuntimeDefaults } from '../../api/generated/types.ts';
+import { sharedFolder } from '../access/own-folders.ts';
 import { validateObject } from '../validation/validate.ts';
 import { classDefaultFields, hasPath, immutableFields, requiredFields } from './builtin.ts';
 import { fillIn, under, type WrittenSpec } from './merge.ts';
@@ -53,7 +54,8 @@ export function resolveRuntime(runtime: WrittenRuntime, classes: readonly Elasti
         : [unclassed(runtime, choice)]),
   ].filter(({ field }) => !absent.some((path) => field === `spec.${path}`));
   const moved = pinViolations(runtime.spec, pins).map((found) => ({ ...found, className: undefined }));
-  const violations = [...judged, ...moved, ...missing, ...faulty(runtime, partial, className)];
+  const faults = faulty(runtime, partial, className);
+  const violations = [...judged, ...moved, ...missing, ...faults, ...(faults.some(isOfLogs) ? [] : oneFolder({ ...runtime, spec }))];
   return { spec, class: ofClass, violations, absent };
 }
 
@@ -84,6 +86,18 @@ function unclassed({ spec }: WrittenRuntime, { className, message }: Extract<Cho
 /** One sentence for a condition; undefined where nothing is violated. */
 export function stalledBy({ violations }: Pick<Resolution, 'violations'>): string | undefined {
   return violations.length === 0 ? undefined : violations.map(formatClassViolation).join('; ');
+}
+
+/** Of which the namespace is a part: no rule of the API server's can tell. */
+function oneFolder(runtime: ElasticRuntime): readonly ClassViolation[] {
+  const problem = sharedFolder(runtime);
+  if (problem === undefined) return [];
+  const { field, value, message, remedy } = problem;
+  return [{ className: undefined, field: `spec.${field}`, value, message: `${message}: ${remedy}` }];
+}
+
+function isOfLogs({ field }: ClassViolation): boolean {
+  return field === 'spec.logs.uri';
 }
 
 /** What the API server could not judge, since the class or the built-in defaults bring a part of it. */

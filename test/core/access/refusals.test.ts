@@ -36,6 +36,21 @@ const REFUSED: readonly (readonly [field: string, message: RegExp, sketch: Sketc
   ['spec.connections[0].location', /lies in spec.staging/, one({ location: 's3://acme-staging/' })],
   ['spec.connections[0].location', /lies in spec.staging/, one({ location: 's3://acme-staging/elastic' })],
   ['spec.connections[0].location', /lies in spec.logs/, one({ location: 's3://acme-logs/elastic/acmes' })],
+  ...['', '/', '/jobs/', '/jobs/other-01234567/access.json', '/elsewhere'].map((below): readonly [string, RegExp, Sketch] => [
+    'spec.connections[0].location',
+    /lies in the runtime's own folder in spec.logs, s3:\/\/acme-logs\/elastic\/acme\/finance\/analytics, and would be written.*; name a location outside .*usage: Source/,
+    one({ usage: below === '' ? 'Target' : 'SourceAndTarget', location: `s3://acme-logs/elastic/acme/finance/analytics${below}` }),
+  ]),
+  ...['', '/cluster.json', '/jobs/other-01234567/1/stage'].map((below): readonly [string, RegExp, Sketch] => [
+    'spec.connections[0].location',
+    /lies in the runtime's own folder in spec.staging, .*the cluster info and what other jobs staged lie there/,
+    one({ usage: 'Target', location: `s3://acme-staging/elastic/acme/finance/analytics${below}`, authentication: keys() }),
+  ]),
+  [
+    'spec.connections[0].usage',
+    /^Target cannot be: ElasticConnection ledger lies in the runtime's own folder in spec.logs.*usage: Source/,
+    ledger({ connector: 'AmazonS3', location: 's3://acme-logs/elastic/acme/finance/analytics/jobs' }),
+  ],
   ['spec.dependencies[0].uri', /lies in spec.logs/, { dependencies: [{ path: 'a', uri: 's3://acme-logs/elastic/acme2/x' }] }],
   [
     'spec.connections[0].authentication',
@@ -204,6 +219,22 @@ for (const [field, message, sketch] of REFUSED) {
   });
 }
 
+test('allowed: reading in the own folders, writing beside them and around them', () => {
+  const logs = 's3://acme-logs/elastic/acme/finance';
+  for (const [usage, location] of [
+    ['Source', `${logs}/analytics/jobs/`],
+    ['Source', 's3://acme-staging/elastic/acme/finance/analytics/jobs/other-01234567/1/stage'],
+    ['Target', `${logs}/analytics2/`],
+    ['Target', logs],
+    ['Target', 's3://acme-other/elastic/acme/finance/analytics/'],
+  ] as const)
+    planOf(one({ usage, location }));
+  planOf({
+    connections: [{ name: 'ledger', usage: 'Source', connectionRef: { name: 'ledger' } }],
+    references: { ledger: { connector: 'AmazonS3', location: `${logs}/analytics/jobs/` } },
+  });
+});
+
 test('a mistake in an ElasticConnection is said of that object', () => {
   const [error] = errorsOf(ledger({ connector: 'JDBC', authentication: keys() }));
   assert.deepEqual([error?.object, error?.field], ['ElasticConnection finance/ledger', 'spec.authentication.credentials']);
@@ -239,6 +270,17 @@ const RUNTIMES: readonly (readonly [field: string, message: RegExp, sketch: Sket
   ],
   ['spec.logs.kmsKeyArn', /is in region eu-west-1, the runtime in us-east-1/, encrypted('logs', 'eu-west-1')],
   ['spec.staging.uri', /"ab" is no bucket name/, { spec: { staging: { uri: 's3://ab/elastic' } } }],
+  [
+    'spec.logs.uri',
+    /puts the runtime's logs into s3:\/\/one\/acme\/finance\/analytics, which is its folder in staging/,
+    at('s3://one', 's3://one/'),
+  ],
+  [
+    'spec.logs.uri',
+    /which lies in its folder in staging, s3:\/\/one\/acme\/finance\/analytics: .*; name another folder or another bucket/,
+    at('s3://one', 's3://one/acme/finance/analytics/jobs'),
+  ],
+  ['spec.logs.uri', /which lies around its folder in staging/, at('s3://one/acme/finance/analytics', 's3://one')],
   ['spec.identities.operator.roleArn', /role of identities.agent/, { identities: { operator: { roleArn: arn('agent') } } }],
 ];
 for (const [field, message, sketch] of RUNTIMES) {
@@ -249,6 +291,17 @@ for (const [field, message, sketch] of RUNTIMES) {
     assert.match(`${errors[0]?.message}; ${errors[0]?.remedy}`, message);
   });
 }
+
+test('allowed: staging and logs in one bucket, in folders that lie apart', () => {
+  for (const [staging, logs] of [
+    ['s3://one/elastic', 's3://one/logs'],
+    ['s3://one', 's3://one/logs'],
+    ['s3://one/elastic', 's3://one/elastic2'],
+    ['s3://one/elastic', 's3://one/elastic/acme/finance/analytics2'],
+    ['s3://one/elastic', 's3://two/elastic'],
+  ] as const)
+    planOf(at(staging, logs));
+});
 
 test('refused: an organization that is no slug', () => {
   const { runtime, job } = inputOf({});
@@ -292,6 +345,10 @@ function ledger(spec: Readonly<Record<string, unknown>>, more: Readonly<Record<s
     connections: [{ name: 'ledger', usage: 'Target', connectionRef: { name: 'ledger' }, ...more }],
     references: Object.keys(spec).length === 0 ? {} : { ledger: spec },
   };
+}
+
+function at(staging: string, logs: string): Sketch {
+  return { spec: { staging: { uri: staging }, logs: { uri: logs } } };
 }
 
 function atRegion(region: string, more: Sketch = {}): Sketch {

@@ -209,6 +209,24 @@ test('which class holds', () => {
   assert.match(stalledBy(resolve(named('gone'))) ?? '', /no ElasticRuntimeClass has this name/);
 });
 
+test('logs that lie in staging are refused, whoever says where: what is one folder only with the namespace, too', () => {
+  const staging = { uri: 's3://one/elastic', kmsKeyArn: KEY };
+  const inside = { uri: 's3://one/elastic/acme/finance/analytics/logs', kmsKeyArn: KEY };
+  assert.deepEqual(fields(runtime({ staging, logs: inside })), ['spec.logs.uri']);
+  assert.match(
+    stalledBy(resolve(runtime({ staging, logs: inside }))) ?? '',
+    /^spec\.logs\.uri "s3:\/\/one\/elastic\/acme\/finance\/analytics\/logs": puts the runtime's logs into .*lies in its folder in staging.*: name another folder/,
+  );
+  // A class says one of the two: the API server cannot compare them.
+  const { logs: _logs, ...silent } = runtime({ staging }).spec;
+  const found = resolve({ ...runtime(), spec: silent }, ofClass('default', { defaults: { logs: staging } })).violations;
+  assert.deepEqual(
+    found.map(({ className, field, value }) => [className, field, value]),
+    [['default', 'spec.logs.uri', 's3://one/elastic']],
+  );
+  assert.deepEqual(fields(runtime({ staging, logs: { uri: 's3://one/logs', kmsKeyArn: KEY } })), []);
+});
+
 /** One thing that the class does not allow, and where it is said. */
 const refused: readonly (readonly [name: string, spec: Readonly<Record<string, unknown>>, runtime: WrittenRuntime, field: string])[] = [
   ['another organization', { organization: 'globex' }, runtime(), 'spec.organization'],

@@ -2,7 +2,7 @@ import type { NamespaceRequirement } from '../../../api/generated/types.ts';
 import { classDefaultFields } from '../../classes/builtin.ts';
 import * as patterns from '../patterns.ts';
 import { type Rule, rule, textRule } from '../rule.ts';
-import { runtimeRules } from './runtime.ts';
+import { runtimeRules, twoFolders } from './runtime.ts';
 
 const KIND = 'ElasticRuntimeClass';
 const EXPRESSIONS = 'spec.namespaceSelector.matchExpressions[]';
@@ -48,4 +48,4 @@ const defaults: readonly Rule[] = runtimeRules.flatMap((each) => {
   return [{ ...each, kind: KIND, paths: paths.map((path) => path.replace(/^spec\./, 'spec.defaults.')) } satisfies Rule];
 });
 
-export const classRules: readonly Rule[] = [...own, ...defaults];
+export const classRules: readonly Rule[] = [...own, ...defaults, { ...twoFolders, kind: KIND, paths: ['spec.defaults'] }];

@@ -90,6 +90,15 @@ const identity: readonly Rule[] = [
   ),
 ];
 
+/** Neither ends in a slash. Where one lies in the other only who knows the namespace can tell (core/access/own-folders.ts). */
+export const twoFolders: Rule = rule<WrittenSpec>(KIND, 'spec', {
+  cel: "self.?staging.uri.orValue('') == '' || self.?staging.uri != self.?logs.uri",
+  message:
+    'staging and logs must be two folders: name another folder or another bucket for logs; else pods could write the record of accesses, and cleaning up a job would delete its logs',
+  fieldPath: '.logs.uri',
+  check: ({ staging, logs }) => (staging?.uri ?? '') === '' || staging?.uri !== logs?.uri,
+});
+
 const places: readonly Rule[] = [
   textRule(
     KIND,
@@ -104,6 +113,7 @@ const places: readonly Rule[] = [
     `use the ARN of a KMS key (not of an alias), arn:aws:kms:<region>:<account>:key/<id>, ${ARN_HELP}`,
   ),
   immutableRule(KIND, ['spec.staging', 'spec.logs'], 'staging and logs are immutable: make a new runtime with the other location'),
+  twoFolders,
   rule<Network>(KIND, 'spec.network', {
     cel: 'has(self.subnetIds) != has(self.subnetSelector)',
     message: 'give either subnetIds or subnetSelector',
