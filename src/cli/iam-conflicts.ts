@@ -1,8 +1,9 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
 import { formatS3Uri, organizationPrefix, type S3Folder, within } from '../core/access/locations.ts';
-import { nodeRoleArn, principalsOf } from '../core/access/roles.ts';
 import { placeOf, type World } from './explain.ts';
-import { type InputError, namespaceOf } from './manifests.ts';
+import { accountOf, connectionRoles, identitiesOf, keyOf, ofRuntime, runtimeOf } from './iam-objects.ts';
+import { sharedByOrganizations } from './iam-organizations.ts';
+import type { InputError } from './manifests.ts';
 
 /**
  * What is wrong only beside another runtime or another job: no plan of one job can see it, but one account holds the roles, aliases and folders of all.
@@ -14,13 +15,10 @@ export function conflicts(world: World): readonly InputError[] {
     ...differentAccounts(runtimes, world),
     ...pairs.flatMap(([one, other]) => [...nestedFolders(one, other, world), ...nestedFolders(other, one, world)]),
     ...pairs.flatMap(([one, other]) => sameAlias(one, other, world)),
+    ...sharedByOrganizations(world),
     ...world.jobs.flatMap((job) => rolesOfOthers(job, runtimes, world)),
     ...runtimes.flatMap((runtime) => halfExternalIds(runtime, world)),
   ];
-}
-
-export function accountOf({ spec }: ElasticRuntime): string {
-  return spec.identities.operator.roleArn.split(':')[4] ?? '';
 }
 
 /** A template is one account's. */
@@ -84,43 +82,4 @@ function halfExternalIds(runtime: ElasticRuntime, world: World): readonly InputE
     const message = `is missing: ${other.object}: ${other.field} gives one for "${roleArn}", and the role then asks everybody for it: give it here, too, or name another role`;
     return [{ place: placeOf(object, world), object, field: `${field}.externalIdSecretRef`, message }];
   });
-}
-
-type ConnectionRole = { readonly object: string; readonly field: string; readonly roleArn: string; readonly externalId: boolean };
-
-/** Roles of a job's connections, and where each is written: in the job, or in the ElasticConnection that it names. */
-function connectionRoles(job: ElasticJob, world: World): readonly ConnectionRole[] {
-  const namespace = namespaceOf(job.metadata);
-  return (job.spec.connections ?? []).flatMap((entry, index): readonly ConnectionRole[] => {
-    const reference = entry.connectionRef?.name;
-    const spec = reference === undefined ? entry : world.connections.get(`${namespace}/${reference}`);
-    const { roleArn, externalIdSecretRef } = spec?.authentication ?? {};
-    if (roleArn === undefined) return [];
-    const [object, at] =
-      reference === undefined
-        ? [`ElasticJob ${namespace}/${job.metadata.name}`, `spec.connections[${index}]`]
-        : [`ElasticConnection ${namespace}/${reference}`, 'spec'];
-    return [{ object, field: `${at}.authentication`, roleArn, externalId: externalIdSecretRef !== undefined }];
-  });
-}
-
-/** `namespace/name` */
-function runtimeOf(job: ElasticJob): string {
-  return `${namespaceOf(job.metadata)}/${job.spec.runtime}`;
-}
-
-type RuntimeRole = { readonly runtime: string; readonly identity: string; readonly roleArn: string };
-
-function identitiesOf(runtime: ElasticRuntime): readonly RuntimeRole[] {
-  const roles = { ...principalsOf(runtime).roles, node: nodeRoleArn(runtime) };
-  return Object.entries(roles).map(([identity, roleArn]) => ({ runtime: keyOf(runtime), identity, roleArn }));
-}
-
-function keyOf({ metadata }: ElasticRuntime): string {
-  return `${namespaceOf(metadata)}/${metadata.name}`;
-}
-
-function ofRuntime(runtime: ElasticRuntime, field: string, message: string, world: World): InputError {
-  const object = `ElasticRuntime ${keyOf(runtime)}`;
-  return { place: placeOf(object, world), object, field, message };
 }

@@ -1,9 +1,9 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
 import { partitionOf } from '../core/access/partitions.ts';
-import { type ConnectionSpecs, inlined } from '../core/access/references.ts';
 import type { DocumentsInput } from '../core/policy/runtime-input.ts';
 import { checkJob, checkManifests, checkRuntime, type ExplainIo, type World, worldOf } from './explain.ts';
-import { accountOf, conflicts } from './iam-conflicts.ts';
+import { conflicts } from './iam-conflicts.ts';
+import { accountOf, inlinedJob } from './iam-objects.ts';
 import { formatInputError, type InputError, namespaceOf, readManifests } from './manifests.ts';
 
 export type IamArguments = {
@@ -63,15 +63,11 @@ function refused(world: World): readonly InputError[] {
 }
 
 /** Jobs of a runtime, with the connections that they name written into them. */
-function jobsOf({ metadata }: ElasticRuntime, { jobs, connections }: World): readonly ElasticJob[] {
+function jobsOf({ metadata }: ElasticRuntime, world: World): readonly ElasticJob[] {
   const namespace = namespaceOf(metadata);
-  const named = [...connections]
-    .filter(([key]) => key.startsWith(`${namespace}/`))
-    .map(([key, spec]) => [key.slice(namespace.length + 1), spec]);
-  const own = Object.fromEntries(named) as ConnectionSpecs;
-  return jobs
+  return world.jobs
     .filter((job) => job.spec.runtime === metadata.name && namespaceOf(job.metadata) === namespace)
-    .map((job) => inlined(job, own));
+    .map((job) => inlinedJob(job, world));
 }
 
 function inputsOf(args: IamArguments, runtimes: readonly ElasticRuntime[], world: World): Pick<IamInput, 'inputs' | 'notes'> {

@@ -160,6 +160,26 @@ function second(change: (text: string) => string = (text) => text): string {
   return `---\n${change(runtime.replaceAll('role/acme-', 'role/other-').replace('name: analytics', 'name: other'))}`;
 }
 
+/** The runtime as another organization's, with a key of its own. */
+function ofBeta(text: string): string {
+  return text.replace('organization: acme', 'organization: beta').replaceAll('key/0d9f7a10', 'key/beta7a10');
+}
+
+/** A job of the second runtime. */
+function theirJob(connections: string, more = ''): string {
+  return `---
+apiVersion: elasticruntime.dev/v1alpha1
+kind: ElasticJob
+metadata: { name: theirs, namespace: finance }
+spec:
+  runtime: other
+  connections: [${connections}]
+  master: { template: { spec: { containers: [{ name: main, image: "registry.example.com/etl:1" }] } } }
+${more}`;
+}
+
+const byWorker = '  staging: { identity: Worker }\n';
+
 const role = (name: string): string => `"arn:aws:iam::111122223333:role/${name}"`;
 const ledger = `---
 apiVersion: elasticruntime.dev/v1alpha1
@@ -186,10 +206,7 @@ const CONFLICTS: readonly (readonly [why: string, text: string, says: RegExp])[]
   ],
   [
     "an organization's folder in another one's",
-    finance +
-      second((text) =>
-        text.replace('organization: acme', 'organization: beta').replace('s3://acme-staging/elastic', 's3://acme-logs/elastic/acme'),
-      ),
+    finance + second((text) => ofBeta(text).replace('s3://acme-staging/elastic', 's3://acme-logs/elastic/acme')),
     /ElasticRuntime finance\/other: spec\.staging\.uri: "s3:\/\/acme-logs\/elastic\/acme": s3:\/\/acme-logs\/elastic\/acme\/beta of organization beta lies in s3:\/\/acme-logs\/elastic\/acme of organization acme \(ElasticRuntime finance\/analytics\)/,
   ],
   [
@@ -208,6 +225,57 @@ const CONFLICTS: readonly (readonly [why: string, text: string, says: RegExp])[]
     withJob('{ name: x, usage: Source, connectionRef: { name: ledger } }') + ledger + second(),
     /ElasticConnection finance\/ledger: spec\.authentication\.roleArn: .*worker role of ElasticRuntime finance\/other/,
   ],
+  ...(
+    [
+      ['master', 'master'],
+      ['worker', 'worker'],
+      ['master', 'worker'],
+      ['worker', 'operator'],
+      ['agent', 'worker'],
+    ] as const
+  ).map(([identity, theirs]): readonly [string, string, RegExp] => [
+    `the ${theirs} role of an organization as the ${identity} role of another`,
+    finance + second((text) => ofBeta(text).replace(`role/other-${identity}`, `role/acme-${theirs}`)),
+    new RegExp(
+      `ElasticRuntime finance/other: spec\\.identities\\.${identity}\\.roleArn: ${role(`acme-${theirs}`)} is the ${theirs} role of ElasticRuntime finance/analytics, too: a session of organization beta would reach what is of organization acme.*: give each organization a role of its own`,
+    ),
+  ]),
+  [
+    'one key for two organizations',
+    finance + second((text) => ofBeta(text).replace('key/beta7a10', 'key/0d9f7a10')),
+    /ElasticRuntime finance\/other: spec\.staging\.kmsKeyArn: "arn:aws:kms:[^"]*key\/0d9f7a10[^"]*" is spec\.staging\.kmsKeyArn of ElasticRuntime finance\/analytics, too: .*: give each organization a key of its own/,
+  ],
+  [
+    "a connection's role that reaches staging of both organizations",
+    finance + second(ofBeta) + theirJob(source('clicks-reader')),
+    /ElasticJob finance\/theirs: spec\.connections\[0\]\.authentication\.roleArn: "[^"]*clicks-reader" is the role of ElasticJob finance\/hourly-clicks: spec\.connections\[0\]\.authentication, too: for ElasticJob finance\/hourly-clicks it reaches staging in s3:\/\/acme-staging\/elastic\/acme of organization acme, and ElasticJob finance\/theirs of organization beta would have it: give each organization a role of its own/,
+  ],
+  [
+    "a connection's role that reaches staging of one organization",
+    finance + second(ofBeta) + theirJob(source('orders-reader')),
+    /ElasticJob finance\/theirs: .*orders-reader" is the role of ElasticJob finance\/nightly-orders: .*for ElasticJob finance\/theirs it reaches staging in s3:\/\/acme-staging\/elastic\/beta of organization beta, and ElasticJob finance\/nightly-orders of organization acme/,
+  ],
+  [
+    "a connection's role at a location of one organization",
+    withJob(source('shared').replace('s3://acme-x/y/', 's3://acme-staging/elastic/acme/data/')).replace(/$/, byWorker) +
+      second(ofBeta) +
+      theirJob(source('shared'), byWorker),
+    /ElasticJob finance\/theirs: .*it reaches s3:\/\/acme-staging\/elastic\/acme\/data\/ of organization acme/,
+  ],
+  [
+    'a location in the folder of another organization',
+    finance +
+      second((text) => ofBeta(text).replace('s3://acme-staging/', 's3://beta-staging/').replace('s3://acme-logs/', 's3://beta-logs/')) +
+      theirJob('{ name: x, usage: Source, connector: AmazonS3, location: s3://acme-logs/elastic/acme/finance/ }'),
+    /ElasticJob finance\/theirs: spec\.connections\[0\]\.location: "s3:\/\/acme-logs\/elastic\/acme\/finance\/" meets s3:\/\/acme-logs\/elastic\/acme of organization acme \(ElasticRuntime finance\/analytics\), and ElasticRuntime finance\/other is of organization beta: name a place outside/,
+  ],
+  [
+    'a dependency in the folder of another organization',
+    finance +
+      second((text) => ofBeta(text).replace('s3://acme-staging/', 's3://beta-staging/').replace('s3://acme-logs/', 's3://beta-logs/')) +
+      theirJob('', '  dependencies: [{ path: lib.jar, uri: s3://acme-staging/elastic/acme/lib.jar }]\n'),
+    /ElasticJob finance\/theirs: spec\.dependencies\[0\]\.uri: .* meets s3:\/\/acme-staging\/elastic\/acme of organization acme/,
+  ],
 ];
 
 for (const [why, text, says] of CONFLICTS) {
@@ -221,6 +289,18 @@ for (const [why, text, says] of CONFLICTS) {
 void test('two runtimes beside each other are no conflict', async () => {
   const { code, err } = await generated(finance + second());
   assert.deepEqual([code, err], [0, []]);
+});
+
+void test('organizations may share agent and operator, a bucket, and a role of data that reaches nothing of either', async () => {
+  const shared = (text: string): string =>
+    ofBeta(text).replace('role/other-agent', 'role/acme-agent').replace('role/other-operator', 'role/acme-operator');
+  const { code, out, err } = await generated(
+    withJob(source('shared')).replace(/$/, byWorker) + second(shared) + theirJob(source('shared'), byWorker),
+  );
+  assert.deepEqual([code, err], [0, []]);
+  const documents = JSON.parse(out) as Readonly<Record<string, unknown>>;
+  assert.doesNotMatch(JSON.stringify(documents['shared.permissions']), /acme-staging|acme-logs|0d9f7a10|beta7a10/);
+  assert.match(JSON.stringify(documents['clicks-reader.permissions']), /acme-staging\/elastic\/acme\/finance\/analytics/);
 });
 
 void test('a runtime without a job is judged, too; one mistake is said once', async () => {

@@ -1,13 +1,20 @@
 import type { FieldProblem } from './connection-checks.ts';
-import type { Connection } from './connections.ts';
+import type { Connection, ConnectionAuthentication } from './connections.ts';
 import type { AccessJob } from './input.ts';
 import { type Check, type Decision, decide, firstProblem, type Rule } from './rules.ts';
 import type { Identity } from './vocabulary.ts';
 
-type Subject = { readonly connections: readonly Connection[]; readonly asked: AccessJob['spec']['staging'] };
+/** What of a connection says whether it reaches staging. */
+export type StagingConnection = Pick<Connection, 'name'> & {
+  readonly usage?: string | undefined;
+  readonly authentication: Pick<ConnectionAuthentication, 'kind'>;
+};
+
+type Asking = { readonly spec: Pick<AccessJob['spec'], 'staging'> };
+type Subject = { readonly connections: readonly StagingConnection[]; readonly asked: AccessJob['spec']['staging'] };
 
 /** As whom the job's pods read and write staging. */
-export function decideStaging(job: AccessJob, connections: readonly Connection[]): Decision<Identity> {
+export function decideStaging(job: Asking, connections: readonly StagingConnection[]): Decision<Identity> {
   return decide(RULES, { connections, asked: job.spec.staging });
 }
 
@@ -100,23 +107,24 @@ const CHECKS: readonly Check<Subject, FieldProblem>[] = [
 type Candidate = { readonly name: string; readonly identity: Identity; readonly side: 'target' | 'source' };
 
 /** Direct connections that carry AWS credentials: targets (of both ways, too) before sources, each in the order listed. */
-export function withCredentials(connections: readonly Connection[]): readonly Candidate[] {
+export function withCredentials(connections: readonly StagingConnection[]): readonly Candidate[] {
   return candidates(connections, 'credentials');
 }
 
-function withRole(connections: readonly Connection[]): readonly Candidate[] {
+function withRole(connections: readonly StagingConnection[]): readonly Candidate[] {
   return candidates(connections, 'role');
 }
 
-function candidates(connections: readonly Connection[], kind: 'credentials' | 'role'): readonly Candidate[] {
+function candidates(connections: readonly StagingConnection[], kind: 'credentials' | 'role'): readonly Candidate[] {
   const found = connections.flatMap(({ name, usage, authentication }): Candidate[] => {
     if (authentication.kind !== kind) return [];
-    return [{ name, identity: authentication.identity, side: usage === 'Source' ? 'source' : 'target' }];
+    const identity: Identity = kind === 'role' ? `connectionRole:${name}` : `connectionCredentials:${name}`;
+    return [{ name, identity, side: usage === 'Source' ? 'source' : 'target' }];
   });
   return [...found.filter(({ side }) => side === 'target'), ...found.filter(({ side }) => side === 'source')];
 }
 
-function choices(connections: readonly Connection[]): string {
+function choices(connections: readonly StagingConnection[]): string {
   const credentials = withCredentials(connections);
   const names = (credentials.length > 0 ? credentials : withRole(connections)).map(({ name }) => name);
   if (names.length > 0) return `name one of: ${names.join(', ')}`;

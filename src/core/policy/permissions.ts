@@ -8,6 +8,7 @@ import { actor, ec2, launches, launchTemplates } from './launch-statements.ts';
 import { accountOf } from './principal.ts';
 import { resourceStatements } from './resource-statements.ts';
 import type { DocumentsInput, PolicyConnection } from './runtime-input.ts';
+import { stagingRole } from './staging-role.ts';
 import {
   certificateStatements,
   type Folder,
@@ -236,8 +237,13 @@ export function connectionStatements(
     ...dependencyUris(context, (connection) => connection?.authentication?.roleArn === roleArn).flatMap((uri, index) =>
       objectToRead(`ConnectionDependency${index + 1}`, uri, context),
     ),
-    ...folder(context, 'StagingByPrecedence', context.staging, everything),
+    ...(reachesStaging(context, roleArn) ? folder(context, 'StagingByPrecedence', context.staging, everything) : []),
   ];
+}
+
+/** Whether the pods of any job read and write staging as this role. */
+function reachesStaging({ input }: DocumentContext, roleArn: string): boolean {
+  return (input.jobs ?? []).some((job) => stagingRole(job) === roleArn);
 }
 
 /** Of dependencies that are read through such a connection (undefined: through none), but where its own location has them. */

@@ -55,6 +55,7 @@ export type PolicyJob = {
   readonly spec: {
     readonly runtime: string;
     readonly connections?: Maybe<readonly PolicyConnection[]>;
+    readonly staging?: Maybe<{ readonly connection?: Maybe<string>; readonly identity?: Maybe<string> }>;
     readonly dependencies?: Maybe<readonly { readonly path: string; readonly uri?: Maybe<string>; readonly connection?: Maybe<string> }[]>;
   };
 };
