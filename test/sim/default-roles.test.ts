@@ -359,3 +359,26 @@ void test('a stack that CloudFormation does not show yet when its maker is gone 
   await pause(simulation, 5 * minute);
   nothingLeft(simulation);
 });
+
+void test('names as long as Kubernetes and IAM take them: default roles are made and the job ends well', async () => {
+  const [namespace, name, agent] = ['n'.repeat(63), 'r'.repeat(40), 'a'.repeat(64)];
+  const manifests = [...defaultRoles(), job('one', { duration: '30s' }, { connections: [lake] })].map((manifest): SimulationManifest => {
+    const { kind, metadata } = manifest;
+    const text = JSON.stringify(manifest).replace('role/agent"', `role/${agent}"`).replaceAll('"analytics"', `"${name}"`);
+    const changed = JSON.parse(text) as SimulationManifest;
+    return {
+      ...changed,
+      metadata: kind === 'Namespace' ? { name: namespace } : { ...changed.metadata, ...(metadata.namespace && { namespace }) },
+    };
+  });
+  const simulation = start(manifests);
+  const named = simulation.account.roles().flatMap(({ policies }) => policies.map((policy) => policy.name));
+  assert.deepEqual(
+    named.filter((one) => one.length > 128),
+    [],
+  );
+  assert.equal(new Set(named).size, named.length, 'each policy has a name of its own');
+  await ready(simulation);
+  await until(simulation, 'the job ended', () => simulation.jobs()[0]?.status?.phase === 'Succeeded');
+  assert.deepEqual(simulation.violations(), []);
+});

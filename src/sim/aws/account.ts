@@ -1,6 +1,6 @@
 import { parseS3Uri } from '../../core/access/locations.ts';
 import { partitionOf } from '../../core/access/partitions.ts';
-import { hasDefaultRoles } from '../../core/access/roles.ts';
+import { fitted, hasDefaultRoles } from '../../core/access/roles.ts';
 import { certificatePlan } from '../../core/policy/account/certificates.ts';
 import {
   type DocumentsInput,
@@ -167,6 +167,9 @@ function externalIds(secrets: readonly SecretManifest[], namespace: string): Rea
   );
 }
 
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const MAX_POLICY_NAME = 128;
+
 type MergedRole = { readonly trusts: RoleDocuments['trust'][]; readonly policies: Map<string, RoleSpec['policies'][number]> };
 
 /** Roles that several runtimes share have the trust of all of them, and the policies of each. */
@@ -180,7 +183,8 @@ function mergedRoles(views: readonly View[]): readonly RoleSpec[] {
       merged.set(roleArn, entry);
       entry.trusts.push(trust);
       const owner = `${runtime.metadata.namespace ?? 'default'}.${runtime.metadata.name ?? ''}`;
-      const name = `${roleArn.slice(roleArn.lastIndexOf('/') + 1)}-for-${owner}`;
+      // As long as IAM takes it: with long names the stack of default roles could not copy the policy.
+      const name = fitted(`${roleArn.slice(roleArn.lastIndexOf('/') + 1)}-for-${owner}`, MAX_POLICY_NAME);
       if (Array.isArray(permissions.Statement) && permissions.Statement.length === 0) continue;
       entry.policies.set(JSON.stringify(permissions), { name, document: permissions });
     }
