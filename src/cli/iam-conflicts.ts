@@ -1,7 +1,8 @@
 import type { ElasticJob, ElasticRuntime } from '../api/generated/types.ts';
-import { formatS3Uri, organizationPrefix, type S3Folder, within } from '../core/access/locations.ts';
+import { formatS3Uri, organizationPrefix, parseS3Uri, type S3Folder, within } from '../core/access/locations.ts';
+import { ownFolder } from '../core/access/own-folders.ts';
 import { placeOf, type World } from './explain.ts';
-import { accountOf, connectionRoles, identitiesOf, keyOf, ofRuntime, runtimeOf } from './iam-objects.ts';
+import { accountOf, connectionRoles, connectionsOf, identitiesOf, keyOf, ofRuntime, runtimeOf } from './iam-objects.ts';
 import { sharedByOrganizations } from './iam-organizations.ts';
 import type { InputError } from './manifests.ts';
 
@@ -17,6 +18,7 @@ export function conflicts(world: World): readonly InputError[] {
     ...pairs.flatMap(([one, other]) => sameAlias(one, other, world)),
     ...sharedByOrganizations(world),
     ...world.jobs.flatMap((job) => rolesOfOthers(job, runtimes, world)),
+    ...world.jobs.flatMap((job) => foldersOfOthers(job, runtimes, world)),
     ...runtimes.flatMap((runtime) => halfExternalIds(runtime, world)),
   ];
 }
@@ -70,6 +72,24 @@ function rolesOfOthers(job: ElasticJob, runtimes: readonly ElasticRuntime[], wor
     if (other === undefined) return [];
     const message = `"${roleArn}" is the ${other.identity} role of ElasticRuntime ${other.runtime}, and ElasticRuntime ${own} would become it: name a role of the data, not one of a runtime`;
     return [{ place: placeOf(object, world), object, field: `${field}.roleArn`, message }];
+  });
+}
+
+/** Of one organization: reading is its own affair, but logs and records of accesses are their runtime's to write. */
+function foldersOfOthers(job: ElasticJob, runtimes: readonly ElasticRuntime[], world: World): readonly InputError[] {
+  const own = runtimeOf(job);
+  const organization = world.runtimes.get(own)?.spec.organization;
+  const others = runtimes.filter((runtime) => keyOf(runtime) !== own && runtime.spec.organization === organization);
+  return connectionsOf(job, world).flatMap(({ object, field, spec: { usage, location = '' } }): readonly InputError[] => {
+    const place = parseS3Uri(location);
+    if (!place.ok || usage === 'Source') return [];
+    for (const other of others) {
+      const theirs = ownFolder(other, place.value);
+      if (theirs === undefined) continue;
+      const message = `"${location}" lies in ${formatS3Uri(theirs.folder)}, the own folder of ElasticRuntime ${keyOf(other)} in its spec.${theirs.field}, and ElasticRuntime ${own} would write there: name a location outside of it, or only read there (usage: Source)`;
+      return [{ place: placeOf(object, world), object, field: `${field}.location`, message }];
+    }
+    return [];
   });
 }
 

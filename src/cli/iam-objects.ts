@@ -20,6 +20,7 @@ export type WrittenConnection = {
   /** The job, or the ElasticConnection that it names. */
   readonly object: string;
   readonly field: string;
+  /** With the job's usage. */
   readonly spec: ConnectionSpec;
 };
 
@@ -31,7 +32,9 @@ export function connectionsOf(job: ElasticJob, world: World): readonly WrittenCo
     if (reference === undefined)
       return [{ object: `ElasticJob ${namespace}/${job.metadata.name}`, field: `spec.connections[${index}]`, spec: entry }];
     const spec = world.connections.get(`${namespace}/${reference}`);
-    return spec === undefined ? [] : [{ object: `ElasticConnection ${namespace}/${reference}`, field: 'spec', spec }];
+    return spec === undefined
+      ? []
+      : [{ object: `ElasticConnection ${namespace}/${reference}`, field: 'spec', spec: { ...spec, usage: entry.usage } }];
   });
 }
 

@@ -225,6 +225,20 @@ const CONFLICTS: readonly (readonly [why: string, text: string, says: RegExp])[]
     withJob('{ name: x, usage: Source, connectionRef: { name: ledger } }') + ledger + second(),
     /ElasticConnection finance\/ledger: spec\.authentication\.roleArn: .*worker role of ElasticRuntime finance\/other/,
   ],
+  ...(['acme-logs', 'acme-staging'] as const).map((bucket): readonly [string, string, RegExp] => [
+    `writing in the own folder of another runtime in ${bucket}`,
+    withJob(`{ name: x, usage: Target, connector: AmazonS3, location: s3://${bucket}/elastic/acme/finance/other/jobs/ }`) + second(),
+    new RegExp(
+      `ElasticJob finance/more: spec\\.connections\\[0\\]\\.location: "[^"]*" lies in s3://${bucket}/elastic/acme/finance/other, the own folder of ElasticRuntime finance/other in its spec\\.${bucket.slice(5)}, and ElasticRuntime finance/analytics would write there: name a location outside`,
+    ),
+  ]),
+  [
+    'writing in the own folder of another runtime through an ElasticConnection',
+    withJob('{ name: x, usage: Target, connectionRef: { name: ledger } }') +
+      ledger.replace(/authentication: .*/, '}').replace('s3://acme-ledger/', 's3://acme-logs/elastic/acme/finance/other/') +
+      second(),
+    /ElasticConnection finance\/ledger: spec\.location: .*would write there/,
+  ],
   ...(
     [
       ['master', 'master'],
@@ -301,6 +315,13 @@ void test('organizations may share agent and operator, a bucket, and a role of d
   const documents = JSON.parse(out) as Readonly<Record<string, unknown>>;
   assert.doesNotMatch(JSON.stringify(documents['shared.permissions']), /acme-staging|acme-logs|0d9f7a10|beta7a10/);
   assert.match(JSON.stringify(documents['clicks-reader.permissions']), /acme-staging\/elastic\/acme\/finance\/analytics/);
+});
+
+void test("reading in another runtime's own folder is its organization's affair", async () => {
+  const { code, err } = await generated(
+    withJob('{ name: x, usage: Source, connector: AmazonS3, location: s3://acme-logs/elastic/acme/finance/other/jobs/ }') + second(),
+  );
+  assert.deepEqual([code, err], [0, []]);
 });
 
 void test('a runtime without a job is judged, too; one mistake is said once', async () => {
