@@ -291,6 +291,13 @@ void test('roles that are given later take over, and the stack goes', async () =
     const more = { name: 'proves', document: { Version: '2012-10-17', Statement: proves } } as const;
     simulation.account.putRole({ arn: given(name).roleArn, trust, policies: [...policies, more] });
   }
+  // As `iam` generates them with the other roles.
+  const node = (kind: 'role' | 'instance-profile') =>
+    `arn:aws:iam::111122223333:${kind}/elastic-runtime/finance/analytics/finance.analytics.node`;
+  const made = role(simulation, 'node');
+  assert.ok(made);
+  simulation.account.putRole({ arn: node('role'), trust: made.trust, policies: made.policies });
+  simulation.account.putInstanceProfile(node('instance-profile'), node('role'));
   const operator = simulation.account.roles().find(({ arn }) => arn.endsWith(':role/operator'));
   assert.ok(operator);
   const become = {

@@ -70,6 +70,7 @@ export type AwsAccount = {
   interrupt(instanceId: string): void;
   /** Replaces or adds a role: what somebody changes in the account while it runs. */
   putRole(role: RoleSpec): void;
+  putInstanceProfile(arn: string, roleArn: string): void;
   deleteRole(arn: string): void;
   /** Somebody makes a stack without resources by hand. */
   placeStack(name: string, tags: Readonly<Record<string, string>>): void;
@@ -139,6 +140,7 @@ export function createAwsAccount(spec: AccountSpec, options: AwsAccountOptions):
       const instance = state.instances.get(instanceId);
       if (instance !== undefined) interrupt(state, instance);
     },
+    putInstanceProfile: (arn, roleArn) => void state.profiles.set(arn, roleArn),
     putRole(role) {
       state.roles.set(role.arn, compileRole(role));
       for (const { name, arn, document } of role.policies) if (arn !== undefined) state.managedPolicies.set(arn, { name, arn, document });
