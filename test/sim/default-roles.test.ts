@@ -277,6 +277,9 @@ void test('agent and operator in different accounts: said, and nothing is called
 void test('roles that are given later take over, and the stack goes', async () => {
   const simulation = start(defaultRoles());
   await ready(simulation);
+  // As `iam` generates them with the other roles.
+  const node = (kind: 'role' | 'instance-profile') =>
+    `arn:aws:iam::111122223333:${kind}/elastic-runtime/finance/analytics/finance.analytics.node`;
   const given = (name: 'master' | 'worker') => ({ roleArn: `arn:aws:iam::111122223333:role/given-${name}` });
   for (const name of ['master', 'worker'] as const) {
     const made = role(simulation, name);
@@ -287,13 +290,11 @@ void test('roles that are given later take over, and the stack goes', async () =
     const proves = [
       { Effect: 'Allow', Action: 's3:*', Resource: places },
       { Effect: 'Allow', Action: 'kms:*', Resource: '*' },
+      { Effect: 'Allow', Action: 'iam:PassRole', Resource: node('role') },
     ] as const;
     const more = { name: 'proves', document: { Version: '2012-10-17', Statement: proves } } as const;
     simulation.account.putRole({ arn: given(name).roleArn, trust, policies: [...policies, more] });
   }
-  // As `iam` generates them with the other roles.
-  const node = (kind: 'role' | 'instance-profile') =>
-    `arn:aws:iam::111122223333:${kind}/elastic-runtime/finance/analytics/finance.analytics.node`;
   const made = role(simulation, 'node');
   assert.ok(made);
   simulation.account.putRole({ arn: node('role'), trust: made.trust, policies: made.policies });

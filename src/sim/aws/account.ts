@@ -80,7 +80,9 @@ export function accountFor(manifests: Manifests, options: AccountOptions, simula
     ),
     subnets: subnetsOf(manifests.runtimes),
     instanceProfiles: views.flatMap(({ runtime, documents }) =>
-      hasDefaultRoles(runtime) && runtime.spec.identities.node === undefined ? [] : [{ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn }],
+      hasDefaultRoles(runtime) && runtime.spec.identities.node === undefined
+        ? []
+        : [{ arn: documents.node.instanceProfileArn, roleArn: documents.node.roleArn }],
     ),
     ...storedSecrets(connections),
     resources: resourcesOf(connections, guests, accountId),
