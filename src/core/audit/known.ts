@@ -39,10 +39,17 @@ const works: Readonly<Record<string, readonly Work[]>> = {
 
 /** Of the same runtime: whatever is known of where its objects lie, and of its connections. */
 export type Known = {
-  readonly plans: readonly JobPlan[];
+  /** Of all its plans at hand, by the resource; of rows that differ in neither identity nor location, one. */
+  readonly rows: ReadonlyMap<string, readonly PlanRow[]>;
   /** Each of its jobs that made a call has a plan among them. */
   readonly isWhole: boolean;
 };
+
+export function knownOf(plans: readonly JobPlan[], isWhole: boolean): Known {
+  const rows = new Map<string, PlanRow>();
+  for (const row of plans.flatMap((plan) => plan.rows)) rows.set(JSON.stringify([row.resource, row.identity, row.location]), row);
+  return { rows: Map.groupBy(rows.values(), ({ resource }) => resource), isWhole };
+}
 
 export function knownDifference(record: Recorded, known: Known): string | undefined {
   const { planResource = '', identity, action } = record;
@@ -63,8 +70,7 @@ function isOwn(identity: string, connection: string): boolean {
   return of === '' || of === connection;
 }
 
-function placeDifference({ planResource = '', identity, action, resource }: Recorded, { plans, isWhole }: Known): string | undefined {
-  const rows = plans.flatMap((plan) => plan.rows);
+function placeDifference({ planResource = '', identity, action, resource }: Recorded, { rows, isWhole }: Known): string | undefined {
   const [kind] = split(planResource);
   // The runtime proves its folders, not those of one job.
   const folder: Readonly<Record<string, string>> = { dependencies: 'staging', log: 'log' };
@@ -72,10 +78,10 @@ function placeDifference({ planResource = '', identity, action, resource }: Reco
   const where = isOfJobs ? planResource : (folder[kind] ?? planResource);
   // That the operator may clear what jobs leave is tried beside its own object.
   const isOperators = kind === 'cluster-info';
-  const meant = rows.filter((row) => row.resource === where || (isOperators && row.resource === 'staging'));
+  const meant = [where, ...(isOperators ? ['staging'] : [])].flatMap((resource) => rows.get(resource) ?? []);
   if (isOfJobs && (!isWhole || action.startsWith('iam:'))) return undefined;
   const same = isOfJobs ? meant.filter((row) => row.identity === identity) : meant;
-  if (same.length === 0) return isOfJobs && plans.length > 0 ? `no plan at hand reaches ${planResource} as ${identity}` : undefined;
+  if (same.length === 0) return isOfJobs && rows.size > 0 ? `no plan at hand reaches ${planResource} as ${identity}` : undefined;
   return same.some((row) => isAt(row, action, resource))
     ? undefined
     : `the plans at hand have ${planResource} at ${placesOf(same)}, not at ${resource}`;

@@ -1,12 +1,10 @@
 /** Who accessed what as whom: the audit, held to the access plan and joined with CloudTrail. */
-import type { Action } from '../access/vocabulary.ts';
 import type { TrailEvent } from './cloudtrail.ts';
-import { allowedBy, isHop } from './implied.ts';
-import { type Known, knownDifference } from './known.ts';
-import { isAt } from './place.ts';
+import { type Known, knownDifference, knownOf } from './known.ts';
 import { type JobPlan, noRule, planDifference } from './planned.ts';
 import { keyOf, mergeRecords, type Recorded } from './records.ts';
-import { isSessionOf, partsOfSession } from './session.ts';
+import { partsOfSession } from './session.ts';
+import { fromTrail } from './trail.ts';
 
 export type ReportRow = {
   readonly time: string;
@@ -74,23 +72,28 @@ export function auditReport({ records: kept, plans, trail }: ReportInput): reado
   );
 }
 
-/** Each call is held to its job's plan; those of the runtime, and of jobs whose plan is not at hand, to what its identities ever do. */
+/**
+ * Each call is held to its job's plan; those of the runtime, and of jobs whose plan is not at hand, to what its identities ever do. Everything is sorted once: a
+ * stream of some weeks has a hundred thousand calls, and a runtime has thousands of jobs.
+ */
 function judgeOf(records: readonly Recorded[], plans: readonly JobPlan[]): (record: Recorded) => string | undefined {
   const misplaced = new Set(plans.flatMap((plan) => (plan.kept ?? []).filter((record) => !isOf(plan, record)).map(keyOf)));
+  const ofJob = Map.groupBy(plans, ({ job }) => job);
+  const planOf = (record: Recorded): JobPlan | undefined =>
+    record.job === undefined ? undefined : ofJob.get(record.job)?.find((plan) => isOf(plan, record));
+  const unplanned = records.filter((record) => planOf(record) === undefined);
+  const incomplete = new Set(unplanned.flatMap(({ runtime, job }) => (job === undefined ? [] : [runtime])));
+  const ofRuntime = Map.groupBy(plans, ({ runtime }) => runtime);
   const known = new Map<string, Known>();
-  const knownOf = (runtime: string): Known => {
-    const own = plans.filter((plan) => plan.runtime === runtime);
-    const calls = records.filter((record) => record.runtime === runtime && record.job !== undefined);
-    const found = known.get(runtime) ?? { plans: own, isWhole: calls.every((record) => own.some((plan) => isOf(plan, record))) };
-    known.set(runtime, found);
-    return found;
-  };
+  for (const { runtime } of unplanned)
+    if (!known.has(runtime)) known.set(runtime, knownOf(ofRuntime.get(runtime) ?? [], !incomplete.has(runtime)));
   return (record) => {
-    const plan = plans.find((candidate) => isOf(candidate, record));
+    const plan = planOf(record);
+    const runtime = known.get(record.runtime) ?? knownOf([], false);
     return (
       noRule(record) ??
       (misplaced.has(keyOf(record)) ? 'the document of a job has it, and it is no call of this job' : undefined) ??
-      (plan === undefined ? knownDifference(record, knownOf(record.runtime)) : planDifference(record, plan.rows))
+      (plan === undefined ? knownDifference(record, runtime) : planDifference(record, plan.rows))
     );
   };
 }
@@ -128,83 +131,4 @@ function trailDifference({ action, resource, sessionName, chain, outcome }: Reco
   if (/^(s3|sts):/.test(action) && event.resource !== '*' && event.resource !== resource)
     return `CloudTrail has ${event.resource} for this call`;
   return (event.outcome === 'ok') === (outcome === 'ok') ? undefined : `CloudTrail says that this call ended in ${event.outcome}`;
-}
-
-/** Events of our sessions that no record of ours has: the pods' own calls, and what should not be. */
-function fromTrail(records: readonly Recorded[], plans: readonly JobPlan[], trail: readonly TrailEvent[]): readonly ReportRow[] {
-  const known = new Set(records.flatMap(({ requestId }) => requestId ?? []));
-  // A call whose answer was lost has no request id in its record.
-  const unanswered = records.filter(({ requestId }) => requestId === undefined);
-  return trail.flatMap((event): readonly ReportRow[] => {
-    const { sessionName, requestId, roleArn } = event;
-    const session = partsOfSession(sessionName ?? '');
-    if (sessionName === undefined || session === undefined || (requestId !== undefined && known.has(requestId))) return [];
-    if (
-      unanswered.some(
-        (record) => record.sessionName === sessionName && record.action === event.action && record.resource === event.resource,
-      )
-    )
-      return [];
-    const { name } = session;
-    const plan = plans.find(({ uid }) => uid?.slice(0, 8) === session.job);
-    const identity = plan?.rows.find((row) => isSessionOf(sessionName, row.identity))?.identity ?? name.replace('=', ':');
-    // A token is exchanged by a pod or by the agent; the agent's exchanges are recorded, and role sessions are the operator's but for the hop behind a pod's.
-    const by = (event.webIdentity && name !== 'agent') || /^connectionRole[:=]/.test(name) ? 'pod' : 'unknown';
-    const isOfRecord = records.some((record) => isBehind(event, record));
-    const unplanned =
-      by === 'pod'
-        ? podDifference(event, identity, plan)
-        : isOfRecord
-          ? undefined
-          : 'a session of ours made the call, and no record tells of it';
-    return [
-      {
-        time: event.time,
-        by: isOfRecord ? 'operator' : by,
-        ...(plan !== undefined && { runtime: plan.runtime, job: plan.job }),
-        phase: 'Run',
-        identity,
-        ...(roleArn !== undefined && { roleArn }),
-        sessionName,
-        action: event.action,
-        resource: event.resource,
-        outcome: event.outcome,
-        ...(requestId !== undefined && { requestId }),
-        inCloudTrail: true,
-        ...(unplanned !== undefined && { unplanned }),
-      },
-    ];
-  });
-}
-
-/** S3 encrypts what we store with KMS, in our session: the record of the one tells of the other. */
-function isBehind({ action, sessionName, encrypts }: TrailEvent, record: Recorded): boolean {
-  if (encrypts === undefined || record.sessionName !== sessionName || !Object.hasOwn(ofKms, action)) return false;
-  const isObjects = record.action === 's3:PutObject' || record.action === 's3:GetObject';
-  return isObjects && (record.resource === encrypts || record.resource.startsWith(`${encrypts}/`));
-}
-
-/** What S3 asks KMS for: a key to write with; the key that it was written with, also to go on with an upload in parts. */
-const ofKms: Readonly<Record<string, readonly Action[]>> = { 'kms:GenerateDataKey': ['write'], 'kms:Decrypt': ['read', 'write'] };
-
-/** Before an object is written it is looked whether there is one. */
-const looking: readonly Action[] = ['read', 'write'];
-
-/** A pod holds the whole role: its calls are held to what the plan lets that identity do in the Run phase, and where. */
-function podDifference(event: TrailEvent, identity: string, plan: JobPlan | undefined): string | undefined {
-  const { action, encrypts, copyOf, onlyLooks } = event;
-  const resource = encrypts ?? event.resource;
-  if (isHop(action)) return undefined;
-  if (plan === undefined) return 'no plan of this job is at hand: give its access.json or manifests';
-  const own = plan.rows.filter((row) => row.phase === 'Run' && row.identity === identity);
-  if (own.length === 0) return `the plan lets the pods do nothing as ${identity}`;
-  const actions = encrypts !== undefined ? (ofKms[action] ?? []) : onlyLooks === true ? looking : allowedBy(action);
-  const planned = own.filter((row) => actions.includes(row.action));
-  if (planned.length === 0) return `the plan lets the pods make no ${action} as ${identity}`;
-  if (planned.some((row) => isAt(row, action, resource))) {
-    const { copyOf: _none, ...read } = event;
-    return copyOf === undefined ? undefined : podDifference({ ...read, action: 's3:GetObject', resource: copyOf }, identity, plan);
-  }
-  const places = [...new Set(planned.flatMap(({ location }) => location ?? []))];
-  return `the plan lets the pods make ${action} as ${identity} at ${places.join(' or ')}, not at ${resource}`;
 }

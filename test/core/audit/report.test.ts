@@ -252,3 +252,32 @@ void test('records are merged once each, in the order of time; what is no record
   assert.deepEqual(readRecords(JSON.stringify({ accesses: [early, { time: 1 }, null] })), [early]);
   assert.deepEqual(['', '[]', '{"accesses":1}', 'null', '<html>'].map(readRecords), [[], [], [], [], []]);
 });
+
+void test('what a call is held to is looked up: twice as many calls read not much more than twice as much', () => {
+  const readsOf = (count: number): number => {
+    let reads = 0;
+    const records = Array.from({ length: count }, (_, index): Recorded => {
+      const { job: _job, ...own } = record({
+        phase: 'Create',
+        planResource: 'staging',
+        identity: 'worker',
+        chain: ours,
+        requestId: `R${index}`,
+      });
+      return {
+        ...own,
+        sessionName: '01234567.-.worker',
+        get runtime() {
+          reads += 1;
+          return 'finance/analytics';
+        },
+      };
+    });
+    const plans = Array.from({ length: count }, (_, index): JobPlan => ({ ...plan, job: `finance/nightly-${index}` }));
+    const events = Array.from({ length: count }, (_, index) => event('01234567.-.worker', { requestID: `R${index}` }));
+    const rows = auditReport({ records, plans, trail: readEvents(events).read });
+    assert.equal(rows.length, count);
+    return reads;
+  };
+  assert.ok(readsOf(200) < readsOf(100) * 2.5);
+});
