@@ -9,12 +9,16 @@ export type TrailEvent = {
   /** As IAM names it, e.g. s3:GetObject */
   readonly action: string;
   readonly resource: string;
-  /** ARN of the role whose session made the call; for AssumeRoleWithWebIdentity, of the role that is asked for */
+  /** ARN of the role whose session made the call; where a token is exchanged for a session, of the role that is asked for */
   readonly roleArn: string | undefined;
   readonly sessionName: string | undefined;
   /** The session was had with a web identity token: a pod's own, or the agent's. */
   readonly webIdentity: boolean;
   readonly outcome: string;
+  /** The service of AWS's that made the call in the session: `ec2fleet`, or `AWS Internal` where it does not say which. */
+  readonly service?: string;
+  /** What a call of KMS says of whose key it is: https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html */
+  readonly encryptionContext?: Readonly<Record<string, string>>;
   /** A call of KMS that S3 made for the session: ARN of the object, or of the bucket where it has a key of its own. */
   readonly encrypts?: string;
   /** It asks whether an object is there, and reads none of it. */
@@ -62,30 +66,50 @@ function readEvent(event: Fields | undefined): readonly TrailEvent[] {
   const identity = fields(event['userIdentity']);
   const session = fields(identity?.['sessionContext']);
   const issuer = fields(session?.['sessionIssuer']);
-  const [, assumedSession] = /:assumed-role\/[^/]+\/(.+)$/.exec(text(identity?.['arn']) ?? '') ?? [];
+  // Whoever has but a token, or an assertion, is no session yet: the one that is asked for is told.
+  const asked = /^AssumeRoleWith(WebIdentity|SAML)$/.test(name) ? parameters : undefined;
+  const service = serviceOf(event, identity);
+  const context = textsOf(parameters?.['encryptionContext']);
   return [
     {
       time,
       requestId: text(event['requestID']),
       action: `${source.replace(/\.amazonaws\.com(\.cn)?$/, '')}:${iamName(name)}`,
       resource: resourceOf(event, parameters),
-      roleArn: text(issuer?.['arn']) ?? text(parameters?.['roleArn']),
-      sessionName: assumedSession ?? text(parameters?.['roleSessionName']),
+      roleArn: text(issuer?.['arn']) ?? text(asked?.['roleArn']),
+      sessionName: sessionOf(identity) ?? text(asked?.['roleSessionName']),
       webIdentity: text(identity?.['type']) === 'WebIdentityUser' || fields(session?.['webIdFederationData']) !== undefined,
       outcome: text(event['errorCode']) ?? 'ok',
       ...(name === 'HeadObject' && { onlyLooks: true }),
-      ...behind(event, parameters, identity),
+      ...(service !== undefined && { service }),
+      ...(context !== undefined && { encryptionContext: context }),
+      ...behind(event, parameters, service),
     },
   ];
 }
+
+/** The trail of another account, whose role or bucket is asked, has no ARN of the caller, but `<id of its role>:<its session>`. */
+function sessionOf(identity: Fields | undefined): string | undefined {
+  const [, assumed] = /:assumed-role\/[^/]+\/(.+)$/.exec(text(identity?.['arn']) ?? '') ?? [];
+  const [, named] = /^AROA[^:]*:(.+)$/.exec(text(identity?.['principalId']) ?? '') ?? [];
+  return assumed ?? named;
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html */
+function serviceOf(event: Fields, identity: Fields | undefined): string | undefined {
+  const callers = [identity?.['invokedBy'], event['sourceIPAddress']].map(text);
+  const [, named] = callers.flatMap((caller) => /^([a-z0-9-]+)\.(?:[a-z0-9-]+\.)?amazonaws\.com(?:\.cn)?$/.exec(caller ?? '') ?? []);
+  return named ?? callers.find((caller) => caller === ofAws);
+}
+
+const ofAws = 'AWS Internal';
 
 /**
  * S3 asks KMS in the caller's session, from within AWS, and says for what: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
  * A copy names its source as the request does: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
  */
-function behind(event: Fields, parameters: Fields | undefined, identity: Fields | undefined): Pick<TrailEvent, 'encrypts' | 'copyOf'> {
-  const isOfAws = [event['sourceIPAddress'], identity?.['invokedBy']].some((by) => by === 'AWS Internal' || by === 's3.amazonaws.com');
-  const encrypts = isOfAws ? text(fields(parameters?.['encryptionContext'])?.['aws:s3:arn']) : undefined;
+function behind(event: Fields, parameters: Fields | undefined, service: string | undefined): Pick<TrailEvent, 'encrypts' | 'copyOf'> {
+  const encrypts = service === ofAws || service === 's3' ? text(fields(parameters?.['encryptionContext'])?.['aws:s3:arn']) : undefined;
   const source = text(parameters?.['x-amz-copy-source'])
     ?.replace(/^\//, '')
     .replace(/\?versionId=.*$/, '');
@@ -122,6 +146,13 @@ function resourceOf(event: Fields, parameters: Fields | undefined): string {
 
 function fields(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
+
+function textsOf(value: unknown): Readonly<Record<string, string>> | undefined {
+  const all = fields(value);
+  return all === undefined
+    ? undefined
+    : Object.fromEntries(Object.entries(all).flatMap(([name, one]) => (text(one) === undefined ? [] : [[name, String(one)]])));
 }
 
 function text(value: unknown): string | undefined {

@@ -85,7 +85,7 @@ function waysOf({ chain }: PlanRow, rows: readonly PlanRow[]): readonly (readonl
 }
 
 /** Every plan stores what the cluster is, as operator. */
-function wayToOperator(rows: readonly PlanRow[]): readonly string[] | undefined {
+export function wayToOperator(rows: readonly PlanRow[]): readonly string[] | undefined {
   return rows.find(({ identity, chain }) => identity === 'operator' && chain.length === 2)?.chain;
 }
 

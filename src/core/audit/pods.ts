@@ -2,11 +2,9 @@
 import type { Action } from '../access/vocabulary.ts';
 import type { TrailEvent } from './cloudtrail.ts';
 import { allowedBy, isHop } from './implied.ts';
+import { isNamed, keyService, namedByContext, ofKms } from './keys.ts';
 import { isAt } from './place.ts';
-import type { JobPlan } from './planned.ts';
-
-/** What S3 asks KMS for: a key to write with; the key that it was written with, also to go on with an upload in parts. */
-export const ofKms: Readonly<Record<string, readonly Action[]>> = { 'kms:GenerateDataKey': ['write'], 'kms:Decrypt': ['read', 'write'] };
+import { type JobPlan, type PlanRow, wayToOperator } from './planned.ts';
 
 /** Before an object is written it is looked whether there is one. */
 const looking: readonly Action[] = ['read', 'write'];
@@ -15,10 +13,15 @@ const looking: readonly Action[] = ['read', 'write'];
 export function podDifference(event: TrailEvent, identity: string, plan: JobPlan | undefined): string | undefined {
   const { action, encrypts, copyOf, onlyLooks } = event;
   const resource = encrypts ?? event.resource;
-  if (isHop(action)) return undefined;
+  if (action === 'sts:GetCallerIdentity') return undefined;
   if (plan === undefined) return 'no plan of this job is at hand: give its access.json or manifests';
-  const own = plan.rows.filter((row) => row.phase === 'Run' && row.identity === identity);
+  const role = roleDifference(event, identity, plan);
+  if (role !== undefined) return role;
+  if (isHop(action)) return hopDifference(event, identity, plan);
+  // Nodes and volumes are the operator's, whatever a pod's role may do.
+  const own = plan.rows.filter((row) => row.phase === 'Run' && row.identity === identity && !/^(scale|grow)$/.test(row.action));
   if (own.length === 0) return `the plan lets the pods do nothing as ${identity}`;
+  if (isKeyOf(event, own)) return undefined;
   const actions = encrypts !== undefined ? (ofKms[action] ?? []) : onlyLooks === true ? looking : allowedBy(action);
   const planned = own.filter((row) => actions.includes(row.action));
   if (planned.length === 0) return `the plan lets the pods make no ${action} as ${identity}`;
@@ -28,4 +31,30 @@ export function podDifference(event: TrailEvent, identity: string, plan: JobPlan
   }
   const places = [...new Set(planned.flatMap(({ location }) => location ?? []))];
   return `the plan lets the pods make ${action} as ${identity} at ${places.join(' or ')}, not at ${resource}`;
+}
+
+/** What a service asks KMS for is for data that it keeps where the plan lets the pods go; CloudTrail may not have the call itself. */
+function isKeyOf(event: TrailEvent, rows: readonly PlanRow[]): boolean {
+  const service = keyService(event);
+  const names = namedByContext(event);
+  return service !== undefined && rows.some(({ location }) => location?.split(':')[2] === service && isNamed(location, names));
+}
+
+/** A pod names its sessions itself, also after somebody else. */
+function roleDifference({ sessionName, roleArn }: TrailEvent, identity: string, { rows }: JobPlan): string | undefined {
+  const roles = rows.flatMap((row) => (row.identity === identity ? row.chain.slice(-1) : []));
+  const isOwn = roleArn === undefined || roles.length === 0 || roles.includes(roleArn);
+  return isOwn ? undefined : `session ${sessionName} is named after ${identity}, and is one of role ${roleArn}`;
+}
+
+/** From what a pod is to what the plan has behind it, and no further. */
+function hopDifference({ action, resource, roleArn }: TrailEvent, identity: string, { rows }: JobPlan): string | undefined {
+  const agent = wayToOperator(rows)?.[0];
+  const ways = rows.filter(({ phase, chain }) => phase === 'Run' && chain[0] !== agent).map(({ chain }) => chain);
+  const from = roleArn ?? rows.find((row) => row.identity === identity)?.chain.at(-1);
+  const isPlanned =
+    action === 'sts:AssumeRoleWithWebIdentity'
+      ? ways.some(([first]) => first === resource)
+      : action === 'sts:AssumeRole' && ways.some((way) => way.some((role, index) => role === from && way[index + 1] === resource));
+  return isPlanned ? undefined : `the plan lets the pods make no ${action} as ${identity} to ${resource}`;
 }

@@ -38,13 +38,15 @@ export type ReportInput = {
 export function auditReport({ records: kept, plans, trail }: ReportInput): readonly ReportRow[] {
   const records = mergeRecords([kept]);
   const contradicted = contradictions(kept);
-  const events = new Map(trail?.flatMap((event) => (event.requestId === undefined ? [] : [[event.requestId, event] as const])));
+  const events = Map.groupBy(trail ?? [], ({ requestId }) => requestId);
   const judge = judgeOf(records, plans);
-  const own = records.map((record): ReportRow => {
+  const recorded = records.map((record): ReportRow => {
     const { time, runtime, job, phase, planResource, rule, identity, chain, sessionName, action, resource, outcome, requestId } = record;
-    const event = events.get(requestId ?? '');
+    // Two accounts' trails may have the call; what a service of AWS's did for it is another.
+    const own = requestId === undefined ? [] : (events.get(requestId) ?? []);
+    const same = own.filter((event) => event.service === undefined || event.action === action);
     const unplanned =
-      (event === undefined ? undefined : trailDifference(record, event)) ??
+      same.map((event) => trailDifference(record, event)).find((difference) => difference !== undefined) ??
       judge(record) ??
       (requestId !== undefined && contradicted.has(requestId) ? 'records of this request do not say the same' : undefined);
     const roleArn = chain.at(-1);
@@ -63,11 +65,11 @@ export function auditReport({ records: kept, plans, trail }: ReportInput): reado
       resource,
       outcome,
       ...(requestId !== undefined && { requestId }),
-      ...(trail !== undefined && requestId !== undefined && { inCloudTrail: event !== undefined }),
+      ...(trail !== undefined && requestId !== undefined && { inCloudTrail: same.length > 0 }),
       ...(unplanned !== undefined && { unplanned }),
     };
   });
-  return [...own, ...fromTrail(records, plans, trail ?? [])].sort((one, other) =>
+  return [...recorded, ...fromTrail(records, plans, trail ?? [])].sort((one, other) =>
     one.time < other.time ? -1 : one.time > other.time ? 1 : 0,
   );
 }

@@ -21,12 +21,14 @@ export function isSessionOf(text: string, identity: string): boolean {
 }
 
 /** AWS names the session of a certificate after it. */
-const certificate = /^[0-9a-f]{64}$/;
+export function isCertificate(session: string): boolean {
+  return /^[0-9a-f]{64}$/.test(session);
+}
 
 /** undefined where the record's session is one that its identity has. */
 export function sessionDifference({ sessionName: session, identity, job, planResource = '', preflight }: Recorded): string | undefined {
   // Keys have no session: their last letters are told.
-  if (identity.startsWith('connectionCredentials:') || (identity === 'agent' && certificate.test(session))) return undefined;
+  if (identity.startsWith('connectionCredentials:') || (identity === 'agent' && isCertificate(session))) return undefined;
   // A name of another make is of no session of ours, and of none that could be told apart.
   if (partsOfSession(session) === undefined) return undefined;
   if (!isSessionOf(session, identity)) return `session ${session} is not how sessions of ${identity} are named`;

@@ -223,7 +223,9 @@ void test('a session of ours that no record tells of is flagged; sessions of oth
     event('01234567.89abcdef.agent', { eventSource: 'sts.amazonaws.com', eventName: 'AssumeRoleWithWebIdentity' }, true),
   );
   assert.deepEqual([token?.by, /no record tells of it/.test(token?.unplanned ?? '')], ['unknown', true]);
-  const [row, ...more] = joined([], event('01234567.89abcdef.operator'), event('somebody@example.com'));
+  const others = { type: 'AssumedRole', arn: 'arn:aws:sts::111122223333:assumed-role/analysts/somebody@example.com' };
+  const userIdentity = { ...others, sessionContext: { sessionIssuer: { type: 'Role', arn: role('analysts') } } };
+  const [row, ...more] = joined([], event('01234567.89abcdef.operator'), event('', { userIdentity }));
   assert.deepEqual([row?.by, more.length], ['unknown', 0]);
   assert.match(row?.unplanned ?? '', /no record tells of it/);
 });
