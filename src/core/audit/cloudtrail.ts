@@ -1,4 +1,7 @@
 import { s3Arn } from '../access/partitions.ts';
+import { resourcesOf } from './event-resources.ts';
+import { type Fields, fields, text, textsOf } from './fields.ts';
+
 /**
  * Events of CloudTrail as far as a join with the audit needs them:
  * https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html and …-user-identity.html.
@@ -9,6 +12,8 @@ export type TrailEvent = {
   /** As IAM names it, e.g. s3:GetObject */
   readonly action: string;
   readonly resource: string;
+  /** Each that the event names, where it names any; `resource` is all of them, or `*`. */
+  readonly resources: readonly string[];
   /** ARN of the role whose session made the call; where a token is exchanged for a session, of the role that is asked for */
   readonly roleArn: string | undefined;
   readonly sessionName: string | undefined;
@@ -26,8 +31,6 @@ export type TrailEvent = {
   /** ARN of the object that a copy is made of. */
   readonly copyOf?: string;
 };
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** The events of CloudTrail's own files, or of `aws cloudtrail lookup-events`, as they are; undefined where the document is neither. */
 export function readTrail(document: unknown): { readonly field: string; readonly events: readonly unknown[] } | undefined {
@@ -70,12 +73,15 @@ function readEvent(event: Fields | undefined): readonly TrailEvent[] {
   const asked = /^AssumeRoleWith(WebIdentity|SAML)$/.test(name) ? parameters : undefined;
   const service = serviceOf(event, identity);
   const context = textsOf(parameters?.['encryptionContext']);
+  const from = source.replace(/\.amazonaws\.com(\.cn)?$/, '');
+  const resources = resourcesOf(event, from);
   return [
     {
       time,
       requestId: text(event['requestID']),
-      action: `${source.replace(/\.amazonaws\.com(\.cn)?$/, '')}:${iamName(name)}`,
-      resource: resourceOf(event, parameters),
+      action: iamName(from, name),
+      resource: resources.length === 0 ? '*' : resources.join(', '),
+      resources,
       roleArn: text(issuer?.['arn']) ?? text(asked?.['roleArn']),
       sessionName: sessionOf(identity) ?? text(asked?.['roleSessionName']),
       webIdentity: text(identity?.['type']) === 'WebIdentityUser' || fields(session?.['webIdFederationData']) !== undefined,
@@ -129,32 +135,20 @@ function decoded(key: string): string {
 }
 
 /** The event is named after the API, the permission is not: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html */
-function iamName(name: string): string {
-  return { ListObjects: 'ListBucket', ListObjectsV2: 'ListBucket', HeadObject: 'GetObject' }[name] ?? name;
+function iamName(service: string, name: string): string {
+  const action = `${service}:${name}`;
+  return permissions[action] ?? action;
 }
 
-function resourceOf(event: Fields, parameters: Fields | undefined): string {
-  const bucket = text(parameters?.['bucketName']);
-  const key = text(parameters?.['key']);
-  // Whose objects a list shows is said by its prefix, in the audit too.
-  const prefix = text(parameters?.['prefix']);
-  if (bucket !== undefined) return s3Arn(text(event['awsRegion']) ?? '', bucket, key ?? (prefix === undefined ? undefined : `${prefix}*`));
-  const [first] = Array.isArray(event['resources']) ? event['resources'] : [];
-  const arn = fields(first)?.['ARN'];
-  return text(arn) ?? text(parameters?.['roleArn']) ?? text(parameters?.['name']) ?? text(parameters?.['secretId']) ?? '*';
-}
-
-function fields(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
-}
-
-function textsOf(value: unknown): Readonly<Record<string, string>> | undefined {
-  const all = fields(value);
-  return all === undefined
-    ? undefined
-    : Object.fromEntries(Object.entries(all).flatMap(([name, one]) => (text(one) === undefined ? [] : [[name, String(one)]])));
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
+const permissions: Readonly<Record<string, string>> = {
+  's3:ListObjects': 's3:ListBucket',
+  's3:ListObjectsV2': 's3:ListBucket',
+  's3:HeadObject': 's3:GetObject',
+  'dynamodb:TransactGetItems': 'dynamodb:GetItem',
+  'dynamodb:TransactWriteItems': 'dynamodb:PutItem',
+  'sns:PublishBatch': 'sns:Publish',
+  'sqs:ChangeMessageVisibilityBatch': 'sqs:ChangeMessageVisibility',
+  'sqs:DeleteMessageBatch': 'sqs:DeleteMessage',
+  'sqs:SendMessageBatch': 'sqs:SendMessage',
+  'timestream:Query': 'timestream:Select',
+};

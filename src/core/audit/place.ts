@@ -13,6 +13,7 @@ import {
 } from '../access/locations.ts';
 import { partitionOf, s3Arn } from '../access/partitions.ts';
 import type { AccessPlan } from '../access/plan.ts';
+import type { ArnParts, DescribeCall, Need } from '../access/resources/kind.ts';
 import { serviceResources } from '../access/service-resources.ts';
 import type { AccessRow } from '../access/vocabulary.ts';
 
@@ -86,9 +87,6 @@ export function split(resource: string): readonly [kind: string, name: string] {
 }
 
 const inS3 = /^arn:[a-z-]+:s3:::/;
-/** Their data lies in S3 wherever they say. */
-const overS3 = /^arn:[a-z-]+:(glue|athena|lakeformation):/;
-
 export function isAt(
   row: { readonly resource: string; readonly location?: string | undefined },
   action: string,
@@ -98,7 +96,6 @@ export function isAt(
   // A text that is no place of AWS's: only its connector knows what it means.
   if (location === undefined) return true;
   if (inS3.test(location)) return /^(s3|kms):/.test(action) && isInFolder(location, action, resource);
-  if (overS3.test(location) && /^(s3|kms):/.test(action)) return true;
   return isOfResource(location, action, resource);
 }
 
@@ -117,21 +114,34 @@ function isOfResource(location: string, action: string, resource: string): boole
   if (action === 'ssm:GetParameter') return resource === location || location.endsWith(`:parameter${resource}`);
   const at = resourceOfArn(location);
   if (at === undefined) return resource === location;
+  const { calls, own } = needsAt(at, action);
+  const call = calls.find((one) => one.action === action);
+  if (call !== undefined && resource === namedByCall(location, call.action)) return true;
+  return own.flatMap(({ on }) => [location, ...onOf(at, { on })]).some((arn) => isBelow(arn, resource));
+}
+
+function isBelow(arn: string, resource: string): boolean {
+  return arn.endsWith('*') ? resource.startsWith(arn.slice(0, -1)) : resource === arn || resource.startsWith(`${arn}/`);
+}
+
+/** Whether a call of this kind may belong to a location that is an ARN, wherever it was made. */
+export function takes(location: string, action: string): boolean {
+  const at = resourceOfArn(location);
+  return at !== undefined && needsAt(at, action).own.length > 0;
+}
+
+/** Of its kind of resource: the calls that show one, and what the action is asked of. */
+function needsAt(at: ArnParts, action: string): { readonly calls: readonly DescribeCall[]; readonly own: readonly Pick<Need, 'on'>[] } {
   const kinds = Object.values(serviceResources)
     .flat()
     .filter(({ service, pattern }) => service === at.service && pattern.test(at.resource));
   const calls = kinds.flatMap(({ describe, sample }) => (sample === undefined ? [describe] : [describe, sample]));
   const needs = kinds.flatMap(({ reads, writes }) => [...reads, ...writes]);
-  const call = calls.find((one) => one.action === action);
-  if (call !== undefined && resource === namedByCall(location, call.action)) return true;
   const asked = calls.flatMap(({ asks = [] }) => asks);
   const own = [
     ...needs.map(({ actions, also = [], on }) => ({ actions: [...actions, ...also], on })),
     ...asked,
     ...calls.map((one) => ({ actions: [one.action], on: undefined })),
   ].filter(({ actions }) => actions.includes(action));
-  if (own.length === 0) return false;
-  // Many events of CloudTrail name no resource, or one by its name.
-  if (!resource.startsWith('arn:')) return true;
-  return own.flatMap(({ on }) => [location, ...onOf(at, { on })]).some((arn) => resource === arn || resource.startsWith(`${arn}/`));
+  return { calls, own };
 }

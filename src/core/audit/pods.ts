@@ -3,34 +3,41 @@ import type { Action } from '../access/vocabulary.ts';
 import type { TrailEvent } from './cloudtrail.ts';
 import { allowedBy, isHop } from './implied.ts';
 import { isNamed, keyService, namedByContext, ofKms } from './keys.ts';
-import { isAt } from './place.ts';
 import { type JobPlan, type PlanRow, wayToOperator } from './planned.ts';
+import { type Judgement, judgePlaces } from './pod-places.ts';
 
 /** Before an object is written it is looked whether there is one. */
 const looking: readonly Action[] = ['read', 'write'];
 
 /** A pod holds the whole role: its calls are held to what the plan lets that identity do in the Run phase, and where. */
-export function podDifference(event: TrailEvent, identity: string, plan: JobPlan | undefined): string | undefined {
+export function podJudgement(event: TrailEvent, identity: string, plan: JobPlan | undefined): Judgement {
+  const { action } = event;
+  if (action === 'sts:GetCallerIdentity') return {};
+  if (plan === undefined) return { unplanned: 'no plan of this job is at hand: give its access.json or manifests' };
+  const unplanned = roleDifference(event, identity, plan) ?? (isHop(action) ? hopDifference(event, identity, plan) : undefined);
+  if (unplanned !== undefined) return { unplanned };
+  return isHop(action) ? {} : callJudgement(event, identity, plan);
+}
+
+function callJudgement(event: TrailEvent, identity: string, plan: JobPlan): Judgement {
   const { action, encrypts, copyOf, onlyLooks } = event;
-  const resource = encrypts ?? event.resource;
-  if (action === 'sts:GetCallerIdentity') return undefined;
-  if (plan === undefined) return 'no plan of this job is at hand: give its access.json or manifests';
-  const role = roleDifference(event, identity, plan);
-  if (role !== undefined) return role;
-  if (isHop(action)) return hopDifference(event, identity, plan);
   // Nodes and volumes are the operator's, whatever a pod's role may do.
   const own = plan.rows.filter((row) => row.phase === 'Run' && row.identity === identity && !/^(scale|grow)$/.test(row.action));
-  if (own.length === 0) return `the plan lets the pods do nothing as ${identity}`;
-  if (isKeyOf(event, own)) return undefined;
+  if (own.length === 0) return { unplanned: `the plan lets the pods do nothing as ${identity}` };
+  if (isKeyOf(event, own)) return {};
   const actions = encrypts !== undefined ? (ofKms[action] ?? []) : onlyLooks === true ? looking : allowedBy(action);
   const planned = own.filter((row) => actions.includes(row.action));
-  if (planned.length === 0) return `the plan lets the pods make no ${action} as ${identity}`;
-  if (planned.some((row) => isAt(row, action, resource))) {
-    const { copyOf: _none, ...read } = event;
-    return copyOf === undefined ? undefined : podDifference({ ...read, action: 's3:GetObject', resource: copyOf }, identity, plan);
+  if (planned.length === 0) return { unplanned: `the plan lets the pods make no ${action} as ${identity}` };
+  const { elsewhere, unjudged } = judgePlaces(planned, action, encrypts === undefined ? event.resources : [encrypts], plan);
+  if (elsewhere !== undefined) {
+    const places = [...new Set(planned.flatMap(({ location }) => location ?? []))];
+    return { unplanned: `the plan lets the pods make ${action} as ${identity} at ${places.join(' or ')}, not at ${elsewhere}` };
   }
-  const places = [...new Set(planned.flatMap(({ location }) => location ?? []))];
-  return `the plan lets the pods make ${action} as ${identity} at ${places.join(' or ')}, not at ${resource}`;
+  const said = unjudged === undefined ? {} : { unjudged };
+  if (copyOf === undefined) return said;
+  const { copyOf: _none, ...read } = event;
+  const source = callJudgement({ ...read, action: 's3:GetObject', resource: copyOf, resources: [copyOf] }, identity, plan);
+  return source.unplanned === undefined ? { ...said, ...source } : source;
 }
 
 /** What a service asks KMS for is for data that it keeps where the plan lets the pods go; CloudTrail may not have the call itself. */

@@ -26,6 +26,8 @@ export type ReportRow = {
   readonly inCloudTrail?: boolean;
   /** Left out where it was planned. */
   readonly unplanned?: string;
+  /** What of a pod's call neither CloudTrail nor the plan tells, so that it is held to the rest. */
+  readonly unjudged?: string;
 };
 
 export type ReportInput = {

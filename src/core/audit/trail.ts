@@ -3,7 +3,8 @@ import { causesOf, lostAnswers, objectsOf } from './accounted.ts';
 import { type Caller, callersOf } from './callers.ts';
 import type { TrailEvent } from './cloudtrail.ts';
 import type { JobPlan } from './planned.ts';
-import { podDifference } from './pods.ts';
+import type { Judgement } from './pod-places.ts';
+import { podJudgement } from './pods.ts';
 import type { Recorded } from './records.ts';
 import type { ReportRow } from './report.ts';
 
@@ -16,7 +17,6 @@ export function fromTrail(records: readonly Recorded[], plans: readonly JobPlan[
     const caller = callerOf(event);
     if (caller === undefined || isOfLost(event)) return [];
     const cause = isOfObject(event) ? 'record' : causeOf(event);
-    const unplanned = difference(event, caller, cause !== undefined);
     const { plan, identity } = caller;
     const { roleArn, requestId } = event;
     return [
@@ -34,7 +34,7 @@ export function fromTrail(records: readonly Recorded[], plans: readonly JobPlan[
         outcome: event.outcome,
         ...(requestId !== undefined && { requestId }),
         inCloudTrail: true,
-        ...(unplanned !== undefined && { unplanned }),
+        ...judgement(event, caller, cause !== undefined),
       },
     ];
   });
@@ -54,10 +54,10 @@ function withoutRecord(records: readonly Recorded[], trail: readonly TrailEvent[
     .toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time));
 }
 
-function difference(event: TrailEvent, { stranger, by, identity, plan }: Caller, isCaused: boolean): string | undefined {
-  if (isCaused) return undefined;
-  if (stranger !== undefined) return stranger;
-  if (by === 'pod') return podDifference(event, identity, plan);
+function judgement(event: TrailEvent, { stranger, by, identity, plan }: Caller, isCaused: boolean): Judgement {
+  if (isCaused) return {};
+  if (stranger !== undefined) return { unplanned: stranger };
+  if (by === 'pod') return podJudgement(event, identity, plan);
   const through = event.service === undefined ? '' : ` through ${event.service}`;
-  return `a session of ours made the call${through}, and no record tells of it`;
+  return { unplanned: `a session of ours made the call${through}, and no record tells of it` };
 }
