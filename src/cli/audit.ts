@@ -1,7 +1,8 @@
 import { isRecordKey } from '../core/audit/records.ts';
 import { auditReport, type ReportRow } from '../core/audit/report.ts';
+import { partsOfSession } from '../core/audit/session.ts';
 import { type Gathered, take, WrongInput } from './audit-input.ts';
-import { table } from './table.ts';
+import { printable, table } from './table.ts';
 
 export type AuditArguments = {
   /** Streams, access.json documents, CloudTrail files; `.gz` of each; `-`: stdin */
@@ -29,6 +30,8 @@ export type AuditIo = {
 
 /** Exit 0: all as planned; 1: something was not, or could not be judged; 2: wrong input. */
 export async function runAudit(args: AuditArguments, io: AuditIo): Promise<number> {
+  // Names of files, words of AWS and whatever a document holds may be anybody's.
+  const say = (what: string): void => io.stderr(`audit: ${printable(what)}`);
   try {
     const [since, until] = [timeOf('--since', args.since), timeOf('--until', args.until)];
     const gathered = await gather(args, io);
@@ -38,27 +41,35 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
     };
     const rows = auditReport(gathered)
       .filter(within)
-      .filter(({ job }) => args.job === undefined || job === args.job || job?.split('/')[1] === args.job);
-    if (args.output === 'json') io.stdout(JSON.stringify(rows, undefined, 2));
+      .filter((row) => args.job === undefined || isOfJob(row, args.job));
+    if (args.output === 'json') io.stdout(JSON.stringify(rows, undefined, 2).split('\n').map(printable).join('\n'));
     else io.stdout(reportTable(rows));
     const unplanned = rows.filter((row) => row.unplanned !== undefined);
-    if (args.output === 'table') io.stdout(`${rows.length} access(es), ${unplanned.length} not planned`);
+    const unjudged = rows.filter((row) => row.unjudged !== undefined && row.unplanned === undefined);
+    const rest = unjudged.length === 0 ? '' : `, ${unjudged.length} not judged in full`;
+    if (args.output === 'table') io.stdout(`${rows.length} access(es), ${unplanned.length} not planned${rest}`);
     const unplaced = gathered.plans.filter(
       ({ rows: planned }) => planned.length > 0 && planned.every(({ location }) => location === undefined),
     );
     if (unplaced.length > 0)
-      io.stderr(
-        `audit: the plan of ${unplaced.map(({ job }) => job).join(', ')} has no locations: an earlier version wrote it; where calls were made is not judged`,
+      say(
+        `the plan of ${unplaced.map(({ job }) => job).join(', ')} has no locations: an earlier version wrote it; where calls were made is not judged`,
       );
     for (const place of gathered.broken)
-      io.stderr(`audit: ${place} cannot be read as what it looks like, an audit record or an event of CloudTrail: it is not judged`);
-    for (const what of gathered.missing) io.stderr(`audit: ${what}`);
+      say(`${place} cannot be read as what it looks like, an audit record or an event of CloudTrail: it is not judged`);
+    for (const what of gathered.missing) say(what);
     return unplanned.length + gathered.broken.length + gathered.missing.length === 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof WrongInput)) throw error;
-    io.stderr(`audit: ${error.message}`);
+    say(error.message);
     return 2;
   }
+}
+
+/** Of which job a call is whose session is not named as ours, nobody can tell: it may be of this one. */
+function isOfJob({ job, by, sessionName }: ReportRow, name: string): boolean {
+  if (job === undefined) return by !== 'operator' && partsOfSession(sessionName) === undefined;
+  return job === name || job.split('/')[1] === name;
 }
 
 function timeOf(flag: string, text: string | undefined): number | undefined {
@@ -110,7 +121,7 @@ function reportTable(rows: readonly ReportRow[]): string {
     row.resource.replace(/^arn:aws[a-z-]*:s3:::/, 's3://'),
     row.outcome,
     row.inCloudTrail === undefined ? '' : row.inCloudTrail ? 'yes' : 'no',
-    row.unplanned === undefined ? '' : `NOT PLANNED: ${row.unplanned}`,
+    row.unplanned !== undefined ? `NOT PLANNED: ${row.unplanned}` : row.unjudged !== undefined ? `not judged: ${row.unjudged}` : '',
   ]);
   return table(head, cells);
 }

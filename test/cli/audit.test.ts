@@ -272,3 +272,69 @@ void test('a document that says what it lacks is not the whole: it is said, and 
   assert.equal(code, 1);
   assert.deepEqual(errors, ['audit: access.json lacks what node agents recorded at s3://acme-logs/x/access/: AccessDenied']);
 });
+
+const escape = '\u001b]0;x\u0007\u009b2J\u202e';
+const isPlain = (text: string): boolean => !/[\p{Cc}\u202e]/u.test(text.replaceAll('\n', ''));
+
+void test('whatever a file or a name holds, nothing of it moves a terminal', async () => {
+  const { objects } = await simulated;
+  const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';
+  const document = JSON.parse(new TextDecoder().decode(objects[key])) as { readonly accesses: readonly object[] };
+  const accesses = document.accesses.map((record) => ({ ...record, resource: `arn:aws:s3:::${escape}` }));
+  const text = JSON.stringify({ ...document, missing: [`part ${escape}: AccessDenied`], accesses: [...accesses, { action: escape }] });
+  for (const output of ['table', 'json'] as const) {
+    const shown = await run({ [`a${escape}.json`]: text }, { output });
+    assert.deepEqual([shown.code, shown.errors.length], [1, 2]);
+    for (const line of [shown.text, ...shown.errors]) assert.ok(isPlain(line), JSON.stringify(line));
+    assert.ok(shown.errors.some((line) => line.includes(String.raw`lacks part \u001b]0;x\u0007\u009b2J\u202e: AccessDenied`)));
+  }
+  // The texts themselves are as they were.
+  const { rows } = await run({ x: text });
+  assert.ok(rows.every(({ resource }) => resource === `arn:aws:s3:::${escape}`));
+  const { code, errors } = await run({ [`a${escape}`]: 'none' });
+  assert.ok(code === 2 && errors.every(isPlain), errors.join());
+});
+
+/** What a pod of the job did, in a session of that name. */
+function podEvent(document: { readonly uid: string; readonly runtimeUid: string }, session: string, more: object) {
+  return {
+    eventTime: '2026-12-01T10:00:00Z',
+    eventSource: 's3.amazonaws.com',
+    eventName: 'GetObject',
+    awsRegion: 'us-east-1',
+    requestID: 'P1',
+    userIdentity: {
+      type: 'AssumedRole',
+      arn: `arn:aws:sts::111122223333:assumed-role/worker/${session.replace('~', `${document.runtimeUid.slice(0, 8)}.${document.uid.slice(0, 8)}`)}`,
+      accountId: '111122223333',
+      sessionContext: {
+        sessionIssuer: { type: 'Role', arn: 'arn:aws:iam::111122223333:role/worker' },
+        webIdFederationData: { federatedProvider: 'oidc' },
+      },
+    },
+    ...more,
+  };
+}
+
+void test('a call of a session that is nobody’s by its name is shown with any job; what nobody can judge is said, and is no alarm', async () => {
+  const { objects } = await simulated;
+  const key = Object.keys(objects).find((name) => name.endsWith('/access.json')) ?? '';
+  type Job = { readonly uid: string; readonly runtimeUid: string; readonly plan: readonly object[]; readonly accesses: readonly object[] };
+  const document = JSON.parse(new TextDecoder().decode(objects[key])) as Job;
+  const requestParameters = { bucketName: 'acme-payroll', key: 'salaries.csv' };
+  const stranger = podEvent(document, 'botocore-session-1', { requestParameters });
+  const shown = await run({ x: JSON.stringify(document), trail: JSON.stringify([stranger]) }, { job: 'nightly' });
+  assert.deepEqual(
+    [shown.code, shown.rows.flatMap(({ unplanned }) => unplanned ?? [])],
+    [1, ['session botocore-session-1 of the worker role is not named as any of ours: nobody can tell whose call it is']],
+  );
+  const chain = ['arn:aws:iam::111122223333:role/worker'];
+  const catalog = { phase: 'Run', resource: 'connection:catalog', action: 'read', identity: 'worker', chain };
+  const location = 'arn:aws:glue:us-east-1:111122223333:table/sales/orders';
+  const plan = [...document.plan, { ...catalog, location }];
+  const event = podEvent(document, '~.worker', { requestParameters });
+  const { code, text } = await run({ x: JSON.stringify({ ...document, plan }), trail: JSON.stringify(event) }, { output: 'table' });
+  assert.equal(code, 0);
+  assert.match(text, /salaries\.csv .* not judged: where the data of connection:catalog lies, the plan does not know\n/);
+  assert.match(text, /access\(es\), 0 not planned, 1 not judged in full$/);
+});
