@@ -3,7 +3,7 @@ import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clien
 /** A bucket as the person at the command line: the SDK's own way to credentials (environment, profile, SSO). Never used by the operator. */
 export async function readBucket(
   place: { readonly bucket: string; readonly prefix: string },
-  wanted: (key: string) => boolean,
+  wanted: (key: string, size?: number) => boolean,
 ): Promise<readonly { readonly name: string; readonly bytes: Uint8Array }[]> {
   const client = new S3Client({ followRegionRedirects: true });
   const found: { readonly name: string; readonly bytes: Uint8Array }[] = [];
@@ -11,8 +11,8 @@ export async function readBucket(
     let next: { readonly ContinuationToken?: string } = {};
     do {
       const page = await client.send(new ListObjectsV2Command({ Bucket: place.bucket, Prefix: place.prefix, ...next }));
-      for (const { Key = '' } of page.Contents ?? []) {
-        if (!wanted(Key)) continue;
+      for (const { Key = '', Size } of page.Contents ?? []) {
+        if (!wanted(Key, Size)) continue;
         const object = await client.send(new GetObjectCommand({ Bucket: place.bucket, Key }));
         found.push({ name: `s3://${place.bucket}/${Key}`, bytes: (await object.Body?.transformToByteArray()) ?? new Uint8Array() });
       }

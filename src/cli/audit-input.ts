@@ -12,6 +12,8 @@ export type Gathered = {
   readonly broken: string[];
   /** What documents say that they lack. */
   readonly missing: string[];
+  /** What is worth saying and changes no exit code. */
+  readonly notes: string[];
 };
 
 export class WrongInput extends Error {}

@@ -2,6 +2,7 @@ import { isRecordKey } from '../core/audit/records.ts';
 import { auditReport, type ReportRow } from '../core/audit/report.ts';
 import { partsOfSession } from '../core/audit/session.ts';
 import { type Gathered, take, WrongInput } from './audit-input.ts';
+import { takeNodeParts } from './audit-parts.ts';
 import { printable, table } from './table.ts';
 
 export type AuditArguments = {
@@ -22,7 +23,7 @@ export type AuditIo = {
   /** Objects below a prefix whose key `wanted` accepts, with what they hold. */
   readonly readBucket: (
     place: { readonly bucket: string; readonly prefix: string },
-    wanted: (key: string) => boolean,
+    wanted: (key: string, size?: number) => boolean,
   ) => Promise<readonly { readonly name: string; readonly bytes: Uint8Array }[]>;
   readonly stdout: (line: string) => void;
   readonly stderr: (line: string) => void;
@@ -57,7 +58,7 @@ export async function runAudit(args: AuditArguments, io: AuditIo): Promise<numbe
       );
     for (const place of gathered.broken)
       say(`${place} cannot be read as what it looks like, an audit record or an event of CloudTrail: it is not judged`);
-    for (const what of gathered.missing) say(what);
+    for (const what of [...gathered.missing, ...gathered.notes]) say(what);
     return unplanned.length + gathered.broken.length + gathered.missing.length === 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof WrongInput)) throw error;
@@ -84,7 +85,7 @@ function timeOf(flag: string, text: string | undefined): number | undefined {
 }
 
 async function gather({ files, resource }: AuditArguments, io: AuditIo): Promise<Gathered> {
-  const gathered: Gathered = { records: [], plans: [], trail: undefined, broken: [], missing: [] };
+  const gathered: Gathered = { records: [], plans: [], trail: undefined, broken: [], missing: [], notes: [] };
   if (files.length === 0 && resource === undefined) throw new WrongInput('give files, - for stdin, or --resource s3://BUCKET/PREFIX');
   for (const file of files) take(gathered, file, await read(io, file));
   if (resource === undefined) return gathered;
@@ -93,10 +94,13 @@ async function gather({ files, resource }: AuditArguments, io: AuditIo): Promise
   // A folder ends in its slash: S3 would list what lies in `acme2` for `acme`, and who may read one folder may list no more than that.
   const prefix = path === '' || path.endsWith('/') || isRecordKey(path) ? path : `${path}/`;
   // A job that runs has its parts only.
-  const objects = await io.readBucket({ bucket, prefix }, isRecordKey).catch((error: unknown) => {
-    throw new WrongInput(`${resource}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
-  });
+  const objects = await io
+    .readBucket({ bucket, prefix }, (key) => isRecordKey(key))
+    .catch((error: unknown) => {
+      throw new WrongInput(`${resource}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+    });
   for (const { name, bytes } of objects) take(gathered, name, bytes);
+  await takeNodeParts(gathered, bucket, objects, io.readBucket);
   return gathered;
 }
 
