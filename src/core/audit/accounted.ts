@@ -52,9 +52,10 @@ const rules: readonly Rule[] = [
     after: ['cloudformation:CreateStack', 'cloudformation:UpdateStack', 'cloudformation:DeleteStack'],
     withinMs: 60 * minute,
   },
+  // Which tables a query is of it asks the catalog; where these lie is the plan's to know (pod-places.ts).
   {
     by: /^athena$/,
-    calls: /^(s3|glue|lakeformation|kms):/,
+    calls: /^(glue|lakeformation|kms):/,
     after: ['athena:StartQueryExecution', 'athena:StartCalculationExecution', 'athena:StartSession'],
     withinMs: 60 * minute,
   },
@@ -80,7 +81,7 @@ export function causesOf(records: readonly Recorded[], trail: readonly TrailEven
     return parts.flatMap((one) => found.get(`${sessionName} ${service} ${one}`) ?? []).filter(({ at }) => at >= from && at <= to);
   };
   return (event) => {
-    if (event.service === undefined) return undefined;
+    if (event.service === undefined || event.encrypts !== undefined) return undefined;
     const named = namedByContext(event);
     const causes = rules
       .filter(

@@ -26,7 +26,7 @@ function callJudgement(event: TrailEvent, identity: string, plan: JobPlan): Judg
   if (own.length === 0) return { unplanned: `the plan lets the pods do nothing as ${identity}` };
   if (isKeyOf(event, own)) return {};
   const actions = encrypts !== undefined ? (ofKms[action] ?? []) : onlyLooks === true ? looking : allowedBy(action);
-  const planned = own.filter((row) => actions.includes(row.action));
+  const planned = own.filter((row) => actions.includes(row.action) || isOfQuery(event, row));
   if (planned.length === 0) return { unplanned: `the plan lets the pods make no ${action} as ${identity}` };
   const { elsewhere, unjudged } = judgePlaces(planned, action, encrypts === undefined ? event.resources : [encrypts], plan);
   if (elsewhere !== undefined) {
@@ -38,6 +38,12 @@ function callJudgement(event: TrailEvent, identity: string, plan: JobPlan): Judg
   const { copyOf: _none, ...read } = event;
   const source = callJudgement({ ...read, action: 's3:GetObject', resource: copyOf, resources: [copyOf] }, identity, plan);
   return source.unplanned === undefined ? { ...said, ...source } : source;
+}
+
+/** A query that only reads writes its result, too. */
+function isOfQuery({ service, action, encrypts }: TrailEvent, { location }: PlanRow): boolean {
+  const isObjects = /^s3:(Get|Put|List|\w+MultipartUpload|UploadPart)/.test(action) && service === 'athena';
+  return (isObjects || (encrypts !== undefined && Object.hasOwn(ofKms, action))) && location?.split(':')[2] === 'athena';
 }
 
 /** What a service asks KMS for is for data that it keeps where the plan lets the pods go; CloudTrail may not have the call itself. */

@@ -40,18 +40,23 @@ export function fromTrail(records: readonly Recorded[], plans: readonly JobPlan[
   });
 }
 
-/** In the order of time. What a service of AWS's does in a session may have the request id of the call that it does it for. */
+/** In the order of time, each once, however many files and accounts' trails have it. What a service of AWS's does in a session may have the request id of the call that it does it for. */
 function withoutRecord(records: readonly Recorded[], trail: readonly TrailEvent[]): readonly TrailEvent[] {
   const answered = Map.groupBy(
     records.filter(({ requestId }) => requestId !== undefined),
     ({ requestId }) => requestId,
   );
-  return trail
+  const once = new Map(trail.map((event, index) => [keyOf(event, index), event]));
+  return [...once.values()]
     .filter(({ requestId, service, action }) => {
       const known = requestId === undefined ? undefined : answered.get(requestId);
       return known === undefined || (service !== undefined && known.every((record) => record.action !== action));
     })
     .toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time));
+}
+
+function keyOf({ requestId, sessionName, action, resource }: TrailEvent, index: number): string {
+  return requestId === undefined ? String(index) : JSON.stringify([requestId, sessionName, action, resource]);
 }
 
 function judgement(event: TrailEvent, { stranger, by, identity, plan }: Caller, isCaused: boolean): Judgement {

@@ -10,9 +10,9 @@ const account = '111122223333';
 const worker = `arn:aws:iam::${account}:role/worker`;
 const arn = (service: string, resource: string, of = account): string => `arn:aws:${service}:us-east-1:${of}:${resource}`;
 
-function planOf(locations: readonly (string | undefined)[]): JobPlan {
+function planOf(locations: readonly (string | undefined)[], actions: readonly ('read' | 'write')[]): JobPlan {
   const own = locations.flatMap((location, index): readonly PlanRow[] =>
-    (['read', 'write'] as const).map((action) => ({
+    actions.map((action) => ({
       phase: 'Run',
       resource: `connection:c${index}`,
       action,
@@ -33,7 +33,13 @@ function planOf(locations: readonly (string | undefined)[]): JobPlan {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function judged(locations: readonly (string | undefined)[], action: string, requestParameters: Fields, more: Fields = {}) {
+function judged(
+  locations: readonly (string | undefined)[],
+  action: string,
+  requestParameters: Fields,
+  more: Fields = {},
+  actions: readonly ('read' | 'write')[] = ['read', 'write'],
+) {
   const [source, eventName] = action.split(':');
   const { read } = readEvents([
     {
@@ -52,7 +58,7 @@ function judged(locations: readonly (string | undefined)[], action: string, requ
       ...more,
     },
   ]);
-  const [row] = auditReport({ records: [], plans: [planOf(locations)], trail: read });
+  const [row] = auditReport({ records: [], plans: [planOf(locations, actions)], trail: read });
   assert.ok(row);
   return row.unplanned ?? (row.unjudged === undefined ? 'planned' : `unjudged: ${row.unjudged}`);
 }
@@ -231,4 +237,18 @@ for (const [what, locations, action, parameters, more] of [
 
 void test('a whole bucket is a place: of many objects it is enough', () => {
   assert.equal(judged(['arn:aws:s3:::acme-lake/'], 's3:DeleteObjects', { bucketName: 'acme-lake' }), 'planned');
+});
+
+void test("a query's result lies where the plan does not know, but not in runtimes' folders; by itself a pod writes what its own rows say", () => {
+  const workgroup = arn('athena', 'workgroup/etl');
+  const put = (location: string, bucketName: string, key: string, by = 'athena.amazonaws.com') =>
+    judged([location], 's3:PutObject', { bucketName, key }, { sourceIPAddress: by }, ['read']);
+  const unknown = 'unjudged: where the data of connection:c0 lies, the plan does not know';
+  assert.equal(put(workgroup, 'results', 'x'), unknown);
+  assert.match(put(workgroup, 'acme-data', 'elastic/globex/x'), /not at .*globex/);
+  assert.match(put(workgroup, 'results', 'x', '198.51.100.7'), /no s3:PutObject/);
+  assert.match(put(arn('kinesis', 'stream/clicks'), 'results', 'x'), /no s3:PutObject/);
+  const encryptionContext = { 'aws:s3:arn': 'arn:aws:s3:::results/x' };
+  const key = judged([workgroup], 'kms:GenerateDataKey', { encryptionContext }, { sourceIPAddress: 'AWS Internal' }, ['read']);
+  assert.equal(key, unknown);
 });

@@ -307,3 +307,13 @@ void test('a record without a request id accounts for one event of its time', ()
   const { requestId: _too, ...launch } = record('ec2:CreateFleet', launcher, { resource: 'lt-0123456789abcdef0', outcome: 'no-answer' });
   assert.equal(said([event('ec2:CreateFleet', launcher)], [launch]).length, 0);
 });
+
+void test('an event that several files have is one', () => {
+  const { requestId: _lost, ...lost } = record('s3:PutObject', builder, {
+    resource: 'arn:aws:s3:::acme-payroll/salaries.csv',
+    outcome: 'no-answer',
+  });
+  const put = event('s3:PutObject', builder, object);
+  assert.deepEqual(said([put, put], [lost]), []);
+  assert.equal(said([put, put]).length, 1);
+});
