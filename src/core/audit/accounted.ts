@@ -7,19 +7,29 @@ const minute = 60_000;
 /** Between a call and what is recorded of it lie its duration, and two clocks. */
 const nearMs = 5 * minute;
 
+/** Calls are looked for by their time, too: a session's name may have a hundred thousand of them. */
+function partOf(time: number): number {
+  return Math.floor(time / nearMs);
+}
+
+function partsBetween(from: number, to: number): readonly number[] {
+  return Array.from({ length: partOf(to) - partOf(from) + 1 }, (_, index) => partOf(from) + index);
+}
+
 /** A call whose answer was lost has no request id in its record: each accounts for one event of its time. */
 export function lostAnswers(records: readonly Recorded[]): (event: TrailEvent) => boolean {
   const unanswered = records.filter(({ requestId }) => requestId === undefined);
-  const open = Map.groupBy(unanswered, ({ sessionName, action }) => `${sessionName} ${action}`);
+  const all = Map.groupBy(unanswered, ({ sessionName, action, time }) => `${sessionName} ${action} ${partOf(Date.parse(time))}`);
+  const taken = new Set<Recorded>();
   return (event) => {
-    const key = `${event.sessionName} ${event.action}`;
-    const apart = ({ time }: Recorded): number => Math.abs(Date.parse(time) - Date.parse(event.time));
-    const [nearest] = (open.get(key) ?? [])
-      .filter((record) => apart(record) <= nearMs && isSameResource(record, event))
+    const at = Date.parse(event.time);
+    const apart = ({ time }: Recorded): number => Math.abs(Date.parse(time) - at);
+    const [nearest] = partsBetween(at - nearMs, at + nearMs)
+      .flatMap((part) => all.get(`${event.sessionName} ${event.action} ${part}`) ?? [])
+      .filter((record) => !taken.has(record) && apart(record) <= nearMs && isSameResource(record, event))
       .toSorted((one, other) => apart(one) - apart(other));
-    if (nearest === undefined) return false;
-    open.set(key, open.get(key)?.filter((record) => record !== nearest) ?? []);
-    return true;
+    if (nearest !== undefined) taken.add(nearest);
+    return nearest !== undefined;
   };
 }
 
@@ -33,7 +43,8 @@ type Call = { readonly at: number; readonly sessionName: string; readonly action
 /** A recorded call, or one that CloudTrail has as well, and that is judged by itself. */
 export type Cause = 'record' | 'event';
 
-type Rule = { readonly by: RegExp; readonly calls: RegExp; readonly after: readonly string[]; readonly withinMs: number };
+/** `after`: calls of one service. */
+type Rule = { readonly by: RegExp; readonly calls: RegExp; readonly after: readonly [string, ...string[]]; readonly withinMs: number };
 
 /** What services of AWS's do in the session of whoever calls them, but for keys: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_forward_access_sessions.html */
 const rules: readonly Rule[] = [
@@ -63,8 +74,10 @@ const rules: readonly Rule[] = [
 
 /** By which call of the same session a service of AWS's came to make this one; undefined where there is none, or somebody else made it. */
 export function causesOf(records: readonly Recorded[], trail: readonly TrailEvent[]): (event: TrailEvent) => Cause | undefined {
+  // What is only asked whether it might be done does nothing.
+  const done = records.filter(({ outcome }) => outcome !== 'DryRunOperation');
   const calls: readonly Call[] = [
-    ...records.map((record): Call => ({ ...record, at: Date.parse(record.time), by: 'record' })),
+    ...done.map((record): Call => ({ ...record, at: Date.parse(record.time), by: 'record' })),
     ...trail.flatMap((event): readonly Call[] => {
       const { sessionName, service, time, action, resource } = event;
       return sessionName === undefined || service !== undefined
@@ -72,31 +85,29 @@ export function causesOf(records: readonly Recorded[], trail: readonly TrailEven
         : [{ sessionName, action, resource, at: Date.parse(time), by: 'event' }];
     }),
   ];
-  // By the time, too: a session's name may have a hundred thousand calls.
-  const part = (at: number): number => Math.floor(at / nearMs);
-  const found = Map.groupBy(calls, ({ sessionName, action, at }) => `${sessionName} ${action.split(':')[0]} ${part(at)}`);
-  const near = ({ sessionName, time }: TrailEvent, service: string, withinMs: number): readonly Call[] => {
+  const found = Map.groupBy(calls, ({ sessionName, action, at }) => `${sessionName} ${action.split(':')[0]} ${partOf(at)}`);
+  function* near({ sessionName, time }: TrailEvent, service: string, withinMs: number): Generator<Call> {
     const [from, to] = [Date.parse(time) - withinMs, Date.parse(time) + nearMs];
-    const parts = Array.from({ length: part(to) - part(from) + 1 }, (_, index) => part(from) + index);
-    return parts.flatMap((one) => found.get(`${sessionName} ${service} ${one}`) ?? []).filter(({ at }) => at >= from && at <= to);
-  };
+    for (const part of partsBetween(from, to))
+      for (const call of found.get(`${sessionName} ${service} ${part}`) ?? []) if (call.at >= from && call.at <= to) yield call;
+  }
+  function* causes(event: TrailEvent): Generator<Call> {
+    const named = namedByContext(event);
+    for (const { by, calls: made, after, withinMs } of rules) {
+      if (!by.test(event.service ?? '') || !made.test(event.action) || (named.length > 0 && event.service !== 'athena')) continue;
+      for (const call of near(event, after[0].split(':')[0] ?? '', withinMs)) if (after.includes(call.action)) yield call;
+    }
+    const service = keyService(event);
+    if (service !== undefined) for (const call of near(event, service, nearMs)) if (isNamed(call.resource, named)) yield call;
+  }
   return (event) => {
     if (event.service === undefined || event.encrypts !== undefined) return undefined;
-    const named = namedByContext(event);
-    const causes = rules
-      .filter(
-        ({ by, calls: made }) =>
-          by.test(event.service ?? '') && made.test(event.action) && (named.length === 0 || event.service === 'athena'),
-      )
-      .flatMap(({ after, withinMs }) =>
-        near(event, after[0]?.split(':')[0] ?? '', withinMs).filter(({ action }) => after.includes(action)),
-      );
-    const service = keyService(event);
-    const ofKey = service === undefined ? [] : near(event, service, nearMs).filter(({ resource }) => isNamed(resource, named));
-    return [...causes, ...ofKey]
-      .map(({ by }) => by)
-      .toSorted()
-      .at(-1);
+    let cause: Cause | undefined;
+    for (const { by } of causes(event)) {
+      if (by === 'record') return by;
+      cause = by;
+    }
+    return cause;
   };
 }
 

@@ -5,9 +5,9 @@ import type { TrailEvent } from './cloudtrail.ts';
 /** What S3 asks KMS for: a key to write with; the key that it was written with, also to go on with an upload in parts. */
 export const ofKms: Readonly<Record<string, readonly Action[]>> = { 'kms:GenerateDataKey': ['write'], 'kms:Decrypt': ['read', 'write'] };
 
-/** The service for whose data a key is asked for; S3's are told by the object itself. */
+/** The service for whose data a key is asked for; S3's are told by the object itself, those of EC2's volumes by what launches. */
 export function keyService({ action, service, encrypts, encryptionContext = {} }: TrailEvent): string | undefined {
-  if (!action.startsWith('kms:') || service === undefined || encrypts !== undefined) return undefined;
+  if (!action.startsWith('kms:') || service === undefined || service === 'ec2' || encrypts !== undefined) return undefined;
   if (service !== 'AWS Internal') return service;
   const [key = ''] = Object.keys(encryptionContext);
   return (

@@ -196,6 +196,18 @@ for (const [what, one, cause, says] of [
     undefined,
   ],
   [
+    'machines are but looked at',
+    event('kms:CreateGrant', launcher, {}, 'ec2.amazonaws.com'),
+    record('ec2:DescribeInstances', launcher),
+    /Grant/,
+  ],
+  [
+    'it was but tried',
+    event('ec2:RunInstances', launcher, {}, 'ec2fleet.amazonaws.com'),
+    record('ec2:CreateFleet', launcher, { outcome: 'DryRunOperation' }),
+    /RunInstances/,
+  ],
+  [
     'a stack makes a role',
     event('iam:CreateRole', builder, {}, 'cloudformation.amazonaws.com'),
     record('cloudformation:CreateStack', builder),
