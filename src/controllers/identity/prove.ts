@@ -7,6 +7,7 @@ import type { Connection } from '../../core/access/connections.ts';
 import { partitionOf, s3Arn } from '../../core/access/partitions.ts';
 import type { AccessPlan } from '../../core/access/plan.ts';
 import { connectionOf } from '../../core/access/routes.ts';
+import { specDigest } from '../../core/classes/spec-digest.ts';
 import { agentServiceAccountName } from '../../core/jobs/names.ts';
 import { type LocationProbe, loginNotJudged } from '../../core/preflight/location.ts';
 import { askPolicy, type IdentityProbe, type ObjectProbe, type Probe, probePolicy, type SecretProbe } from '../../core/preflight/probes.ts';
@@ -54,8 +55,8 @@ const atOnce = 8;
 export type KeyedProbe = { readonly probe: Probe; readonly key: string };
 
 /**
- * The key holds what went into the answer: who and where, and the versions of the objects that decide it: generation of the runtime's spec (its resource
- * version moves with every report of its status), resource versions of the agent's ServiceAccount and of every Secret that is read on the way.
+ * The key holds what went into the answer: who and where, and the versions of the objects that decide it: the runtime's spec as it is resolved (a class changes it
+ * without a new generation, and the resource version moves with every report of its status), resource versions of the agent's ServiceAccount and of every Secret that is read on the way.
  */
 export async function keyed(context: Context, of: ProofOf, probes: readonly Probe[]): Promise<readonly KeyedProbe[]> {
   const versions = new Map<string, Promise<string>>();
@@ -65,7 +66,8 @@ export async function keyed(context: Context, of: ProofOf, probes: readonly Prob
     versions.set(`${kind} ${name}`, found);
     return found;
   };
-  const { namespace = '', name: runtimeName, uid, generation } = of.runtime.metadata;
+  const { namespace = '', name: runtimeName, uid } = of.runtime.metadata;
+  const spec = specDigest(of.runtime.spec);
   const secret = (name: string | undefined) =>
     version('Secret', name, async () => versionOf(await context.kubernetes.get(secretsWithoutData, { namespace, name: name ?? '' })));
   const agent = agentServiceAccountName(namespace, runtimeName);
@@ -85,7 +87,7 @@ export async function keyed(context: Context, of: ProofOf, probes: readonly Prob
         secret(authentication?.kind === 'role' ? authentication.externalIdSecretRef?.name : undefined),
         secret(origin?.kind === 'secretRef' ? origin.name : undefined),
       ]);
-      const all = [uid, generation, placeOf(probe), connection?.connector, authentication, inputs];
+      const all = [uid, spec, placeOf(probe), connection?.connector, authentication, inputs];
       return { probe, key: createHash('sha256').update(JSON.stringify(all)).digest('base64url') };
     }),
   );

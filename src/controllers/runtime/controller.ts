@@ -3,6 +3,7 @@ import type { Stored } from '../../api/kubernetes.ts';
 import { finalizers } from '../../api/labels.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
 import { classDefaultFields } from '../../core/classes/builtin.ts';
+import { specDigest } from '../../core/classes/spec-digest.ts';
 import { initScriptProblem } from '../../core/nodes/user-data.ts';
 import { unsupportedRuntimeFields } from '../../core/validation/unsupported.ts';
 import { createApplier } from '../../machinery/applier.ts';
@@ -171,13 +172,14 @@ function soonest(...verdicts: readonly { readonly lookAgainMs?: number }[]): Ext
   return times.length === 0 ? go : { go: true, lookAgainMs: Math.min(...times) };
 }
 
-/** Secrets and accounts: looked after when the runtime changes and every ten minutes, not at each event of its jobs and nodes. */
+/** Secrets and accounts: looked after when the runtime or what its class gives it changes, and every ten minutes, not at each event of its jobs and nodes. */
 async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
-  const { uid, generation } = runtime.metadata;
+  const { uid } = runtime.metadata;
+  const spec = specDigest(runtime.spec);
   const now = tools.context.clock.monotonic();
   const last = tools.upkept.get(uid);
-  if (last !== undefined && last.generation === generation && now - last.at < upkeepMs) return go;
-  if (last !== undefined && last.generation !== generation) tools.context.grants.dropRuntime(uid);
+  if (last !== undefined && last.spec === spec && now - last.at < upkeepMs) return go;
+  if (last !== undefined && last.spec !== spec) tools.context.grants.dropRuntime(uid);
   const secrets = await holdSecrets(tools, runtime);
   if (!('go' in secrets)) return secrets;
   const released = await releaseUnneeded(tools, runtime);
@@ -185,7 +187,7 @@ async function upkeep(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draf
   note(draft, { held: neededSecrets(runtime) });
   const accounts = await ensureAccounts(tools, runtime);
   if (!accounts.ok) return { again: 'AccountsNotMade', message: accounts.error.message };
-  tools.upkept.set(uid, { generation, at: now });
+  tools.upkept.set(uid, { spec, at: now });
   return go;
 }
 

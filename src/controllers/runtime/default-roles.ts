@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { hasDefaultRoles } from '../../core/access/roles.ts';
+import { specDigest } from '../../core/classes/spec-digest.ts';
 import { type DefaultRolesTemplate, defaultIdentities, defaultRolesTemplate } from '../../core/policy/cloudformation/default-roles.ts';
 import { stackName } from '../../core/policy/cloudformation/names.ts';
 import { decideStack, type StackView } from '../../core/policy/cloudformation/stack.ts';
@@ -35,10 +36,10 @@ const longestPauseMs = 600_000;
  */
 export async function ensureDefaultRoles(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<StepVerdict> {
   if (!hasDefaultRoles(runtime)) return removeUnneeded(tools, runtime, draft);
-  const { uid, generation } = runtime.metadata;
+  const { uid } = runtime.metadata;
   const { clock } = tools.context;
   const last = tools.roles.get(uid);
-  if (last !== undefined && last.generation === generation && clock.monotonic() - last.at < compareMs) return go;
+  if (last !== undefined && last.spec === specDigest(runtime.spec) && clock.monotonic() - last.at < compareMs) return go;
   const paused = pausedBecause(tools, runtime);
   if (paused !== undefined) return stackFailed(tools, runtime, draft, 'DefaultRolesFailed', paused);
   await sayLastRefusal(tools, runtime, draft);
@@ -109,7 +110,7 @@ async function act(
     case 'removeFailed': {
       const why = await reasonOf(tools, runtime, stack);
       const removal = await deleteRoleStack(tools, runtime);
-      noteFailure(tools, draft, notes, why);
+      noteFailure(tools, runtime, draft, notes, why);
       return stackFailed(tools, runtime, draft, 'DefaultRolesFailed', 'stalled' in removal ? `${why}; ${removal.message}` : why);
     }
     case 'update':
@@ -129,7 +130,7 @@ async function update(
   const notes = notesOf(runtime).roleStack ?? {};
   if (stack.status === 'UPDATE_ROLLBACK_COMPLETE' && notes.updating === template.digest) {
     const why = await reasonOf(tools, runtime, stack);
-    noteFailure(tools, draft, { ...notes, stackId: stack.stackId, updating: undefined }, why);
+    noteFailure(tools, runtime, draft, { ...notes, stackId: stack.stackId, updating: undefined }, why);
     return stackFailed(tools, runtime, draft, 'DefaultRolesNotUpdated', `the worker role is not in step with the agent role: ${why}`);
   }
   const request = requestFor(runtime, stackTags(tools, runtime), template, `${stack.stackId} ${stack.changedAt}`);
@@ -148,7 +149,7 @@ async function update(
 }
 
 function settled(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft, stack: StackView): StepVerdict {
-  const { uid, generation } = runtime.metadata;
+  const { uid } = runtime.metadata;
   const first = draft.value().identities === undefined;
   draft.set({ identities: { stackId: stack.stackId, ...defaultIdentities(runtime) } });
   draft.condition(
@@ -159,7 +160,7 @@ function settled(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Dr
   );
   keep(draft, { stackId: stack.stackId });
   if (first) tools.context.events.record(elasticRuntimes, runtime, 'Normal', 'DefaultRolesMade', `CloudFormation stack ${stack.name}`);
-  tools.roles.set(uid, { generation, at: tools.context.clock.monotonic() });
+  tools.roles.set(uid, { spec: specDigest(runtime.spec), at: tools.context.clock.monotonic() });
   return go;
 }
 
@@ -180,14 +181,13 @@ async function removeUnneeded(tools: RuntimeTools, runtime: Stored<ElasticRuntim
 type Noted = { readonly [K in keyof RoleStackNotes]: RoleStackNotes[K] | undefined };
 
 function pausedBecause(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): string | undefined {
-  const { failures = 0, failedAt, reason, generation } = notesOf(runtime).roleStack ?? {};
-  if (failedAt === undefined || generation !== runtime.metadata.generation) return undefined;
+  const { failures = 0, failedAt, reason, spec } = notesOf(runtime).roleStack ?? {};
+  if (failedAt === undefined || spec !== specDigest(runtime.spec)) return undefined;
   const pause = Math.min(firstPauseMs * 2 ** (failures - 1), longestPauseMs);
   return tools.context.clock.now() < Date.parse(failedAt) + pause ? reason : undefined;
 }
 
-function noteFailure(tools: RuntimeTools, draft: Draft, notes: Noted, reason: string): void {
-  const generation = draft.value().observedGeneration;
+function noteFailure(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft, notes: Noted, reason: string): void {
   const failures = (notes.failures ?? 0) + 1;
   keep(draft, {
     ...notes,
@@ -195,7 +195,7 @@ function noteFailure(tools: RuntimeTools, draft: Draft, notes: Noted, reason: st
     failures,
     failedAt: formatTime(tools.context.clock.now()),
     reason: reason.slice(0, 1000),
-    ...(generation !== undefined && { generation }),
+    spec: specDigest(runtime.spec),
   });
 }
 
@@ -240,8 +240,8 @@ function failed(
 
 /** While the stack is made anew: it may be refused the same again. */
 async function sayLastRefusal(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft): Promise<void> {
-  const { reason, generation } = notesOf(runtime).roleStack ?? {};
-  const refused = reason === undefined || generation !== runtime.metadata.generation ? undefined : refusedByIam(runtime, reason);
+  const { reason, spec } = notesOf(runtime).roleStack ?? {};
+  const refused = reason === undefined || spec !== specDigest(runtime.spec) ? undefined : refusedByIam(runtime, reason);
   if (refused !== undefined) draft.set({ preflight: { failed: [reportFailure(await withRuntimeRemedy(tools, runtime, refused))] } });
 }
 

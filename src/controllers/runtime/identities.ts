@@ -1,5 +1,6 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
+import { canonicalJson } from '../../core/classes/spec-digest.ts';
 import type { OperatorContext } from '../context.ts';
 import { nodesOf } from './activity.ts';
 import { sha256 } from './digest.ts';
@@ -7,13 +8,7 @@ import { notesOf } from './notes.ts';
 
 export function accessDigest(runtime: ElasticRuntime): string {
   const { identities, staging, logs } = runtime.spec;
-  return sha256(JSON.stringify([identities, staging, logs], inOrder));
-}
-
-/** Fields of one object come from the runtime, its class and its status: in which order says nothing. */
-function inOrder(_: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return sha256(canonicalJson([identities, staging, logs]));
 }
 
 /**

@@ -8,11 +8,11 @@ export type RoleStackNotes = {
   readonly updating?: string;
   /** The last one seen. */
   readonly stackId?: string;
-  /** Failures in a row, when the last one was, why, and at which generation. */
+  /** Failures in a row, when the last one was, why, and of which resolved spec (its digest). */
   readonly failures?: number;
   readonly failedAt?: string;
   readonly reason?: string;
-  readonly generation?: number;
+  readonly spec?: string;
 };
 
 /** `internal` of a runtime's status: whether anything was ever made in AWS, written before the first thing is. */

@@ -12,15 +12,18 @@ export type RuntimeTools = {
   /** By uid: when the certificate is to be looked at next, by the monotonic clock. */
   readonly certificates: Map<string, number>;
   /** By uid: when the default roles were last found as they should be. */
-  readonly roles: Map<string, { readonly generation: number | undefined; readonly at: number }>;
+  readonly roles: Map<string, LastLook>;
   /** By uid: since when the stack of a runtime in teardown is not to be seen, and why its deletion failed. */
   readonly rolesMissing: Map<string, number>;
   readonly rolesBlocked: Map<string, string>;
   /** Of the cluster's tokens, once it is known. */
   readonly issuer: { value: string | undefined };
   /** By uid: when Secrets and accounts were last looked after. */
-  readonly upkept: Map<string, { readonly generation: number | undefined; readonly at: number }>;
+  readonly upkept: Map<string, LastLook>;
 };
+
+/** When something was last looked after, by the monotonic clock, and of which resolved spec (its digest). */
+export type LastLook = { readonly spec: string; readonly at: number };
 
 /** Verdict of one step: go on with the next one, or stop here and say why. */
 export type StepVerdict =
