@@ -77,8 +77,8 @@ export type OperatorContext = {
   readonly sealer: Sealer;
   readonly settings: OperatorSettings;
   readonly stores: Stores;
-  /** What holds for a runtime of `stores.runtimes`: class, limits, violations. */
-  readonly classes: Pick<ResolvedRuntimes, 'resolution' | 'standing'>;
+  /** What holds for a runtime of `stores.runtimes`: class, limits, violations, identities that wait for its nodes. */
+  readonly classes: Omit<ResolvedRuntimes, 'store'>;
   readonly grants: GrantKeeper;
   readonly verifications: Verifications;
   readonly events: EventRecorder;

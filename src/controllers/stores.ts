@@ -23,7 +23,7 @@ import { runtimeKey, type Stores } from './context.ts';
 
 export type StoreParts = {
   readonly stores: Stores;
-  readonly classes: Pick<ResolvedRuntimes, 'resolution' | 'standing'>;
+  readonly classes: Omit<ResolvedRuntimes, 'store'>;
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
@@ -84,6 +84,7 @@ export function createStores(parts: {
     written: informers.runtimes.store,
     classes: informers.classes.store,
     namespaces: informers.namespaces.store,
+    elasticNodes: informers.elasticNodes.store,
     telemetry: parts.telemetry,
   });
   return {

@@ -55,7 +55,7 @@ export const nodeMoved: When<ElasticNode> = changedIn((node) => [
 
 function standing({ metadata, status }: ElasticRuntime): readonly unknown[] {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status;
-  return [...intent({ metadata }), ready, status?.idleSince, status?.launchTemplates];
+  return [...intent({ metadata }), ready, status?.idleSince, status?.launchTemplates, status?.internal?.['verified']];
 }
 
 /** For those who work on a runtime. */

@@ -1,10 +1,15 @@
-import type { ElasticRuntime, ElasticRuntimeClass } from '../../api/generated/types.ts';
+import type { ElasticNode, ElasticRuntime, ElasticRuntimeClass } from '../../api/generated/types.ts';
 import type { Namespace, Stored } from '../../api/kubernetes.ts';
+import { changedIdentities, type HeldIdentities } from '../../core/classes/held-identities.ts';
+import { pinsOf } from '../../core/classes/pins.ts';
 import { type Resolution, resolveRuntime, stalledBy } from '../../core/classes/resolve.ts';
 import { equals } from '../../machinery/covers.ts';
 import { keyOf } from '../../machinery/keys.ts';
 import type { ChangeHandler, Store } from '../../machinery/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { runtimeKey } from '../context.ts';
+import { accessDigest } from '../runtime/identities.ts';
+import { notesOf } from '../runtime/notes.ts';
 
 /** Whether anything may be begun for a runtime. What runs is never ended for it. */
 export type Standing =
@@ -19,6 +24,8 @@ export type ResolvedRuntimes = {
   /** Undefined where the cache does not have this runtime (any more). */
   resolution(runtime: Stored<ElasticRuntime>): Resolution | undefined;
   standing(runtime: Stored<ElasticRuntime>): Standing;
+  /** The identities that this runtime is to have, where it still has those that its nodes were launched as. */
+  heldIdentities(runtime: Stored<ElasticRuntime>): HeldIdentities | undefined;
 };
 
 export type ResolvedRuntimesParts = {
@@ -26,18 +33,27 @@ export type ResolvedRuntimesParts = {
   readonly written: Store<ElasticRuntime>;
   readonly classes: Store<ElasticRuntimeClass>;
   readonly namespaces: Store<Namespace>;
+  readonly elasticNodes: Store<ElasticNode, 'runtime' | 'providerID'>;
   readonly telemetry: Telemetry;
 };
 
-type Entry = { readonly runtime: Stored<ElasticRuntime>; readonly resolution: Resolution; readonly known: boolean };
+type Entry = {
+  readonly runtime: Stored<ElasticRuntime>;
+  readonly resolution: Resolution;
+  readonly known: boolean;
+  readonly held: HeldIdentities | undefined;
+};
 
 /**
  * The one place where runtimes are resolved: all controllers, and the broker, read this store and no other. A class or a namespace that changes is
  * reported as a change of every runtime for which something else holds now; such a change has no `previous`, so that a handler which looks only at
  * what the object itself says of a change does not pass it over.
+ *
+ * Nodes were launched, and can only be ended, as the roles that the runtime had then: with a role of another account every instance would look as if it were gone. So a
+ * runtime has the identities that it was begun with until no node of it exists, whoever has changed them, and those that it was verified with until its end.
  */
 export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRuntimes {
-  const { written, classes, namespaces, telemetry } = parts;
+  const { written, classes, namespaces, elasticNodes, telemetry } = parts;
   const entries = new Map<string, Entry>();
   let handlers: readonly ChangeHandler<ElasticRuntime>[] = [];
 
@@ -45,7 +61,20 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
     const { namespace = '' } = runtime.metadata;
     const found = namespaces.get(namespace);
     const resolution = resolveRuntime(runtime, classes.list(), { name: namespace, labels: found?.metadata.labels ?? {} });
-    return { runtime: { ...runtime, spec: resolution.spec }, resolution, known: found !== undefined };
+    return withIdentities(runtime, { resolution, known: found !== undefined });
+  }
+
+  function withIdentities(runtime: Stored<ElasticRuntime>, { resolution, known }: Pick<Entry, 'resolution' | 'known'>): Entry {
+    const { identities: pinned } = pinsOf(runtime);
+    const { spec, class: ofClass } = resolution;
+    const held = pinned && changedIdentities({ written: runtime.spec, ofClass, wanted: spec.identities, pinned });
+    const begun = { ...runtime, spec: { ...spec, identities: pinned ?? spec.identities } } as Stored<ElasticRuntime>;
+    const isHeld = held !== undefined && (hasNode(runtime) || endsAs(begun));
+    return isHeld ? { runtime: begun, resolution, known, held } : { runtime: { ...runtime, spec }, resolution, known, held: undefined };
+  }
+
+  function hasNode({ metadata }: Stored<ElasticRuntime>): boolean {
+    return elasticNodes.byIndex('runtime', runtimeKey(metadata)).some(({ spec }) => spec.runtimeRef.uid === metadata.uid);
   }
 
   function tell(change: Parameters<ChangeHandler<ElasticRuntime>>[0]): void {
@@ -85,7 +114,18 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
     again(({ metadata }) => metadata.namespace === name);
   });
 
-  const all = [written, classes, namespaces];
+  elasticNodes.onChange(({ previous, current }) => {
+    const of = (current ?? previous)?.spec.runtimeRef;
+    const before = of && entries.get(runtimeKey(of));
+    if (before === undefined || (previous !== undefined && current !== undefined)) return;
+    const stored = written.get(keyOf(before.runtime));
+    const now = stored && withIdentities(stored, before);
+    if (now === undefined || equals(before.held, now.held)) return;
+    entries.set(keyOf(now.runtime), now);
+    tell({ previous: undefined, current: now.runtime, initial: false });
+  });
+
+  const all = [written, classes, namespaces, elasticNodes];
   const entryOf = (runtime: Stored<ElasticRuntime>): Entry | undefined => {
     const entry = entries.get(keyOf(runtime));
     return entry?.runtime.metadata.uid === runtime.metadata.uid ? entry : undefined;
@@ -107,6 +147,7 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
   return {
     store,
     resolution: (runtime) => entryOf(runtime)?.resolution,
+    heldIdentities: (runtime) => entryOf(runtime)?.held,
     standing(runtime) {
       const entry = entryOf(runtime);
       if (entry?.known !== true) return { kind: 'pending', message: `namespace ${runtime.metadata.namespace} is not known yet` };
@@ -116,9 +157,15 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
   };
 }
 
+/** A runtime that is being deleted ends as it was verified: what the new identities may, nobody looks at any more. */
+function endsAs(begun: Stored<ElasticRuntime>): boolean {
+  return begun.metadata.deletionTimestamp !== undefined && notesOf(begun).verified === accessDigest(begun);
+}
+
 function same(one: Entry, other: Entry): boolean {
   return (
     one.known === other.known &&
+    equals(one.held, other.held) &&
     equals(one.resolution.spec, other.resolution.spec) &&
     equals(one.resolution.violations, other.resolution.violations) &&
     // Its limits and connection roles, too.

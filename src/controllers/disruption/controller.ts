@@ -17,14 +17,15 @@ export function createDisruptor(context: OperatorContext): (key: string) => Prom
   return async (key) => {
     const runtime = context.stores.runtimes.get(key);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
-    if (identitiesInUse(context, runtime) !== undefined) return done;
+    // Identities that wait for the last node to go: none is kept for a job to come.
+    const isDraining = identitiesInUse(context, runtime) !== undefined;
     const nodes = nodesOf(context, runtime).filter((node) => node.metadata.deletionTimestamp === undefined);
     const candidates = nodes.map((node) => candidate(context, node, emptySince));
     const { remove, lookAgainMs } = planRemovals({
       nodes: candidates,
-      minimum: new Map(resolvePools(runtime).map(({ name, min }) => [name, min])),
+      minimum: isDraining ? new Map() : new Map(resolvePools(runtime).map(({ name, min }) => [name, min])),
       // An attempt that uploads its logs is work too: `activeJobs` holds it until it has ended.
-      working: activeJobs(context, runtime).length > 0,
+      working: isDraining || activeJobs(context, runtime).length > 0,
       idleSince: parseTime(runtime.status?.idleSince),
       consolidateAfterMs: durationMs(runtime.spec.disruption.consolidateAfter, 30_000),
       idleTimeoutMs: durationMs(runtime.spec.idleTimeout, 600_000),

@@ -10,7 +10,7 @@ import { ok } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
-import { identitiesInUse } from '../runtime/identities.ts';
+import { accessDigest } from '../runtime/identities.ts';
 import { notesOf } from '../runtime/notes.ts';
 import { tagOwnerOf } from '../runtime/tag-owner.ts';
 
@@ -23,8 +23,8 @@ export function createGarbageCollector(context: OperatorContext): (key: string) 
     const runtime = context.stores.runtimes.get(key);
     if (runtime === undefined || runtime.metadata.deletionTimestamp !== undefined) return done;
     const { awsUsed, verified } = notesOf(runtime);
-    if (awsUsed !== true || verified === undefined || identitiesInUse(context, runtime) !== undefined)
-      return { requeueAfterMs: context.settings.garbagePeriodMs };
+    // As roles of another account, every instance would look as if it were gone.
+    if (awsUsed !== true || verified !== accessDigest(runtime)) return { requeueAfterMs: context.settings.garbagePeriodMs };
     const owner = tagOwnerOf(runtime, context.settings.clusterName);
     const found = await actAs(
       context,

@@ -9,7 +9,6 @@ import { elasticNodes } from '../../ports/resources.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
 import { applyStatus, draftStatus } from '../draft.ts';
 import { adoptReported } from '../job/node-accesses.ts';
-import { identitiesInUse } from '../runtime/identities.ts';
 import { drain } from './drain.ts';
 import { flushLogs } from './flush.ts';
 import { launch } from './launch.ts';
@@ -39,8 +38,6 @@ async function reconcileNode(tools: NodeTools, node: Stored<ElasticNode>): Promi
     return { retry: `runtime ${runtimeKey(node.spec.runtimeRef)} of this node is not known` };
   // Here, since a report is news to this controller, and goes with its node.
   adoptReported(context, runtime, node);
-  const inUse = identitiesInUse(context, runtime);
-  if (inUse !== undefined) return { requeueAfterMs: 60_000 };
   const draft = draftStatus(ownStatus(node), node.metadata.generation, context.clock.now());
   const view: NodeView = { node, runtime, draft };
   const deleting = node.metadata.deletionTimestamp !== undefined;

@@ -136,14 +136,14 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (problem !== undefined) return { stalled: 'InvalidSpec', message: problem };
   const unsupported = unsupportedRuntimeFields(runtime);
   if (unsupported.length > 0) return { stalled: 'NotSupported', message: unsupported.join('; ') };
-  const inUse = identitiesInUse(tools.context, runtime);
-  if (inUse !== undefined) return { stalled: 'IdentitiesInUse', message: inUse };
   const prepared = await upkeep(tools, runtime, draft);
   if (!('go' in prepared)) return prepared;
   const roles = await ensureDefaultRoles(tools, runtime, draft);
   if (!('go' in roles)) return roles;
   const revoked = await enforceRevocation(tools, runtime, draft);
   if (!('go' in revoked)) return revoked;
+  const inUse = identitiesInUse(tools.context, runtime);
+  if (inUse !== undefined) return waitForNodes(tools, runtime, inUse);
   const verified = await verify(tools, runtime, draft);
   if (!('go' in verified)) return verified;
   const script = await pinnedInitScript(tools, runtime, draft);
@@ -165,6 +165,12 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   sayVerified(runtime, draft);
   const stored = await storeInfo(tools, runtime, draft);
   return 'go' in stored ? soonest(roles, revoked) : stored;
+}
+
+/** New identities wait until the last node is gone, which wakes this controller. What is said once is said again only where it is another. */
+function waitForNodes({ context }: RuntimeTools, runtime: Stored<ElasticRuntime>, message: string): StepVerdict {
+  context.events.record(elasticRuntimes, runtime, 'Warning', 'IdentitiesInUse', message);
+  return { again: 'IdentitiesInUse', message, afterMs: stalledRetryMs };
 }
 
 function soonest(...verdicts: readonly { readonly lookAgainMs?: number }[]): Extract<StepVerdict, { readonly go: true }> {

@@ -5,7 +5,6 @@ import { type Pins, pinsOf } from '../../core/classes/pins.ts';
 import { equals } from '../../machinery/covers.ts';
 import type { KubernetesResult } from '../../ports/kubernetes.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
-import { identitiesInUse } from './identities.ts';
 import { notesOf } from './notes.ts';
 import type { RuntimeTools } from './tools.ts';
 
@@ -13,11 +12,11 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Before the first thing is made in AWS, the status says that there may be some: a teardown then sweeps. It also says with what the runtime is begun, so
- * that it keeps it whatever becomes of its class. Identities follow the spec while no node exists.
+ * that it keeps it whatever becomes of its class. Identities are those of the resolved spec, which keeps them while a node exists.
  */
 export async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<KubernetesResult<Stored<ElasticRuntime>>> {
   const before = pinsOf(runtime);
-  const now = pinsFor(tools, runtime, before);
+  const now = pinsFor(runtime, before);
   if (notesOf(runtime).awsUsed === true && equals(before, now)) return { ok: true, value: runtime };
   const { namespace = '', name, resourceVersion } = runtime.metadata;
   return tools.context.kubernetes.mergePatch(
@@ -28,11 +27,9 @@ export async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRun
   );
 }
 
-function pinsFor({ context }: RuntimeTools, runtime: Stored<ElasticRuntime>, before: Pins): Pins {
-  const { spec } = runtime;
+function pinsFor({ spec }: Stored<ElasticRuntime>, before: Pins): Pins {
   const immutable = Object.fromEntries(immutableFields.map((field) => [field, before[field] ?? spec[field]]));
-  const identities = identitiesInUse(context, runtime) === undefined ? spec.identities : before.identities;
-  return { ...immutable, ...(identities !== undefined && { identities }) };
+  return { ...immutable, identities: spec.identities };
 }
 
 /** The merge patch that makes the one the other: what is gone is null. https://www.rfc-editor.org/rfc/rfc7396 */

@@ -16,7 +16,6 @@ import { hasEnded, jobsOf, nodesOf } from './activity.ts';
 import { endLeftCertificates } from './certificate.ts';
 import { deleteClusterInfo } from './cluster-info.ts';
 import { ensureDefaultRoles } from './default-roles.ts';
-import { identitiesInUse } from './identities.ts';
 import { deleteLaunchTemplates } from './launch-templates.ts';
 import { notesOf } from './notes.ts';
 import { cleanupBlocked } from './refusal.ts';
@@ -36,8 +35,6 @@ export async function tearDown(
   runtime: Stored<ElasticRuntime>,
   draft: StatusDraft<ElasticRuntimeStatus>,
 ): Promise<StepVerdict> {
-  const inUse = identitiesInUse(tools.context, runtime);
-  if (inUse !== undefined) return { stalled: 'CleanupBlocked', message: inUse };
   for (const step of [keepAgent, endJobs, endNodes, clearJobs, sweepAws, letGo]) {
     const verdict = await step(tools, runtime);
     if (step === endNodes && 'stalled' in verdict) return regainRoles(tools, runtime, draft, verdict);

@@ -11,7 +11,6 @@ import { ok, type Result } from '../../ports/result.ts';
 import { type OperatorContext, runtimeKey } from '../context.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
-import { identitiesInUse } from '../runtime/identities.ts';
 import { tagOwnerOf } from '../runtime/tag-owner.ts';
 
 type NodeVolume = NonNullable<ElasticNodeStatus['volumes']>[number];
@@ -23,7 +22,6 @@ export function createVolumeReconciler(context: OperatorContext): (key: string) 
     const node = context.stores.elasticNodes.get(key);
     const runtime = node && context.stores.runtimes.get(runtimeKey(node.spec.runtimeRef));
     if (node === undefined || runtime === undefined || node.metadata.deletionTimestamp !== undefined) return done;
-    if (identitiesInUse(context, runtime) !== undefined) return { requeueAfterMs: 60_000 };
     return reconcileVolume(context, applier, runtime, node);
   };
 }
