@@ -24,6 +24,7 @@ import type { CapacityMemory } from './node/capacity-memory.ts';
 import type { CostBounds } from './node/cost-bounds.ts';
 import type { Explanations } from './node/explanations.ts';
 import type { LaunchFailures } from './node/launch-failures.ts';
+import type { HopRefusals } from './runtime/hop-refusals.ts';
 
 /** What the operator is told at its start; fixed for the life of the process. */
 export type OperatorSettings = {
@@ -80,6 +81,7 @@ export type OperatorContext = {
   /** What holds for a runtime of `stores.runtimes`: class, limits, violations, identities that wait for its nodes. */
   readonly classes: Omit<ResolvedRuntimes, 'store'>;
   readonly grants: GrantKeeper;
+  readonly hopRefusals: HopRefusals;
   readonly verifications: Verifications;
   readonly events: EventRecorder;
   readonly audit: AuditLog;

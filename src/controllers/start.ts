@@ -27,6 +27,7 @@ import { createLaunchFailures } from './node/launch-failures.ts';
 import { createProvisioner } from './node/provision.ts';
 import { createRequestReconciler } from './request/controller.ts';
 import { createRuntimeReconciler } from './runtime/controller.ts';
+import { createHopRefusals } from './runtime/hop-refusals.ts';
 import { createStores } from './stores.ts';
 import {
   intentChanged,
@@ -71,6 +72,15 @@ export function createOperator(parts: OperatorParts): Operator {
   const { stores, classes, run: runStores } = createStores({ port: kubernetes, clock, random, telemetry });
   const audit = createAuditLog(parts.audit);
   const aws = parts.aws(audit);
+  const hopRefusals = createHopRefusals(clock);
+  const grants = createGrantKeeper({
+    sts: (region) => aws(region).sts,
+    iotCredentials: (region) => aws(region).iotCredentials,
+    kubernetes,
+    clock,
+    telemetry,
+    clusterName: settings.clusterName,
+  });
   const context: OperatorContext = {
     kubernetes,
     aws,
@@ -83,14 +93,8 @@ export function createOperator(parts: OperatorParts): Operator {
     stores,
     classes,
     audit,
-    grants: createGrantKeeper({
-      sts: (region) => aws(region).sts,
-      iotCredentials: (region) => aws(region).iotCredentials,
-      kubernetes,
-      clock,
-      telemetry,
-      clusterName: settings.clusterName,
-    }),
+    grants: hopRefusals.watch(grants),
+    hopRefusals,
     verifications: createVerifications(clock),
     events: createEventRecorder({
       port: kubernetes,
@@ -184,6 +188,8 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
   );
   // A launch or an end whose turn in front of AWS has come.
   const turns = { synced: async () => {}, start: (enqueue: (key: string) => void) => context.pace.onTurn(enqueue) };
+  // A runtime of which an identity is refused to somebody.
+  const refusals = { synced: async () => {}, start: (enqueue: (key: string) => void) => context.hopRefusals.onRefused(enqueue) };
   const everything = {
     synced: async () =>
       void (await Promise.all(
@@ -208,7 +214,7 @@ function describeControllers(context: OperatorContext): readonly ControllerOptio
       name: 'runtime',
       workers: 4,
       reconcile: createRuntimeReconciler(context, ofRuntime.runtime),
-      sources: [ownRuntime, runtimesOfJobs, runtimesOfNodes, everything],
+      sources: [ownRuntime, runtimesOfJobs, runtimesOfNodes, refusals, everything],
       expectations: ofRuntime.runtime,
       resync: {
         everyMs: 600_000,

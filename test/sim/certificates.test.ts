@@ -106,15 +106,17 @@ for (const [what, spoil, expected] of [
     await ready(simulation);
     spoil(simulation, certificateId(first['tls.crt']));
     const before = calls(simulation).length;
-    const brief = job('refused', {});
     await simulation.world.runUntil(() => false, 35 * minute);
-    simulation.apply(brief);
-    await until(simulation, 'refused', () => find(simulation, 'refused').status?.phase === 'Failed');
-    const message = find(simulation, 'refused').status?.failure?.message ?? '';
+    simulation.apply(job('refused', {}));
+    const conditionOf = (type: string) => simulation.runtimes()[0]?.status?.conditions?.find((one) => one.type === type);
+    await until(simulation, 'refused', () => conditionOf('AccessVerified')?.status === 'False');
+    assert.equal(conditionOf('Ready')?.status, 'False');
+    const message = conditionOf('AccessVerified')?.message ?? '';
     assert.match(message, /^iot:AssumeRoleWithCertificate on arn:aws:iot:us-east-1:111122223333:rolealias\/hub-agent failed as agent/);
     assert.match(message, expected);
     assert.match(message, new RegExp(`thing hub-1, certificate ${certificateId(first['tls.crt'])} of Secret finance/hub-cert`));
     assert.match(message, /AccessDeniedException.*\[request [0-9a-f-]+\]$/);
+    await until(simulation, 'its jobs are told', () => find(simulation, 'refused').status?.waiting?.message?.includes(message) === true);
     // Whoever asks in the meantime: one call each ten minutes at most.
     for (let count = 0; count < 5; count += 1) simulation.apply(job(`again-${count}`, {}));
     await simulation.world.runUntil(() => false, hour);
@@ -123,7 +125,7 @@ for (const [what, spoil, expected] of [
       .map(({ time }) => Date.parse(time));
     assert.ok(probes.length >= 1 && probes.length <= 8, `${probes.length} calls`);
     for (const [index, time] of probes.slice(1).entries()) assert.ok(time - (probes[index] ?? 0) >= 10 * minute - 1000);
-    assert.ok(simulation.jobs().every(({ status }) => status?.phase === 'Failed'));
+    assert.ok(simulation.jobs().every(({ status }) => status?.phase === 'Pending'));
     assert.equal(simulation.account.instances().length, 0);
   });
 }

@@ -26,6 +26,7 @@ import { sha256 } from './digest.ts';
 import { askToLaunch } from './dry-run.ts';
 import { accessDigest, identitiesInUse } from './identities.ts';
 import { ensureLaunchTemplates } from './launch-templates.ts';
+import { lookAgain } from './look-again.ts';
 import { resolveSubnets } from './network.ts';
 import { notesOf, type RuntimeNotes } from './notes.ts';
 import { noteIntent } from './pins.ts';
@@ -49,6 +50,7 @@ export function createRuntimeReconciler(context: OperatorContext, expectations: 
     context,
     expectations,
     upkept: new Map(),
+    looks: new Map(),
     certificates: new Map(),
     scripts: new Map(),
     roles: new Map(),
@@ -138,6 +140,9 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (unsupported.length > 0) return { stalled: 'NotSupported', message: unsupported.join('; ') };
   const prepared = await upkeep(tools, runtime, draft);
   if (!('go' in prepared)) return prepared;
+  // Before anything is done as one of them, so that what they are refused is said of them.
+  const looked = await lookAgain(tools, runtime, draft);
+  if (!('go' in looked)) return looked;
   const roles = await ensureDefaultRoles(tools, runtime, draft);
   if (!('go' in roles)) return roles;
   const revoked = await enforceRevocation(tools, runtime, draft);
@@ -164,7 +169,7 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   if (asked.value !== undefined) note(draft, { launchAsked: asked.value });
   sayVerified(runtime, draft);
   const stored = await storeInfo(tools, runtime, draft);
-  return 'go' in stored ? soonest(roles, revoked) : stored;
+  return 'go' in stored ? soonest(looked, roles, revoked) : stored;
 }
 
 /** New identities wait until the last node is gone, which wakes this controller. What is said once is said again only where it is another. */

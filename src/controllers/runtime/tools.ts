@@ -1,6 +1,7 @@
 import type { Applier } from '../../machinery/applier.ts';
 import type { Expectations } from '../../machinery/expectations.ts';
 import type { OperatorContext } from '../context.ts';
+import type { AccessFailure } from '../identity/failure.ts';
 
 /** What every step of the runtime controller works with. */
 export type RuntimeTools = {
@@ -20,10 +21,15 @@ export type RuntimeTools = {
   readonly issuer: { value: string | undefined };
   /** By uid: when Secrets and accounts were last looked after. */
   readonly upkept: Map<string, LastLook>;
+  /** By uid: whether the identities could be had. */
+  readonly looks: Map<string, Look>;
 };
 
 /** When something was last looked after, by the monotonic clock, and of which resolved spec (its digest). */
 export type LastLook = { readonly spec: string; readonly at: number };
+
+/** When the identities are to be looked at next, by the monotonic clock, and what was refused the last time. */
+export type Look = { readonly dueAt: number; readonly failures: readonly AccessFailure[] };
 
 /** Verdict of one step: go on with the next one, or stop here and say why. */
 export type StepVerdict =
