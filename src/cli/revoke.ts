@@ -1,6 +1,6 @@
 import type { ElasticRuntime } from '../api/generated/types.ts';
 import type { Stored } from '../api/kubernetes.ts';
-import { principalsOf } from '../core/access/roles.ts';
+import { hasDefaultRoles, principalsOf } from '../core/access/roles.ts';
 import { longestPodSessionMs, longestSessionMs, type RevocationDeny, revocationDenies } from '../core/policy/revocation.ts';
 import { elasticConnections, elasticRuntimes } from '../ports/resources.ts';
 import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
@@ -24,6 +24,8 @@ type Revoked = {
   readonly lastSessionEnds: string;
   readonly lastPodSessionEnds: string;
   readonly deny: readonly RevocationDeny[];
+  /** Default roles: the operator denies it in their stack, which could not be deleted with anything else attached to them. */
+  readonly deniedByOperator?: readonly { readonly identity: string; readonly roleArn: string }[];
 };
 
 /**
@@ -103,15 +105,19 @@ async function revokeConnection(cluster: ClusterConnection, name: string, before
 
 function described(runtime: Stored<ElasticRuntime>, before: string): Revoked {
   const { roles, agentProof } = principalsOf(runtime);
+  const all = Object.entries(roles).map(([identity, roleArn]) => ({ identity, roleArn }));
+  const isMade = ({ identity }: { readonly identity: string }): boolean =>
+    hasDefaultRoles(runtime) && (identity === 'master' || identity === 'worker');
   return {
     of: `ElasticRuntime ${runtime.metadata.namespace}/${runtime.metadata.name}`,
     ...ends(before),
     deny: revocationDenies({
       before,
       runtimeUid: runtime.metadata.uid,
-      roles: Object.entries(roles).map(([identity, roleArn]) => ({ identity, roleArn })),
+      roles: all.filter((role) => !isMade(role)),
       agentProof,
     }),
+    ...(hasDefaultRoles(runtime) && { deniedByOperator: all.filter(isMade) }),
   };
 }
 
@@ -120,11 +126,15 @@ function ends(before: string): Pick<Revoked, 'before' | 'lastSessionEnds' | 'las
   return { before, lastSessionEnds: end(longestSessionMs), lastPodSessionEnds: end(longestPodSessionMs) };
 }
 
-function textOf({ of, before, lastSessionEnds, lastPodSessionEnds, deny }: Revoked): string {
+function textOf({ of, before, lastSessionEnds, lastPodSessionEnds, deny, deniedByOperator = [] }: Revoked): string {
   return [
     `${of}: access from before ${before} is revoked.`,
     'The operator drops its grants and ends the pods from before; their attempts begin anew with sessions from after.',
     `Sessions that are out already end by themselves by ${lastSessionEnds}; a pod's own by ${lastPodSessionEnds} at the latest, where its role allows 12 h.`,
+    ...deniedByOperator.map(
+      ({ identity, roleArn }) =>
+        `Sessions of ${identity} (${roleArn}) are ended by the operator, in the stack of default roles (condition DefaultRoles): attach nothing to it.`,
+    ),
     deny.length === 0
       ? 'It has no role, so there is no session to end: delete or rotate its keys where they were made.'
       : 'To end them at once, attach to each role:',

@@ -233,6 +233,11 @@ void test('a deletion that CloudFormation cannot finish shows as CleanupBlocked 
     condition(simulation, 'CleanupBlocked')?.message ?? '',
     /AWS::IAM::Role Node: DELETE_FAILED: Cannot delete entity, must detach all policies first/,
   );
+  const uid8 = own(simulation).metadata.uid?.slice(0, 8);
+  const said = new RegExp(
+    `analytics-${uid8}\\.master, .*\\.worker, .*\\.node\\): take it away.* aws iam delete-role-policy --role-name finance\\.analytics-${uid8}\\.worker --policy-name elastic-revoked-${uid8}`,
+  );
+  assert.match(condition(simulation, 'CleanupBlocked')?.message ?? '', said);
   await pause(simulation, 20 * minute);
   assert.equal(condition(simulation, 'CleanupBlocked')?.status, 'True');
   const left = role(simulation, 'node');

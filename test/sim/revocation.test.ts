@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { defaultRoleArn } from '../../src/core/access/roles.ts';
+import { revocationDenies } from '../../src/core/policy/revocation.ts';
 import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { Simulation } from '../../src/sim/simulate.ts';
-import { find, hour, job, minute, runtime, start, until } from './support/stage.ts';
+import { defaultRoles, find, hour, job, minute, runtime, start, until } from './support/stage.ts';
 
 function now(simulation: Simulation): number {
   return simulation.world.now();
@@ -121,6 +123,55 @@ void test('the deny is attached where the operator role may, and where it may no
     assert.deepEqual(simulation.result().violations, []);
   }
 });
+
+for (const [who, pastes] of [
+  ['the operator may attach policies to every role', false],
+  ['somebody pasted the deny for them', true],
+] as const) {
+  void test(`revoked access of default roles is denied by their stack, and keeps nobody from deleting it, where ${who}`, async () => {
+    const simulation = start([...defaultRoles(), job('etl', { duration: '10m' })]);
+    await until(simulation, 'running', () => find(simulation, 'etl').status?.phase === 'Running');
+    const operator = simulation.account.spec.roles.find(({ arn }) => arn.endsWith('/operator'));
+    assert.ok(operator);
+    const allow = { Sid: 'Revoke', Effect: 'Allow', Action: 'iam:PutRolePolicy', Resource: '*' } as const;
+    const document = { Version: '2012-10-17', Statement: [allow] } as const;
+    if (!pastes) simulation.account.putRole({ ...operator, policies: [...operator.policies, { name: 'revoke', document }] });
+    const [own] = simulation.runtimes();
+    assert.ok(own);
+    const before = new Date(now(simulation)).toISOString();
+    patchRuntime(simulation, { accessRevokedBefore: before });
+    const policiesOf = (use: 'master' | 'worker') =>
+      simulation.account
+        .roles()
+        .find(({ arn }) => arn === defaultRoleArn(own, use))
+        ?.policies.map(({ name }) => name) ?? [];
+    const name = `elastic-revoked-${own.metadata.uid?.slice(0, 8)}`;
+    await until(simulation, 'the stack has it', () => policiesOf('master').includes(name) && policiesOf('worker').includes(name));
+    const attached = simulation.account.calls.filter(
+      ({ action, outcome, caller }) => action === 'iam:PutRolePolicy' && outcome === 'ok' && !caller.includes('cloudformation'),
+    );
+    assert.ok(
+      attached.every(({ resource }) => !/\.(master|worker)/.test(resource)),
+      JSON.stringify(attached),
+    );
+    const roles = [{ identity: 'worker', roleArn: defaultRoleArn(own, 'worker') }];
+    for (const { roleArn, policyName, document: deny } of pastes
+      ? revocationDenies({ before, runtimeUid: own.metadata.uid ?? '', roles, agentProof: 'webIdentity' })
+      : []) {
+      const worker = simulation.account.roles().find(({ arn }) => arn === roleArn);
+      assert.ok(worker);
+      simulation.account.putRole({
+        ...worker,
+        policies: [...worker.policies.filter((one) => one.name !== policyName), { name: policyName, document: deny }],
+      });
+    }
+    await until(simulation, 'done', () => find(simulation, 'etl').status?.phase === 'Succeeded');
+    simulation.kubernetes.server.delete(kindNamed('ElasticRuntime'), 'finance/analytics');
+    await until(simulation, 'gone', () => simulation.runtimes().length === 0);
+    assert.deepEqual(simulation.account.stacks(), []);
+    assert.deepEqual(simulation.violations(), []);
+  });
+}
 
 void test('a revoked ElasticConnection ends the pods of the jobs that use it, and of no other', async () => {
   const connection = {

@@ -143,10 +143,10 @@ async function bringUp(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, dra
   // Before anything is done as one of them, so that what they are refused is said of them.
   const looked = await lookAgain(tools, runtime, draft);
   if (!('go' in looked)) return looked;
-  const roles = await ensureDefaultRoles(tools, runtime, draft);
-  if (!('go' in roles)) return roles;
   const revoked = await enforceRevocation(tools, runtime, draft);
   if (!('go' in revoked)) return revoked;
+  const roles = await ensureDefaultRoles(tools, runtime, draft);
+  if (!('go' in roles)) return roles;
   const inUse = identitiesInUse(tools.context, runtime);
   if (inUse !== undefined) return waitForNodes(tools, runtime, inUse);
   const verified = await verify(tools, runtime, draft);

@@ -17,6 +17,7 @@ import { readAgentPolicies } from './agent-policies.ts';
 import { clusterIssuer } from './issuer.ts';
 import { notesOf, type RoleStackNotes } from './notes.ts';
 import { refusedStep, withRuntimeRemedy } from './refusal.ts';
+import { revokedSince } from './revocation.ts';
 import { asOperator, lookAtStack, reasonOf, refusedByIam, stackTags } from './role-stack.ts';
 import { deleteRoleStack } from './role-stack-removal.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
@@ -39,7 +40,7 @@ export async function ensureDefaultRoles(tools: RuntimeTools, runtime: Stored<El
   const { uid } = runtime.metadata;
   const { clock } = tools.context;
   const last = tools.roles.get(uid);
-  if (last !== undefined && last.spec === specDigest(runtime.spec) && clock.monotonic() - last.at < compareMs) return go;
+  if (last !== undefined && last.spec === madeFor(tools, runtime) && clock.monotonic() - last.at < compareMs) return go;
   const paused = pausedBecause(tools, runtime);
   if (paused !== undefined) return stackFailed(tools, runtime, draft, 'DefaultRolesFailed', paused);
   await sayLastRefusal(tools, runtime, draft);
@@ -69,7 +70,8 @@ async function wantedTemplate(
   const issuer = await clusterIssuer(tools, runtime);
   if (!issuer.ok) return { verdict: await failed(tools, runtime, draft, 'IssuerUnknown', issuer.error) };
   const { clusterName } = tools.context.settings;
-  const template = defaultRolesTemplate({ runtime, clusterName, issuer: issuer.value, agent: agent.value });
+  const revokedBefore = revokedSince(tools, runtime);
+  const template = defaultRolesTemplate({ runtime, clusterName, issuer: issuer.value, agent: agent.value, revokedBefore });
   return template.ok ? template.value : { verdict: stopped(draft, 'DefaultRolesTooLarge', template.reason) };
 }
 
@@ -143,9 +145,14 @@ async function update(
     'DefaultRoles',
     true,
     'Updating',
-    'the policies attached to the agent role changed: CloudFormation passes them to the worker role',
+    'the policies attached to the agent role, or what the roles are to be, changed: CloudFormation passes it on',
   );
   return { go: true, lookAgainMs: pollMs };
+}
+
+/** A revocation changes the roles when its moment has come, without a change of the spec. */
+function madeFor(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): string {
+  return `${specDigest(runtime.spec)} ${revokedSince(tools, runtime) ?? ''}`;
 }
 
 function settled(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Draft, stack: StackView): StepVerdict {
@@ -160,7 +167,7 @@ function settled(tools: RuntimeTools, runtime: Stored<ElasticRuntime>, draft: Dr
   );
   keep(draft, { stackId: stack.stackId });
   if (first) tools.context.events.record(elasticRuntimes, runtime, 'Normal', 'DefaultRolesMade', `CloudFormation stack ${stack.name}`);
-  tools.roles.set(uid, { spec: specDigest(runtime.spec), at: tools.context.clock.monotonic() });
+  tools.roles.set(uid, { spec: madeFor(tools, runtime), at: tools.context.clock.monotonic() });
   return go;
 }
 

@@ -1,6 +1,6 @@
 import type { ElasticRuntime, ElasticRuntimeStatus } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
-import { principalsOf } from '../../core/access/roles.ts';
+import { hasDefaultRoles, principalsOf } from '../../core/access/roles.ts';
 import { longestSessionMs, type RevocationDeny, revocationDenies } from '../../core/policy/revocation.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
@@ -10,9 +10,16 @@ import { type AccessFailure, describeFailure } from '../identity/failure.ts';
 import { notesOf } from './notes.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 
+/** The moment before which nothing counts any more; undefined where it is still to come. */
+export function revokedSince({ context: { clock } }: RuntimeTools, { spec }: Stored<ElasticRuntime>): string | undefined {
+  const at = parseTime(spec.accessRevokedBefore);
+  return at === undefined || at > clock.now() ? undefined : spec.accessRevokedBefore;
+}
+
 /**
  * `spec.accessRevokedBefore`, from its moment on: no grant from before is kept, and where the operator role may, a policy on each role denies everything to sessions
- * that are out already. It is tried once for each moment; the condition says what became of it. The policy outlives the runtime, as those sessions may.
+ * that are out already. It is tried once for each moment; the condition says what became of it. The policy outlives the runtime, as those sessions may. Default roles have
+ * it from their stack.
  */
 export async function enforceRevocation(
   tools: RuntimeTools,
@@ -31,21 +38,33 @@ export async function enforceRevocation(
   tools.context.grants.dropRuntime(runtime.metadata.uid);
   const failure = await attach(tools, runtime, deniesFor(runtime, accessRevokedBefore));
   if (failure?.transient === true) return { again: 'RevocationNotAttached', message: describeFailure(failure) };
-  const ends = `sessions from before end by ${formatTime(at + longestSessionMs)}, a pod's own when its role says so`;
-  const message =
-    failure === undefined
-      ? `everything is denied to sessions from before ${accessRevokedBefore}`
-      : `grants and pods from before ${accessRevokedBefore} are ended; ${ends}. To end them at once: kubectl-elastic revoke prints what to attach (${describeFailure(failure)})`;
+  const message = failure === undefined ? denied(runtime, accessRevokedBefore) : notAttached(runtime, accessRevokedBefore, at, failure);
   draft.condition('AccessRevoked', true, failure === undefined ? 'Denied' : 'NotAttached', message);
   draft.set({ internal: { ...draft.value().internal, revoked: accessRevokedBefore } });
   tools.context.events.record(elasticRuntimes, runtime, 'Warning', 'AccessRevoked', message);
   return go;
 }
 
+const byStack = 'to those of the default roles by their stack (condition DefaultRoles says whether it is in step)';
+
+function denied(runtime: ElasticRuntime, before: string): string {
+  const how = hasDefaultRoles(runtime) ? `, ${byStack}` : '';
+  return `everything is denied to sessions from before ${before}${how}`;
+}
+
+function notAttached(runtime: ElasticRuntime, before: string, at: number, failure: AccessFailure): string {
+  const end = formatTime(at + longestSessionMs);
+  const ends = hasDefaultRoles(runtime)
+    ? `sessions from before are denied everything, ${byStack}; those of agent and operator end by ${end}`
+    : `sessions from before end by ${end}, a pod's own when its role says so`;
+  const how = `To end them at once: kubectl-elastic revoke prints what to attach (${describeFailure(failure)})`;
+  return `grants and pods from before ${before} are ended; ${ends}. ${how}`;
+}
+
 function deniesFor(runtime: Stored<ElasticRuntime>, before: string): readonly RevocationDeny[] {
   const { roles, agentProof } = principalsOf(runtime);
   // The role that attaches comes last: from then on the session it does so with is denied everything, where its clock is behind.
-  const order = ['worker', 'master', 'agent', 'operator'] as const;
+  const order = hasDefaultRoles(runtime) ? (['agent', 'operator'] as const) : (['worker', 'master', 'agent', 'operator'] as const);
   return revocationDenies({
     before,
     runtimeUid: runtime.metadata.uid,

@@ -1,7 +1,9 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
+import { defaultRoleName } from '../../core/access/roles.ts';
 import { stackName } from '../../core/policy/cloudformation/names.ts';
 import { decideRemoval } from '../../core/policy/cloudformation/stack.ts';
+import { revocationPolicyName } from '../../core/policy/revocation.ts';
 import { notesOf } from './notes.ts';
 import { cleanupBlocked } from './refusal.ts';
 import { asOperator, lookAtStack, reasonOf, stackTags } from './role-stack.ts';
@@ -39,7 +41,7 @@ export async function deleteRoleStack(tools: RuntimeTools, runtime: Stored<Elast
     return go;
   }
   const failed = stack?.status === 'DELETE_FAILED' || stack?.status === 'ROLLBACK_FAILED';
-  if (failed) tools.rolesBlocked.set(uid, await reasonOf(tools, runtime, stack));
+  if (failed) tools.rolesBlocked.set(uid, withWhatHolds(runtime, await reasonOf(tools, runtime, stack)));
   if (decision.do === 'delete') {
     const deleted = await asOperator(tools, runtime, 'cloudformation:DeleteStack', (aws, caller) =>
       aws.cloudFormation.deleteStack(caller, {
@@ -51,7 +53,18 @@ export async function deleteRoleStack(tools: RuntimeTools, runtime: Stored<Elast
   }
   // What stopped it last time is said until it is over: the next try is under way.
   const reason = tools.rolesBlocked.get(uid);
-  if (reason !== undefined)
-    return { stalled: 'CleanupBlocked', message: `${reason}. Take away what holds it; deleting goes on by itself`, afterMs: pollMs * 6 };
+  if (reason !== undefined) return { stalled: 'CleanupBlocked', message: `${reason}. Deleting goes on by itself`, afterMs: pollMs * 6 };
   return { again: 'DefaultRolesEnding', message: `CloudFormation deletes stack ${stackName(runtime)}`, afterMs: pollMs };
+}
+
+/** IAM deletes no role that has a policy which the stack has not given it, and CloudFormation takes away its own only. */
+function withWhatHolds(runtime: Stored<ElasticRuntime>, reason: string): string {
+  if (!/must (detach|delete)\b.*\bpolicies/i.test(reason)) return `${reason}. Take away what holds it`;
+  const roles = (['master', 'worker', 'node'] as const).map((use) => defaultRoleName(runtime, use));
+  const name = revocationPolicyName(runtime.metadata.uid);
+  const remove = roles.slice(0, 2).map((role) => `aws iam delete-role-policy --role-name ${role} --policy-name ${name}`);
+  return (
+    `${reason}. Somebody attached a policy to a role of the stack (${roles.join(', ')}): take it away. A deny of kubectl-elastic revoke is called ${name}: ${remove.join('; ')}. ` +
+    'aws iam list-role-policies and list-attached-role-policies, with --role-name of each, show any other'
+  );
 }

@@ -8,6 +8,11 @@ export type RevocationDeny = {
   readonly document: PolicyDocument;
 };
 
+/** Of the inline policy, on whatever role: the same for every moment, so that a later one takes its place. */
+export function revocationPolicyName(runtimeUid: string): string {
+  return `elastic-revoked-${runtimeUid.slice(0, 8)}`;
+}
+
 /** Longest life of a session that the operator makes, and of a pod's own where the role allows no longer one (generated roles do not). */
 export const longestSessionMs = 3_600_000;
 /** What a role of the customer's may allow its pods at most: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html, MaxSessionDuration. */
@@ -31,7 +36,7 @@ export function revocationDenies(of: {
     return {
       identity,
       roleArn,
-      policyName: `elastic-revoked-${uid8}`,
+      policyName: revocationPolicyName(of.runtimeUid),
       document: {
         Version: '2012-10-17',
         Statement: [

@@ -4,6 +4,7 @@ import { malformed, type Parsed, parsed } from '../../quantity/outcome.ts';
 import type { NamedPolicy } from '../account/plan.ts';
 import type { PolicyDocument } from '../document.ts';
 import { runtimeDocuments } from '../documents.ts';
+import { revocationDenies, revocationPolicyName } from '../revocation.ts';
 import type { PolicyRuntime } from '../runtime-input.ts';
 import { logicalIds as named } from './names.ts';
 import { QuotaExceeded } from './quotas.ts';
@@ -23,6 +24,8 @@ export type DefaultRolesInput = {
   /** Of the cluster's tokens, https://… */
   readonly issuer: string;
   readonly agent: AgentPolicies;
+  /** RFC 3339: everything is denied to sessions of master and worker that were issued before. */
+  readonly revokedBefore?: string | undefined;
 };
 
 export type DefaultRolesTemplate = {
@@ -34,14 +37,18 @@ export type DefaultRolesTemplate = {
 
 /**
  * The stack of a runtime without master and worker roles: both of them, the node role with its instance profile, and the boundary under which all three
- * stand. The worker has what is attached to the agent role (managed policies by ARN, inline ones as copies) and its own needs. What does not
- * fit the quotas of IAM and CloudFormation is a reason.
+ * stand. The worker has what is attached to the agent role (managed policies by ARN, inline ones as copies) and its own needs. Revoked access is denied by the stack
+ * itself: a policy that is attached to one of its roles otherwise keeps CloudFormation from deleting it. What does not fit the quotas of IAM and CloudFormation is a reason.
  */
 export function defaultRolesTemplate(input: DefaultRolesInput): Parsed<DefaultRolesTemplate> {
   const { runtime, agent } = input;
   const documents = documentsOf(input);
   const ids = logicalIds();
-  const copies = agent.inline.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  const revoked = deniesOf(input);
+  // The agent's own deny, of its sessions from before, is narrower than the one that stands under this name.
+  const copies = agent.inline
+    .filter(({ name }) => !revoked.some((own) => own.name === name))
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
   // An inline policy's name is the role's own matter: one that the agent has already is left to the copy.
   const needs = copies.some(({ name }) => name === needsName) ? `${needsName}-2` : needsName;
   const role = (use: DefaultRole, policies: readonly NamedPolicy[], attached: readonly string[] = []): readonly Entry<Resource>[] => {
@@ -69,8 +76,8 @@ export function defaultRolesTemplate(input: DefaultRolesInput): Parsed<DefaultRo
       runtime,
       section([
         [named.boundary, boundary(runtime)],
-        ...role('master', []),
-        ...role('worker', copies, agent.managed),
+        ...role('master', revoked),
+        ...role('worker', [...revoked, ...copies], agent.managed),
         ...role('node', []),
         [named.profile, profile],
       ]),
@@ -82,6 +89,17 @@ export function defaultRolesTemplate(input: DefaultRolesInput): Parsed<DefaultRo
 }
 
 const needsName = 'elastic-runtime-needs';
+
+/** The same for master and worker: pods name their sessions as they like, so there every session from before ends. */
+function deniesOf({ runtime, revokedBefore: before }: DefaultRolesInput): readonly NamedPolicy[] {
+  const { uid: runtimeUid = '' } = runtime.metadata;
+  if (before === undefined) return [];
+  const roles = [{ identity: 'worker', roleArn: defaultRoleArn(runtime, 'worker') }];
+  return revocationDenies({ before, runtimeUid, roles, agentProof: 'webIdentity' }).map(({ document }) => ({
+    name: revocationPolicyName(runtimeUid),
+    document,
+  }));
+}
 
 function finished(runtime: PolicyRuntime, resources: Readonly<Record<string, Resource>>): Parsed<DefaultRolesTemplate> {
   const digest = createHash('sha256').update(JSON.stringify(resources)).digest('hex').slice(0, 32);

@@ -77,6 +77,30 @@ test("a policy of the agent's that has the name of ours keeps it", () => {
   assert.deepEqual(names, ['elastic-runtime-needs', 'elastic-runtime-needs-2']);
 });
 
+test('revoked access is denied to sessions of master and worker by the template itself, and to those of no node', () => {
+  const before = '2026-12-01T10:00:00Z';
+  const name = 'elastic-revoked-27763973';
+  const input = { runtime: runtime(), clusterName: 'prod', issuer: 'https://oidc.example.com/id/1' };
+  // The agent role may have one of that name, which ends its own sessions.
+  const agent = { managed: [], inline: [inline(name), inline('a')] };
+  const [without, template] = [undefined, before].map((revokedBefore) => defaultRolesTemplate({ ...input, agent, revokedBefore }));
+  assert.ok(without?.ok === true && template?.ok === true);
+  assert.notEqual(template.value.digest, without.value.digest);
+  const { Resources } = JSON.parse(template.value.body) as { readonly Resources: Readonly<Record<string, Made>> };
+  const policiesOf = (id: string) =>
+    (Resources[id]?.Properties['Policies'] ?? []) as readonly { readonly PolicyName: string; readonly PolicyDocument: PolicyDocument }[];
+  assert.deepEqual(
+    policiesOf('Worker').map(({ PolicyName }) => PolicyName),
+    [name, 'a', 'elastic-runtime-needs'],
+  );
+  assert.ok(policiesOf('Node').every(({ PolicyName }) => PolicyName !== name));
+  for (const id of ['Master', 'Worker']) {
+    const own = policiesOf(id).find(({ PolicyName }) => PolicyName === name);
+    const [statement] = [own?.PolicyDocument.Statement ?? []].flat();
+    assert.deepEqual([statement?.Effect, statement?.Condition], ['Deny', { DateLessThan: { 'aws:TokenIssueTime': before } }]);
+  }
+});
+
 test('inline policies that do not fit beside our own become managed ones; what cannot fit at all is a reason', () => {
   const { resources } = made({ managed: [], inline: [inline('a', 5000), inline('b', 4000)] });
   assert.equal(resources['Worker']?.Properties['Policies'], undefined);
