@@ -115,8 +115,8 @@ function takeJob(gathered: Gathered, name: string, fields: Readonly<Record<strin
   const kept = accesses.filter(isRecord);
   gathered.records.push(...kept);
   gathered.broken.push(...brokenOf('accesses', accesses, isRecord));
-  const { job, uid, namespace, runtime, runtimeUid, plan, missing } = fields;
-  if (Array.isArray(missing)) gathered.missing.push(...missing.map((what) => `${name} lacks ${String(what)}`));
+  const { job, uid, namespace, runtime, runtimeUid, plan } = fields;
+  gathered.missing.push(...lackedBy(fields).map((what) => `${name} lacks ${what}`));
   if (!Array.isArray(plan)) return;
   gathered.broken.push(...brokenOf('plan', plan, isPlanRow));
   if (typeof job === 'string' && typeof uid === 'string')
@@ -128,4 +128,9 @@ function takeJob(gathered: Gathered, name: string, fields: Readonly<Record<strin
       rows: plan.filter(isPlanRow),
       kept,
     });
+}
+
+/** What a job's document says that it lacks: what is not to be had, and what lies beside it since it was too much. */
+export function lackedBy({ missing, more }: Readonly<Record<string, unknown>>): readonly string[] {
+  return [...(Array.isArray(missing) ? missing.map(String) : []), ...(typeof more === 'string' ? [more] : [])];
 }

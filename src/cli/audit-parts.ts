@@ -2,10 +2,11 @@
  * What node agents have recorded of a job and its access.json lacks, since there was too much of it or it could not be read: it lies beside it, where the job's pods
  * may write as well, and is held to what a node agent or an init container may do, as the operator holds it.
  */
+import { nodePartOf } from '../core/access/locations.ts';
 import { nodeRecord, type RecordingNode } from '../core/audit/node-records.ts';
 import { documentAccesses } from '../core/audit/records.ts';
 import type { AuditIo } from './audit.ts';
-import type { Gathered } from './audit-input.ts';
+import { type Gathered, lackedBy } from './audit-input.ts';
 
 /** As the operator reads them: a node agent writes smaller ones. */
 const mostPartBytes = 4 * 1024 * 1024;
@@ -23,7 +24,7 @@ export async function takeNodeParts(
     if (job === undefined) continue;
     const tooLarge: string[] = [];
     const isPart = (key: string, size = 0): boolean => {
-      if (placeOf(job, key) === undefined) return false;
+      if (nodePartOf(`${job.folder}access`, key) === undefined) return false;
       if (size > mostPartBytes) tooLarge.push(`s3://${bucket}/${key} is too large for what a node agent writes`);
       return size <= mostPartBytes;
     };
@@ -58,9 +59,10 @@ function lackingJob(key: string, text: string): LackingJob | undefined {
   } catch {
     return undefined;
   }
-  const { job, uid, namespace, runtime, runtimeUid, missing, plan } = (document ?? {}) as Readonly<Record<string, unknown>>;
+  const fields = (document ?? {}) as Readonly<Record<string, unknown>>;
+  const { job, uid, namespace, runtime, runtimeUid, plan } = fields;
   if (typeof job !== 'string' || typeof uid !== 'string' || typeof namespace !== 'string' || typeof runtime !== 'string') return undefined;
-  if (typeof runtimeUid !== 'string' || !Array.isArray(missing) || missing.length === 0) return undefined;
+  if (typeof runtimeUid !== 'string' || lackedBy(fields).length === 0) return undefined;
   const folder = key.slice(0, -'access.json'.length);
   if (!folder.endsWith(`/jobs/${job}-${uid.slice(0, 8)}/`)) return undefined;
   const partition = /"arn:(aws[a-z-]*):/.exec(JSON.stringify(plan) ?? '')?.[1] ?? 'aws';
@@ -72,14 +74,8 @@ function keyOf(name: string): string {
   return name.replace(/^s3:\/\/[^/]+\//, '');
 }
 
-function placeOf({ folder }: LackingJob, key: string): Pick<RecordingNode, 'role' | 'node'> | undefined {
-  const path = key.startsWith(folder) ? key.slice(folder.length) : '';
-  const [, role, node] = /^access\/(master|worker)\/([^/]+)\/[^/]+\.json$/.exec(path) ?? [];
-  return node === undefined || (role !== 'master' && role !== 'worker') ? undefined : { role, node };
-}
-
 function recordsOf(job: LackingJob, bucket: string, { name, bytes }: Read) {
-  const place = placeOf(job, keyOf(name));
+  const place = nodePartOf(`${job.folder}access`, keyOf(name));
   if (place === undefined) return [];
   const { runtime, runtimeUid, partition, folder } = job;
   const logs = `arn:${partition}:s3:::${bucket}/${folder.slice(0, folder.lastIndexOf('/jobs/'))}`;

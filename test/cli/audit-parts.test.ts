@@ -23,8 +23,8 @@ async function lived() {
   const folder = `${record.slice(0, -'.json'.length)}/`;
   const accesses = document.accesses.filter(({ node }) => node === undefined);
   assert.ok(accesses.length > 0 && accesses.length < document.accesses.length);
-  const missing = [`3 of 3 parts at s3://${bucket}/${folder}, since the others hold 50000 records`];
-  return { objects, record, folder, whole: document.accesses, lacking: { ...document, accesses, missing } };
+  const more = `3 of 3 parts at s3://${bucket}/${folder}`;
+  return { objects, record, folder, whole: document.accesses, lacking: { ...document, accesses, more } };
 }
 
 const simulated = lived();
@@ -104,12 +104,12 @@ void test('a part that is too large, or a folder that cannot be read, is said, a
   const all = new Map([...objects, [record, JSON.stringify(lacking)] as const, [`${folder}worker/n/x.json`, 'x'.repeat(5 << 20)] as const]);
   const large = await audited(all);
   assert.equal(large.code, 1);
-  assert.match(large.errors.join('\n'), /lacks 3 of 3 parts.*records\n.*worker\/n\/x\.json is too large/);
+  assert.match(large.errors.join('\n'), /lacks 3 of 3 parts.*\n.*worker\/n\/x\.json is too large/);
   const bytes = new TextEncoder().encode(JSON.stringify(lacking));
   const refused = await audited(all, async ({ prefix }) => {
     if (prefix === folder) throw Object.assign(new Error('no'), { name: 'AccessDenied' });
     return [{ name: `s3://${bucket}/${record}`, bytes }];
   });
   assert.equal(refused.code, 1);
-  assert.match(refused.errors.join('\n'), /lacks 3 of 3 parts.*records\n.*\/access\/ could not be read: AccessDenied: no$/);
+  assert.match(refused.errors.join('\n'), /lacks 3 of 3 parts.*\n.*\/access\/ could not be read: AccessDenied: no$/);
 });

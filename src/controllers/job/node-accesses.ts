@@ -4,7 +4,7 @@
  */
 import type { ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
-import { accessParts, formatS3Uri, jobPrefix, runtimeFolder, type S3Folder, uid8 } from '../../core/access/locations.ts';
+import { accessParts, formatS3Uri, jobPrefix, nodePartOf, runtimeFolder, type S3Folder, uid8 } from '../../core/access/locations.ts';
 import { s3Arn } from '../../core/access/partitions.ts';
 import { nodeRecord, type RecordingNode } from '../../core/audit/node-records.ts';
 import { documentAccesses, mergeRecords, type Recorded } from '../../core/audit/records.ts';
@@ -117,7 +117,7 @@ async function listParts(tools: JobTools, view: JobView, folder: S3Folder): Prom
   const { bucket, key } = folder;
   const parts: { readonly key: string; readonly size: number }[] = [];
   const known = new Set(nodesOf(tools.context, view.runtime).map(({ metadata }) => metadata.name));
-  const isKnown = (part: { readonly key: string }): boolean => known.has(placeOf(folder, part.key)?.node ?? '');
+  const isKnown = (part: { readonly key: string }): boolean => known.has(nodePartOf(key, part.key)?.node ?? '');
   let continuationToken: string | undefined;
   for (let pages = 0; pages < mostPages; pages += 1) {
     const from = continuationToken === undefined ? {} : { continuationToken };
@@ -125,7 +125,7 @@ async function listParts(tools: JobTools, view: JobView, folder: S3Folder): Prom
       aws.s3.listObjects(caller, { bucket, prefix: `${key}/`, maxKeys: 1000, ...from }),
     );
     if (!page.ok) return page;
-    parts.push(...page.value.keys.filter((object) => placeOf(folder, object.key) !== undefined));
+    parts.push(...page.value.keys.filter((object) => nodePartOf(key, object.key) !== undefined));
     continuationToken = page.value.continuationToken;
     if (continuationToken === undefined) break;
   }
@@ -144,7 +144,7 @@ async function readPart(
     aws.s3.getObject(caller, { ...location, maxBytes: mostPartBytes }),
   );
   if (!object.ok) return object;
-  const place = placeOf(folder, key);
+  const place = nodePartOf(folder.key, key);
   const of = place === undefined ? undefined : recordingNode(view.runtime, place.role, place.node);
   const { name, namespace, uid } = view.job.metadata;
   const records = documentAccesses(new TextDecoder().decode(object.value.body)).flatMap((value) => {
@@ -152,15 +152,6 @@ async function readPart(
     return found?.record.job === `${namespace}/${name}` && found.jobUid8 === uid8(uid) ? [found.record] : [];
   });
   return ok({ records, bytes: object.value.body.byteLength });
-}
-
-/** Exactly there: further down other roles' policies reach. */
-function placeOf({ key: folder }: S3Folder, key: string): { readonly role: 'master' | 'worker'; readonly node: string } | undefined {
-  if (!key.startsWith(`${folder}/`)) return undefined;
-  const [, role, node = ''] = /^(master|worker)\/([^/]+)\/[^/]+\.json$/.exec(key.slice(folder.length + 1)) ?? [];
-  // What lies in a folder of such a name a policy takes for that role's.
-  if (role === undefined || node === 'master' || node === 'worker') return undefined;
-  return { role: role === 'master' ? 'master' : 'worker', node };
 }
 
 function recordingNode(runtime: Stored<ElasticRuntime>, role: RecordingNode['role'], node: string): RecordingNode {

@@ -138,6 +138,15 @@ export function nodeAccessFolder(podLogs: string): string | undefined {
   return job === undefined ? undefined : `${job}/access/${role}/${node}`;
 }
 
+/** Whose part an object of that folder is: exactly there, since further down other roles' policies reach. */
+export function nodePartOf(folder: string, key: string): { readonly role: 'master' | 'worker'; readonly node: string } | undefined {
+  if (!key.startsWith(`${folder}/`)) return undefined;
+  const [, role, node = ''] = /^(master|worker)\/([^/]+)\/[^/]+\.json$/.exec(key.slice(folder.length + 1)) ?? [];
+  // What lies in a folder of such a name a policy takes for that role's.
+  if (role === undefined || node === 'master' || node === 'worker') return undefined;
+  return { role: role === 'master' ? 'master' : 'worker', node };
+}
+
 /** An object below a folder, by a path that somebody else chose. */
 export function objectKey(folder: S3Folder, path: string): Parsed<S3Location> {
   const location = append(folder, path);
