@@ -45,13 +45,23 @@ function ttlLeft(view: JobView, ended: number, now: number): number | undefined 
   return ttl === undefined || ttl === null ? undefined : ended + ttl * 1000 - now;
 }
 
+/** Also what nobody could write down any more once it was done. */
+function mayHaveStaged(view: Pick<JobView, 'draft'>): boolean {
+  const { staging, staged, verified } = notesOf(view);
+  return staging === true || staged !== undefined || verified !== undefined;
+}
+
+export function mayHaveLeft(view: Pick<JobView, 'draft'>): boolean {
+  return notesOf(view).probing === true || mayHaveStaged(view);
+}
+
 /** All children of all attempts, and the job's folder in staging. */
 export async function cleanUp(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const problem = await deleteChildren(tools, view.job);
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
   const probes = await clearJobProbes(tools, view);
   if (!('go' in probes)) return probes;
-  if (notesOf(view).staged === undefined && notesOf(view).verified === undefined) return go;
+  if (!mayHaveStaged(view)) return go;
   const cleared = await clearStaged(tools, view);
   tools.context.grants.dropJob(view.job.metadata.uid);
   if (cleared.ok) {
@@ -90,6 +100,12 @@ export async function deleteService(tools: JobTools, job: Stored<ElasticJob>, at
   if (!ownerReferences.some((owner) => owner.controller === true && owner.uid === job.metadata.uid)) return undefined;
   const deleted = await kubernetes.delete(services, key, { uid });
   return deleted.ok || deleted.error.kind === 'NotFound' || deleted.error.kind === 'Conflict' ? undefined : deleted.error.message;
+}
+
+/** The cache may still have what was released a moment ago: it would be cleaned up once more, and its record written anew, when its runtime may be gone. */
+export async function isReleased({ context }: JobTools, { metadata: { namespace, name, uid } }: Stored<ElasticJob>): Promise<boolean> {
+  const found = await context.kubernetes.get(elasticJobs, { namespace: namespace ?? '', name });
+  return found.ok ? found.value.metadata.uid !== uid : found.error.kind === 'NotFound';
 }
 
 export async function release(tools: JobTools, job: Stored<ElasticJob>, runtimeKey: string): Promise<JobVerdict> {

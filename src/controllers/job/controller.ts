@@ -24,7 +24,7 @@ import { unverifiedRuntime } from '../runtime/unverified.ts';
 import { closeAccesses, keepAccesses } from './access-record.ts';
 import { startWhenReserved } from './capacity.ts';
 import { applyChildren } from './children.ts';
-import { afterwards, cleanUp, deleteChildren, release } from './cleanup.ts';
+import { afterwards, cleanUp, deleteChildren, isReleased, mayHaveLeft, release } from './cleanup.ts';
 import { beginEnding, finishAttempt } from './finish.ts';
 import { createLooks } from './looks.ts';
 import { ownPods } from './own.ts';
@@ -185,7 +185,7 @@ function endsUnbegun(
   } else if (limit !== undefined && limit.inMs <= 0 && 'end' in limit.end && limit.end.end.failure !== undefined) {
     draft.set({ phase: 'Failed', completionTime: now, failure: limit.end.end.failure });
   } else return undefined;
-  note({ draft }, { cleaned: true });
+  if (!mayHaveLeft({ draft })) note({ draft }, { cleaned: true });
   return go;
 }
 
@@ -256,7 +256,7 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
     }
   }
   if (draft.value().phase === undefined || draft.value().phase === 'Pending') draft.set({ phase: 'Preparing' });
-  for (const step of [preflight, stageDependencies, pinReferences, admit, startWhenReserved, watchAttempt]) {
+  for (const step of [preflight, pinReferences, stageDependencies, admit, startWhenReserved, watchAttempt]) {
     const verdict = await step(tools, view);
     if (!('go' in verdict)) return verdict;
   }
@@ -325,8 +325,7 @@ async function invalid(
   const problem = await deleteChildren(tools, job);
   if (problem !== undefined) return { again: 'ChildrenEnding', message: problem };
   const message = clip(messages.join('; '));
-  const { staged, verified } = notesOf({ draft });
-  if (staged === undefined && verified === undefined) note({ draft }, { cleaned: true });
+  if (!mayHaveLeft({ draft })) note({ draft }, { cleaned: true });
   draft.set({ phase: 'Failed', completionTime: formatTime(tools.context.clock.now()), failure: { reason: 'InvalidSpec', message } });
   return go;
 }
@@ -344,7 +343,7 @@ async function tearDown(
   const pods = ownPods(tools.context, job).filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
   if (pods.length > 0) return { wait: 'ChildrenEnding', message: `${pods.length} pod(s) still end`, afterMs: 5_000 };
   const planned = runtime === undefined ? undefined : planAccess({ runtime, job });
-  if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true) {
+  if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true && !(await isReleased(tools, job))) {
     const view = { job, runtime, plan: planned.plan, references: { found }, draft };
     const cleaned = await cleanUp(tools, view);
     if (!('go' in cleaned)) return cleaned;

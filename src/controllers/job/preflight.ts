@@ -6,6 +6,7 @@ import { type AccessFailure, describeFailure, describeFailures, except, reportFa
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
 import { reasonOf, strictClassOf } from '../identity/strict.ts';
 import { openSecret, withKeys } from './credentials.ts';
+import { pinnable } from './references.ts';
 import { childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
   const missing = probes.filter(({ key }) => !context.verifications.isFresh(key, { strict }));
   if (missing.some(leavesObjects) && notesOf(view).probing !== true) {
     // Written down before the first write: whatever becomes of this process or this job, the probe objects are found and deleted.
-    note(view, { probing: true });
+    note(view, { probing: true, connections: pinnable(view) });
     return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 100 };
   }
   const looked =

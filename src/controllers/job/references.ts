@@ -16,8 +16,8 @@ export type References = {
 };
 
 /**
- * What the job's connectionRefs name. Looked up anew until the job first starts; from then on it is what the job was verified with, whatever becomes of
- * the ElasticConnection meanwhile, but for a revocation: that holds at once.
+ * What the job's connectionRefs name. Looked up anew until the job first starts; from then on, and where it ends before, it is what the job was verified with,
+ * whatever becomes of the ElasticConnection meanwhile, but for a revocation: that holds at once.
  */
 export function resolveReferences(
   tools: Pick<JobTools, 'context'>,
@@ -28,7 +28,8 @@ export function resolveReferences(
   if (names.length === 0) return { job: written, found: {}, missing: [] };
   const live = liveSpecs(tools.context, written, names);
   const pinned = notesOf({ draft }).connections;
-  const begun = hasEnded(written) || draft.value().startTime !== undefined || released(tools, written, draft);
+  const over = hasEnded(written) || written.metadata.deletionTimestamp !== undefined;
+  const begun = over || draft.value().startTime !== undefined || released(tools, written, draft);
   const found = begun && pinned !== undefined ? withRevocations(pinned, live) : live;
   return { job: inlined(written, found), found, missing: names.filter((name) => !Object.hasOwn(found, name)) };
 }
@@ -54,13 +55,18 @@ function released(tools: Pick<JobTools, 'context'>, job: Stored<ElasticJob>, dra
   return childrenOf(tools, { job, draft }).master?.spec.suspend === false;
 }
 
+/** As it is written down; undefined: the job names none. */
+export function pinnable({ references: { found } }: Pick<JobView, 'references'>): ConnectionSpecs | undefined {
+  return Object.keys(found).length === 0 ? undefined : found;
+}
+
 /**
  * Written down before anything is let go: a process that dies right after the start must find what the job runs with. Children that were made with
  * something else go first: their templates cannot be changed.
  */
 export async function pinReferences(tools: JobTools, view: JobView): Promise<JobVerdict> {
-  const { found } = view.references;
-  if (Object.keys(found).length === 0) return go;
+  const found = pinnable(view);
+  if (found === undefined) return go;
   const { master, worker } = childrenOf(tools, view);
   if (master?.spec.suspend === false || view.draft.value().startTime !== undefined) return go;
   // As the API server has it, not as this look will leave it.

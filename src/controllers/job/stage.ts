@@ -19,6 +19,11 @@ export async function stageDependencies(tools: JobTools, view: JobView): Promise
   const dependencies = view.job.spec.dependencies ?? [];
   const digest = createHash('sha256').update(JSON.stringify(dependencies)).digest('base64url').slice(0, 22);
   if (notesOf(view).staged === digest) return go;
+  if (dependencies.length > 0 && notesOf(view).staging !== true) {
+    // Written down before the first is put there: whatever becomes of this process or this job, what lies there is found and deleted.
+    note(view, { staging: true });
+    return { wait: 'StagingDependencies', message: `${dependencies.length} dependencies are being stored in staging`, afterMs: 100 };
+  }
   for (const dependency of dependencies) {
     const staged = await stage(tools, view, dependency);
     if (staged.ok) continue;

@@ -63,6 +63,8 @@ export type JobNotes = {
   readonly open?: boolean;
   /** Probe objects may lie at the locations of the plan: written down before the first is made. */
   readonly probing?: boolean;
+  /** Dependencies may lie in staging: written down before the first is put there. */
+  readonly staging?: boolean;
   readonly staged?: string;
   readonly ending?: Ending;
   /** Attempts that failed by themselves. */
