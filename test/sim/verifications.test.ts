@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { AccessFailure } from '../../src/controllers/identity/failure.ts';
 import { inParallel } from '../../src/controllers/identity/parallel.ts';
 import { createVerifications } from '../../src/controllers/identity/verifications.ts';
+import { proofLeftMs } from '../../src/core/preflight/age.ts';
 import { err, ok, type Result } from '../../src/ports/result.ts';
 
 const failure = (transient: boolean): AccessFailure => ({
@@ -40,6 +41,41 @@ void test('many that ask at once, and all who ask within ten minutes, get one an
   assert.equal(isFresh(), false);
   await ask();
   assert.equal(asked(), 2);
+});
+
+void test('whoever has used an answer before asks again where it is old to him; others still use it', async () => {
+  let now = 0;
+  const verifications = createVerifications({ now: () => now, monotonic: () => now, after: () => () => undefined });
+  const check = async () => ok({});
+  assert.equal(verifications.age('key'), undefined);
+  await verifications.verify('key', check);
+  now = 300_000;
+  const again = verifications.youngerThan(300_000);
+  assert.deepEqual([again.isFresh('key'), verifications.isFresh('key'), verifications.age('key')], [false, true, 300_000]);
+  await again.verify('key', check);
+  assert.deepEqual([again.isFresh('key'), verifications.age('key')], [true, 0]);
+});
+
+void test('one is waited for who is about to find something out: until it is found, or refused, or for half a minute', async () => {
+  let now = 0;
+  const verifications = createVerifications({ now: () => now, monotonic: () => now, after: () => () => undefined });
+  const awaited = (by: string, ...keys: readonly string[]) => verifications.isAwaited(keys, by);
+  assert.deepEqual(
+    [awaited('a', 'x'), awaited('a', 'x'), awaited('b', 'x'), awaited('b', 'x', 'y'), awaited('c', 'y')],
+    [false, false, true, false, true],
+  );
+  now = 30_000;
+  assert.deepEqual([awaited('c', 'x'), awaited('b', 'x')], [false, true]);
+  await verifications.verify('x', async () => ok({}));
+  assert.equal(awaited('b', 'x'), false, 'it is found');
+  now = 700_000;
+  await verifications.verify('x', async () => err(failure(false)));
+  assert.deepEqual([awaited('a', 'x'), awaited('b', 'x')], [false, false], 'what was refused all ask together');
+});
+
+void test('a proof of a time to come, or of none, is too old', () => {
+  const lefts = [undefined, 2_000, 1_000, 1_000 - 599_999, 1_000 - 600_000].map((at) => proofLeftMs(at, 1_000));
+  assert.deepEqual(lefts, [0, 0, 600_000, 1, 0]);
 });
 
 void test('an answer that may soon be another one serves others for a minute', async () => {

@@ -102,8 +102,8 @@ export async function deleteService(tools: JobTools, job: Stored<ElasticJob>, at
   return deleted.ok || deleted.error.kind === 'NotFound' || deleted.error.kind === 'Conflict' ? undefined : deleted.error.message;
 }
 
-/** The cache may still have what was released a moment ago: it would be cleaned up once more, and its record written anew, when its runtime may be gone. */
-export async function isReleased({ context }: JobTools, { metadata: { namespace, name, uid } }: Stored<ElasticJob>): Promise<boolean> {
+/** The cache may still have what was let go a moment ago: it would be cleaned up once more, and its record written anew, when its runtime may be gone. */
+export async function isLetGo({ context }: JobTools, { metadata: { namespace, name, uid } }: Stored<ElasticJob>): Promise<boolean> {
   const found = await context.kubernetes.get(elasticJobs, { namespace: namespace ?? '', name });
   return found.ok ? found.value.metadata.uid !== uid : found.error.kind === 'NotFound';
 }

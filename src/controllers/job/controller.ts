@@ -24,11 +24,12 @@ import { unverifiedRuntime } from '../runtime/unverified.ts';
 import { closeAccesses, keepAccesses } from './access-record.ts';
 import { startWhenReserved } from './capacity.ts';
 import { applyChildren } from './children.ts';
-import { afterwards, cleanUp, deleteChildren, isReleased, mayHaveLeft, release } from './cleanup.ts';
+import { afterwards, cleanUp, deleteChildren, isLetGo, mayHaveLeft, release } from './cleanup.ts';
 import { beginEnding, finishAttempt } from './finish.ts';
 import { createLooks } from './looks.ts';
 import { ownPods } from './own.ts';
 import { preflight } from './preflight.ts';
+import { isProofOld, isReleased, whileProved } from './proof.ts';
 import { pinReferences, type References, resolveReferences } from './references.ts';
 import { report } from './report.ts';
 import { deadline, watchAttempt } from './run.ts';
@@ -106,7 +107,7 @@ async function advance(
 async function goOn(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const { job, runtime, draft } = view;
   // Judged before the attempt is let go: what runs is not ended because a list was shortened.
-  const released = childrenOf(tools, view).master?.spec.suspend === false;
+  const released = isReleased(tools, view);
   const unsupported = released ? [] : unsupportedJobFields(job);
   if (unsupported.length > 0) return invalid(tools, job, draft, unsupported);
   const refused = released ? [] : refusedTemplateSecrets(job, runtime);
@@ -121,6 +122,8 @@ async function goOn(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const { ending } = notesOf(view);
   if (ending !== undefined) {
     const finished = await finishAttempt(tools, view, ending);
+    // Nothing is launched for an attempt before what the last one was let go on is proved again.
+    if (draft.value().phase === 'Waiting' && isProofOld(tools, view)) draft.set({ phase: 'Preparing' });
     // The next look begins the next attempt, or the time after the job.
     return 'go' in finished ? { wait: 'Ended', message: ending.message, afterMs: 100 } : finished;
   }
@@ -234,7 +237,7 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
   if (job.spec.suspend === true) return suspend(tools, view);
   const pause = retryPause(tools, view);
   if (pause !== undefined) return pause;
-  const running = childrenOf(tools, view).master?.spec.suspend === false;
+  const running = isReleased(tools, view);
   if (!running) {
     const refused = refusedByClass(tools, view);
     if (refused !== undefined) return refused;
@@ -258,7 +261,7 @@ async function pursue(tools: JobTools, view: JobView): Promise<JobVerdict> {
   if (draft.value().phase === undefined || draft.value().phase === 'Pending') draft.set({ phase: 'Preparing' });
   for (const step of [preflight, pinReferences, stageDependencies, admit, startWhenReserved, watchAttempt]) {
     const verdict = await step(tools, view);
-    if (!('go' in verdict)) return verdict;
+    if (!('go' in verdict)) return whileProved(tools, view, verdict);
   }
   return go;
 }
@@ -301,7 +304,7 @@ function resume(tools: JobTools, view: JobView): void {
   const since = parseTime(notesOf(view).suspendedSince);
   if (since === undefined) return;
   note(view, { suspendedSince: undefined, suspendedMs: (notesOf(view).suspendedMs ?? 0) + tools.context.clock.now() - since });
-  view.draft.set({ phase: view.draft.value().attempt?.number === undefined ? 'Preparing' : 'Waiting' });
+  view.draft.set({ phase: view.draft.value().attempt?.number === undefined || isProofOld(tools, view) ? 'Preparing' : 'Waiting' });
 }
 
 function publishPlan({ context }: JobTools, { draft, runtime, job, plan }: JobView): void {
@@ -343,7 +346,7 @@ async function tearDown(
   const pods = ownPods(tools.context, job).filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
   if (pods.length > 0) return { wait: 'ChildrenEnding', message: `${pods.length} pod(s) still end`, afterMs: 5_000 };
   const planned = runtime === undefined ? undefined : planAccess({ runtime, job });
-  if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true && !(await isReleased(tools, job))) {
+  if (runtime !== undefined && planned?.ok === true && notesOf({ draft }).cleaned !== true && !(await isLetGo(tools, job))) {
     const view = { job, runtime, plan: planned.plan, references: { found }, draft };
     const cleaned = await cleanUp(tools, view);
     if (!('go' in cleaned)) return cleaned;

@@ -1,30 +1,38 @@
 import { createHash } from 'node:crypto';
 import { jobProbes } from '../../core/preflight/probes.ts';
 import { keyOf } from '../../machinery/keys.ts';
+import { formatMicroTime } from '../../machinery/time.ts';
 import { elasticJobs } from '../../ports/resources.ts';
 import { type AccessFailure, describeFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
 import { reasonOf, strictClassOf } from '../identity/strict.ts';
 import { openSecret, withKeys } from './credentials.ts';
+import { isProofOld, isReleased, looking, passes, renewedMs } from './proof.ts';
 import { pinnable } from './references.ts';
-import { childrenOf, go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
+import { go, type JobTools, type JobVerdict, type JobView, note, notesOf } from './tools.ts';
 
 /**
  * Before a node starts: every identity of the plan is obtained and makes a real call at every location it will use. What fails here fails the job
- * with the call, the identity, its chain, and the statement that is missing. What another job has proved within ten minutes is not proved again.
+ * with the call, the identity, its chain, and the statement that is missing. What another job has proved within ten minutes is not proved again; what is older
+ * is, as long as nothing of the job runs: no node is launched on what was true hours ago.
  */
 export async function preflight(tools: JobTools, view: JobView): Promise<JobVerdict> {
   const digest = digestOf(view);
-  if (notesOf(view).verified === digest && !isOpenAgain(tools, view)) return go;
-  const { context } = tools;
+  const renews = notesOf(view).verified === digest;
+  if (renews && !isOpenAgain(tools, view) && !isProofOld(tools, view)) return go;
+  const verifications = renews ? tools.context.verifications.youngerThan(renewedMs) : tools.context.verifications;
+  const context = { ...tools.context, verifications };
   const of = proofOf(tools, view);
   const probes = await probesOf(tools, view);
   const strict = strictClassOf(context, view.runtime) !== undefined;
-  const missing = probes.filter(({ key }) => !context.verifications.isFresh(key, { strict }));
+  const missing = probes.filter(({ key }) => !verifications.isFresh(key, { strict }));
   if (missing.some(leavesObjects) && notesOf(view).probing !== true) {
+    const { uid } = view.job.metadata;
+    const keys = missing.map(({ key }) => key);
+    if (renews && tools.context.verifications.isAwaited(keys, uid)) return looking(view, missing.length, 5_000);
     // Written down before the first write: whatever becomes of this process or this job, the probe objects are found and deleted.
     note(view, { probing: true, connections: pinnable(view) });
-    return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 100 };
+    return looking(view, missing.length, 100);
   }
   const looked =
     missing.length === 0
@@ -33,13 +41,15 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
           proveAll(context, of, probes).finally(() => forgetLate(tools, view)),
         );
   // What takes longer because many are verified at once says so, and comes back when it is over.
-  if (looked === undefined) return { wait: 'VerifyingAccess', message: `${missing.length} access(es) are being verified`, afterMs: 30_000 };
+  if (looked === undefined) return looking(view, missing.length, 30_000);
   const { failures, notVerified, isOpen } = looked;
-  if (failures.length > 0) return refused(tools, view, failures);
+  if (failures.length > 0) return passes(tools, view, failures) ? looking(view, missing.length, 5_000) : refused(tools, view, failures);
   const verified = probes.length - notVerified.length;
   view.draft.condition('AccessVerified', true, 'Verified', `${verified} access(es) verified before any node starts${except(notVerified)}`);
   view.draft.set({ preflight: { verified, ...(notVerified.length > 0 && { notVerified }) } });
-  note(view, { verified: digest, open: isOpen ? true : undefined, probing: undefined });
+  const oldest = Math.max(0, ...probes.map(({ key }) => tools.context.verifications.age(key) ?? 0));
+  const verifiedAt = formatMicroTime(context.clock.now() - oldest);
+  note(view, { verified: digest, verifiedAt, open: isOpen ? true : undefined, probing: undefined });
   return go;
 }
 
@@ -110,5 +120,5 @@ function digestOf(view: JobView): string {
 /** The class wants all of it verified since: of an attempt that runs that ends nothing, but the next one does not begin. */
 function isOpenAgain(tools: JobTools, view: JobView): boolean {
   if (notesOf(view).open !== true || strictClassOf(tools.context, view.runtime) === undefined) return false;
-  return childrenOf(tools, view).master?.spec.suspend !== false;
+  return !isReleased(tools, view);
 }

@@ -59,6 +59,8 @@ export type Ending = {
 /** `internal` of a job's status. */
 export type JobNotes = {
   readonly verified?: string;
+  /** RFC 3339: as old as the oldest of the answers. */
+  readonly verifiedAt?: string;
   /** Something of it could not be looked at, which its class allowed then. */
   readonly open?: boolean;
   /** Probe objects may lie at the locations of the plan: written down before the first is made. */

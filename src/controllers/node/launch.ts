@@ -6,6 +6,7 @@ import type { CreateFleetAnswer, Instance } from '../../ports/aws/index.ts';
 import { elasticNodes } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
 import { describeFailure } from '../identity/failure.ts';
+import { awaitProof } from '../job/proof.ts';
 import { tagOwnerOf } from '../runtime/tag-owner.ts';
 import { unverifiedRuntime } from '../runtime/unverified.ts';
 import { capacityScope, isCapacityCode } from './capacity-memory.ts';
@@ -29,6 +30,7 @@ export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerd
     if (standing.kind === 'refused') return { abandon: 'NotAllowedByClass', message: standing.message };
     const unverified = unverifiedRuntime(tools.context, view.runtime);
     if (unverified !== undefined) return { abandon: 'AccessNotVerified', message: unverified };
+    if (awaitProof(tools.context, view)) return { wait: 'what its jobs access is proved once more', afterMs: 1_000 };
     return beginAttempt(tools, view);
   }
   const owner = tagOwnerOf(view.runtime, tools.context.settings.clusterName);
