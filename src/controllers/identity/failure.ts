@@ -41,6 +41,11 @@ export function awsFailure(
   };
 }
 
+/** Worth waiting for where something is to be kept or cleared: static keys that AWS no longer takes do not come back by themselves. */
+export function isPassing({ transient, refusesKeys }: AccessFailure): boolean {
+  return transient && refusesKeys !== true;
+}
+
 const transientKubernetes: ReadonlySet<KubernetesError['kind']> = new Set([
   'Conflict',
   'Server',

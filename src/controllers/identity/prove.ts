@@ -16,7 +16,7 @@ import type { AwsPort, Caller } from '../../ports/aws/index.ts';
 import { secretsWithoutData, serviceAccounts } from '../../ports/resources.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
-import { type AccessFailure, awsFailure, saidOnce } from './failure.ts';
+import { type AccessFailure, awsFailure, isPassing, saidOnce } from './failure.ts';
 import type { GrantRequest } from './grants.ts';
 import { proveLocation } from './location.ts';
 import { inParallel } from './parallel.ts';
@@ -258,7 +258,7 @@ export async function clearProbes(context: Context, of: ProofOf, probes: readonl
     if (probe.deletedBy === undefined && !probe.actions.includes('delete')) return undefined;
     const failure = await cleared(context, of, probe);
     // Keys that are refused for good delete nothing.
-    return failure?.transient === true && failure.refusesKeys !== true ? failure : undefined;
+    return failure !== undefined && isPassing(failure) ? failure : undefined;
   });
   return outcomes.find((failure) => failure !== undefined);
 }

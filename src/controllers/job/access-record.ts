@@ -15,7 +15,7 @@ import { mergeRecords, readRecords } from '../../core/audit/records.ts';
 import type { AuditRecord } from '../../ports/aws/index.ts';
 import { ok, type Result } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
-import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, isPassing } from '../identity/failure.ts';
 import { type ReadParts, readNodeAccesses } from './node-accesses.ts';
 import { asPoller } from './polling.ts';
 import { type JobTools, type JobView, onBehalf } from './tools.ts';
@@ -108,7 +108,7 @@ export async function closeAccesses(tools: JobTools, view: JobView, until = 0): 
   const [runtime, job] = namesOf(view);
   if (tools.context.audit.unkept(runtime, job) === 0) return undefined;
   const stored = await storeAccesses(tools, view, await gatherAccesses(tools, view, until === 0));
-  if (!stored.ok && stored.error.transient && tools.context.clock.now() < until) return stored.error;
+  if (!stored.ok && isPassing(stored.error) && tools.context.clock.now() < until) return stored.error;
   if (!stored.ok)
     tools.context.telemetry.log('warn', 'the last accesses are in the log stream only', { job, reason: describeFailure(stored.error) });
   forgetAccesses(tools, view.job, runtime);

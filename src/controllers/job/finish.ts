@@ -6,7 +6,7 @@ import { podsOf } from '../../core/jobs/outcome.ts';
 import { formatTime, parseTime } from '../../machinery/time.ts';
 import { ok } from '../../ports/result.ts';
 import { actAs } from '../identity/act.ts';
-import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, isPassing } from '../identity/failure.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { gatherAccesses, noteLate, storeAccesses } from './access-record.ts';
 import { agentLog } from './agent-log.ts';
@@ -146,7 +146,7 @@ async function upload(tools: JobTools, view: JobView, ending: Ending): Promise<A
     view.draft.condition('LogsUploaded', false, 'AccessesIncomplete', `access.json lacks ${gathered.value.missing.join('; ')}`);
   if (!kept.ok) view.draft.condition('LogsUploaded', false, 'AccessesNotStored', describeFailure(kept.error));
   const failures = [stored, kept].flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
-  return failures.find(({ transient }) => transient);
+  return failures.find(isPassing);
 }
 
 /** Before another attempt takes over, nothing of this one may run any more; an end for good leaves what has ended for people to look at. */

@@ -11,7 +11,7 @@ import { documentAccesses, mergeRecords, type Recorded } from '../../core/audit/
 import { keyOf } from '../../machinery/keys.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
-import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, isPassing } from '../identity/failure.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { asPoller } from './polling.ts';
 import type { JobNotes, JobTools, JobView } from './tools.ts';
@@ -86,11 +86,6 @@ async function readAll(tools: JobTools, view: JobView, folder: S3Folder, read: R
 
 function hasRoom(read: ReadParts): boolean {
   return read.size < mostParts && [...read.values()].reduce((sum, { bytes }) => sum + bytes, 0) < mostBytes;
-}
-
-/** Static keys that AWS no longer takes do not come back: what they would have read stays where it is. */
-function isPassing({ transient, refusesKeys }: AccessFailure): boolean {
-  return transient && refusesKeys !== true;
 }
 
 /** What a node agent says of its last writes, into the records of their jobs. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { jobProbes } from '../../core/preflight/probes.ts';
 import { keyOf } from '../../machinery/keys.ts';
-import { formatMicroTime } from '../../machinery/time.ts';
+import { formatMicroTime, parseTime } from '../../machinery/time.ts';
 import { elasticJobs } from '../../ports/resources.ts';
 import { type AccessFailure, describeFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
@@ -42,7 +42,8 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
         );
   // What takes longer because many are verified at once says so, and comes back when it is over.
   if (looked === undefined) return looking(view, missing.length, 30_000);
-  const { failures, notVerified, isOpen } = looked;
+  const { notVerified, isOpen } = looked;
+  const failures = looked.failures.map((failure) => lasting(tools, view, failure));
   if (failures.length > 0) return passes(tools, view, failures) ? looking(view, missing.length, 5_000) : refused(tools, view, failures);
   const verified = probes.length - notVerified.length;
   view.draft.condition('AccessVerified', true, 'Verified', `${verified} access(es) verified before any node starts${except(notVerified)}`);
@@ -51,6 +52,17 @@ export async function preflight(tools: JobTools, view: JobView): Promise<JobVerd
   const verifiedAt = formatMicroTime(context.clock.now() - oldest);
   note(view, { verified: digest, verifiedAt, open: isOpen ? true : undefined, probing: undefined });
   return go;
+}
+
+/** IAM knows new keys everywhere within this time: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
+const newKeysMs = 120_000;
+
+/** Keys that AWS does not take may be new; what it still does not take after a while is wrong, revoked or past its end, and no retry cures that. */
+function lasting({ context }: JobTools, { draft }: JobView, failure: AccessFailure): AccessFailure {
+  if (failure.refusesKeys !== true) return failure;
+  const said = draft.value().conditions?.find(({ type, status }) => type === 'AccessVerified' && status === 'False');
+  const since = parseTime(said?.lastTransitionTime);
+  return since !== undefined && context.clock.now() - since >= newKeysMs ? { ...failure, transient: false } : failure;
 }
 
 /** Its last calls were recorded for a job that is gone by now. */
