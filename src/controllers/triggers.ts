@@ -49,6 +49,7 @@ export const nodeMoved: When<ElasticNode> = changedIn((node) => [
   node.status?.phase,
   node.status?.nodeName,
   node.status?.instanceId,
+  node.status?.conditions?.find(({ type, status }) => type === 'Launched' && status === 'False')?.reason,
   node.status?.report?.interruption,
   node.status?.report?.logs,
 ]);

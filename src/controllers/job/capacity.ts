@@ -3,6 +3,7 @@ import { slotName } from '../../core/jobs/slots.ts';
 import { slotOfPod } from '../../core/nodes/bound-pods.ts';
 import { slotsOf } from '../../core/nodes/slot-pods.ts';
 import { formatTime } from '../../machinery/time.ts';
+import { refusedLaunch } from '../node/launch.ts';
 import { nodesOf } from '../runtime/activity.ts';
 import { applyChildren } from './children.ts';
 import { attemptOf, childrenOf, go, type JobTools, type JobVerdict, type JobView } from './tools.ts';
@@ -43,7 +44,9 @@ function started(tools: JobTools, view: JobView, gang: number): JobVerdict {
 }
 
 function waiting(tools: JobTools, view: JobView, gang: number, missing: number): JobVerdict {
-  const explanation = tools.context.explanations.get(view.job.metadata.uid);
+  const { uid } = view.job.metadata;
+  const refused = refusedLaunch(nodesOf(tools.context, view.runtime), uid, attemptOf(view));
+  const explanation = refused === undefined ? tools.context.explanations.get(uid) : { reason: 'LaunchRefused', message: refused };
   const message = explanation?.message ?? `${gang - missing} of ${gang} slot(s) on ready nodes; the rest is being launched`;
   view.draft.condition('CapacityReady', false, explanation?.reason ?? 'Launching', message);
   view.draft.set({ phase: 'Waiting' });

@@ -1,20 +1,23 @@
-import type { ElasticNodeStatus } from '../../api/generated/types.ts';
+import type { ElasticNode, ElasticNodeStatus } from '../../api/generated/types.ts';
 import { launchRequest } from '../../core/nodes/launch-request.ts';
 import { nodeTags } from '../../core/nodes/tags.ts';
 import { formatTime } from '../../machinery/time.ts';
 import type { CreateFleetAnswer, Instance } from '../../ports/aws/index.ts';
-import { elasticNodes } from '../../ports/resources.ts';
+import { elasticNodes, elasticRuntimes } from '../../ports/resources.ts';
 import { actAs } from '../identity/act.ts';
-import { describeFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure } from '../identity/failure.ts';
+import { withRemedy } from '../identity/remedy.ts';
 import { awaitProof } from '../job/proof.ts';
 import { tagOwnerOf } from '../runtime/tag-owner.ts';
 import { unverifiedRuntime } from '../runtime/unverified.ts';
 import { capacityScope, isCapacityCode } from './capacity-memory.ts';
+import { describeFleetErrors } from './fleet-refusal.ts';
 import { go, type NodeTools, type NodeVerdict, type NodeView } from './tools.ts';
 import { hasTurn, turnAgainMs } from './turn.ts';
 
+const launchRefused = 'LaunchRefused';
 /** Answers after which an attempt is known to have made no instance. Everything else may have made one. */
-const definitive: ReadonlySet<string> = new Set(['InsufficientCapacity', 'LaunchRefused']);
+const definitive: ReadonlySet<string> = new Set(['InsufficientCapacity', launchRefused]);
 
 /**
  * Launches exactly one instance for an intent. The attempt number is persisted before each call and is part of the client token, so a repeated
@@ -45,28 +48,43 @@ export async function launch(tools: NodeTools, view: NodeView): Promise<NodeVerd
     (aws, caller) => aws.ec2.createFleet(caller, request),
   );
   if (answer.ok) return answered(tools, view, answer.value);
-  const { code } = answer.error;
-  const message = describeFailure(answer.error);
-  recordLaunch(draft, node.spec.attempt, code, message, tools.context.clock.now(), answer.error.requestId);
-  draft.condition('Launched', false, reasonOf(code), message);
+  const { code, requestId, transient } = answer.error;
+  const failure = await withRemedy(tools.context, { runtime: view.runtime, connections: [] }, {}, answer.error);
+  const message = describeFailure(failure);
+  recordLaunch(draft, node.spec.attempt, code, message, tools.context.clock.now(), requestId);
+  draft.condition('Launched', false, transient ? reasonOf(code) : launchRefused, message);
   // The same token is used again: whatever the call did, it will have been done once.
-  return answer.error.transient ? { again: message } : refused(tools, view, code, message);
+  return transient ? { again: message } : refused(tools, view, failure);
 }
 
 /** EC2 said no, and will say it again to the same intent: given up, once no instance of it is found, and planned anew after a pause. */
-async function refused(tools: NodeTools, view: NodeView, code: string, message: string): Promise<NodeVerdict> {
-  const { launchFailures, missingTemplates, settings } = tools.context;
+async function refused(tools: NodeTools, view: NodeView, failure: AccessFailure): Promise<NodeVerdict> {
+  const { launchFailures, missingTemplates, events } = tools.context;
+  const { uid } = view.runtime.metadata;
+  const message = describeFailure(failure);
+  // Before the look-up, which is refused, too, where the identity itself cannot be had: who waits is told all the same.
+  launchFailures.failed(uid, message);
+  const { requestId: _, ...alike } = failure;
+  events.record(elasticRuntimes, view.runtime, 'Warning', launchRefused, describeFailure(alike));
   const found = await findInstance(tools, view);
   if (!found.ok) return { again: describeFailure(found.error) };
   const alive = found.value.find(({ state }) => state !== 'terminated' && state !== 'shutting-down');
   if (alive !== undefined) {
     adoptInstance(view, alive, tools.context.clock.now());
+    launchFailures.succeeded(uid);
     return go;
   }
   const template = view.node.spec.launchTemplate?.id;
-  if (code.startsWith('InvalidLaunchTemplate') && template !== undefined) missingTemplates.add(template);
-  launchFailures.failed(view.runtime.metadata.uid, `${settings.clusterName}: ${message}`);
-  return { abandon: 'LaunchRefused', message };
+  if (failure.code.startsWith('InvalidLaunchTemplate') && template !== undefined) missingTemplates.add(template);
+  return { abandon: launchRefused, message };
+}
+
+/** Why a job's own nodes are not launched: of intents that are still there, since nobody knows yet what became of them. */
+export function refusedLaunch(nodes: readonly ElasticNode[], jobUid: string, attempt: number): string | undefined {
+  const own = nodes.filter(({ spec }) => spec.reservedFor?.some((entry) => entry.jobUid === jobUid && entry.attempt === attempt));
+  return own
+    .flatMap(({ status }) => status?.conditions ?? [])
+    .find(({ type, status, reason }) => type === 'Launched' && status === 'False' && reason === launchRefused)?.message;
 }
 
 async function beginAttempt(tools: NodeTools, { node }: NodeView): Promise<NodeVerdict> {
@@ -81,7 +99,7 @@ async function beginAttempt(tools: NodeTools, { node }: NodeView): Promise<NodeV
   return { wait: 'attempt persisted', afterMs: 5_000 };
 }
 
-function answered(tools: NodeTools, view: NodeView, answer: CreateFleetAnswer): NodeVerdict {
+async function answered(tools: NodeTools, view: NodeView, answer: CreateFleetAnswer): Promise<NodeVerdict> {
   const { node, draft } = view;
   const now = tools.context.clock.now();
   if (answer.instance !== undefined) {
@@ -98,15 +116,11 @@ function answered(tools: NodeTools, view: NodeView, answer: CreateFleetAnswer): 
       if (capacityType !== 'reserved') tools.context.capacity.failed(scope, { instanceType, zone, capacityType });
     }
   }
-  const message =
-    answer.errors
-      .map((error) => `${error.code}: ${error.message}`)
-      .join('; ')
-      .slice(0, 1024) || 'the fleet has no instance and gave no reason';
+  const message = await describeFleetErrors(tools, view, answer.errors);
   const other = short.length === 0;
-  recordLaunch(draft, node.spec.attempt, other ? 'LaunchRefused' : 'InsufficientCapacity', message, now);
+  recordLaunch(draft, node.spec.attempt, other ? launchRefused : 'InsufficientCapacity', message, now);
   if (other) tools.context.launchFailures.failed(view.runtime.metadata.uid, message);
-  return { abandon: other ? 'LaunchRefused' : 'InsufficientCapacity', message };
+  return { abandon: other ? launchRefused : 'InsufficientCapacity', message };
 }
 
 export function adoptInstance(
