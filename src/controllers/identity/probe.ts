@@ -58,9 +58,13 @@ export async function probeObjects(
     return ok(undefined);
   }
 
-  const steps: Readonly<Record<ProbeAction, () => Step>> = {
+  /** What others have put there may lie under another key, or under none: only what was just written tells that it can be read back. */
+  const readOwn = (): Promise<AwsResult<unknown>> => aws.s3.getObject(caller, { bucket, key, maxBytes: 1, firstByteOnly: true, ...owner });
+
+  const steps: Readonly<Record<ProbeAction | 'readOwn', () => Step>> = {
     list: () => ({ action: 's3:ListBucket', resource: arnOf(), run: list }),
     read: () => ({ action: 's3:GetObject', resource: arnOf(found ?? key), run: read }),
+    readOwn: () => ({ action: 's3:GetObject', resource: arnOf(key), run: readOwn }),
     write: () => ({
       action: 's3:PutObject',
       resource: arnOf(key),
@@ -72,19 +76,20 @@ export async function probeObjects(
     delete: () => ({ action: 's3:DeleteObject', resource: arnOf(key), run: () => aws.s3.deleteObject(caller, { bucket, key, ...owner }) }),
   };
 
-  async function take(name: ProbeAction): Promise<Result<void, AccessFailure>> {
+  async function take(name: ProbeAction | 'readOwn'): Promise<Result<void, AccessFailure>> {
     const { action, resource, run } = steps[name]();
     const answer = await run();
     if (answer.ok) return ok(undefined);
     const failure = awsFailure({ identity: caller.grant.identity, chain: caller.grant.chain, action, resource }, answer.error);
     // Our own object is gone before it was read: somebody else probes the same place and cleans up. Another try finds it.
-    return err(name === 'read' && answer.error.code === 'NoSuchKey' ? { ...failure, transient: true } : failure);
+    return err((name === 'read' || name === 'readOwn') && answer.error.code === 'NoSuchKey' ? { ...failure, transient: true } : failure);
   }
 
   let outcome: Result<void, AccessFailure> = ok(undefined);
   for (const name of probe.actions) {
     if (name === 'delete') continue;
     outcome = await take(name);
+    if (outcome.ok && name === 'read' && written && found !== undefined) outcome = await take('readOwn');
     if (!outcome.ok) break;
   }
   const deletes = probe.actions.includes('delete') && (written || (outcome.ok && !probe.actions.includes('write')));

@@ -219,7 +219,7 @@ function access(
 const usageActions: Readonly<Record<Connection['usage'], readonly ProbeAction[]>> = {
   Source: ['list', 'read'],
   Target: ['list', 'write', 'delete'],
-  // Where nothing else is there to be read, the probe is.
+  // What lies there is read, and the probe: it alone has the key that is written with.
   SourceAndTarget: ['list', 'write', 'read', 'delete'],
 };
 
