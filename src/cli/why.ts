@@ -36,6 +36,8 @@ type Answer = {
   readonly runtime: { readonly name: string; readonly ready: boolean; readonly message: string };
   /** Of the job, then of its runtime. */
   readonly failedAccess: readonly FailedAccess[];
+  /** Refused besides, and not held by status. */
+  readonly moreFailed: number;
   readonly pods: readonly {
     readonly name: string;
     readonly role: string;
@@ -97,6 +99,7 @@ async function explain({ kubernetes, namespace }: ClusterConnection, job: Stored
     cleanup: status?.conditions?.find(({ reason }) => reason === 'CleanupBlocked')?.message ?? null,
     runtime: runtimeOf(job, runtime.ok ? runtime.value : undefined),
     failedAccess: [...failedOf(status?.preflight), ...(runtime.ok ? failedOf(runtime.value.status?.preflight) : [])],
+    moreFailed: moreOf(status?.preflight),
     pods: found.map(podOf),
     events: (said.ok ? said.value.items : [])
       .filter(({ involvedObject }) => subjects.has(involvedObject.uid ?? ''))
@@ -125,6 +128,11 @@ function runtimeOf(job: ElasticJob, runtime: ElasticRuntime | undefined): Answer
 function failedOf(preflight: unknown): readonly FailedAccess[] {
   const { failed } = (preflight ?? {}) as { readonly failed?: readonly FailedAccess[] };
   return failed ?? [];
+}
+
+function moreOf(preflight: unknown): number {
+  const { more } = (preflight ?? {}) as { readonly more?: number };
+  return more ?? 0;
 }
 
 function podOf(pod: Stored<Pod>): Answer['pods'][number] {
@@ -158,6 +166,7 @@ function textOf(answer: Answer): string {
   if (answer.cleanup !== null) lines.push(`Cleaning up is blocked: ${answer.cleanup}`);
   if (!runtime.ready) lines.push(`Runtime ${runtime.name} is not ready: ${runtime.message}`);
   for (const access of answer.failedAccess) lines.push('', ...accessLines(access));
+  if (answer.moreFailed > 0) lines.push('', `… and ${answer.moreFailed} more accesses are refused: they are shown when these are mended`);
   const problems = answer.pods.filter(({ problem }) => problem !== null);
   if (answer.pods.length > 0) lines.push('', `Pods: ${answer.pods.length}, ${problems.length} with a problem`);
   for (const { name, node, problem } of problems) {

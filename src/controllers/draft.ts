@@ -46,8 +46,10 @@ export function draftStatus<S extends StatusLike>(current: S | undefined, genera
 }
 
 /** Messages hold at most 32,768 characters; four thousand say it, a missing policy statement included. */
+export const longestMessage = 4096;
+
 export function clip(message: string): string {
-  return message.length <= 4096 ? message : `${message.slice(0, 4095)}…`;
+  return message.length <= longestMessage ? message : `${message.slice(0, longestMessage - 1)}…`;
 }
 
 /**

@@ -3,7 +3,8 @@ import { jobProbes } from '../../core/preflight/probes.ts';
 import { keyOf } from '../../machinery/keys.ts';
 import { formatMicroTime, parseTime } from '../../machinery/time.ts';
 import { elasticJobs } from '../../ports/resources.ts';
-import { type AccessFailure, describeFailure, describeFailures, except, reportFailure } from '../identity/failure.ts';
+import { type AccessFailure, describeFailure, except } from '../identity/failure.ts';
+import { describeMany, reportMany } from '../identity/many.ts';
 import { clearProbes, type KeyedProbe, keyed, type ProofOf, proveAll } from '../identity/prove.ts';
 import { reasonOf, strictClassOf } from '../identity/strict.ts';
 import { openSecret, withKeys } from './credentials.ts';
@@ -76,10 +77,10 @@ function refused(tools: JobTools, view: JobView, failures: readonly AccessFailur
   // One that a retry may cure does not end the job, but one that it cannot does, and is named first.
   const final = failures.find((failure) => !failure.transient);
   const ordered = final === undefined ? failures : [final, ...failures.filter((failure) => failure !== final)];
-  const message = describeFailures(ordered);
+  const message = describeMany(ordered);
   const reason = final === undefined ? 'AccessNotVerified' : reasonOf(final);
   view.draft.condition('AccessVerified', false, reason, message);
-  view.draft.set({ preflight: { failed: ordered.slice(0, 16).map(reportFailure) } });
+  view.draft.set({ preflight: reportMany(ordered) });
   if (final === undefined) return { again: 'AccessNotVerified', message };
   const said = describeFailure(final);
   tools.context.events.record(elasticJobs, view.job, 'Warning', reason, said);
