@@ -1,6 +1,7 @@
 import type { ElasticRuntime } from '../api/generated/types.ts';
-import type { Stored } from '../api/kubernetes.ts';
+import type { KubernetesObject, Stored } from '../api/kubernetes.ts';
 import { hasDefaultRoles, principalsOf } from '../core/access/roles.ts';
+import { later } from '../core/classes/merge.ts';
 import { longestPodSessionMs, longestSessionMs, type RevocationDeny, revocationDenies } from '../core/policy/revocation.ts';
 import { elasticConnections, elasticRuntimes } from '../ports/resources.ts';
 import { type ClusterConnection, type ClusterFlags, type ClusterIo, withCluster } from './cluster.ts';
@@ -30,11 +31,12 @@ type Revoked = {
 
 /**
  * `kubectl-elastic revoke RUNTIME` or `--connection NAME`: sets `accessRevokedBefore`, on which the operator drops its grants and ends the pods from before, and prints the statements
- * that end at once what is out already. Answers the exit code: 0 revoked, 1 the API server refused, 2 wrong usage.
+ * that end at once what is out already. A moment that stands is never moved backwards: what it revoked would be let in again. Answers the exit code: 0 revoked, 1 the API
+ * server refused, 2 wrong usage.
  */
 export async function runRevoke(given: RevokeArguments, io: ClusterIo): Promise<number> {
-  const before = momentOf(given.before, io.now());
-  if (before === undefined) {
+  const wanted = momentOf(given.before, io.now());
+  if (wanted === undefined) {
     io.stderr(`--before ${JSON.stringify(given.before)} is no moment: write it as 2026-12-01T10:00:00Z`);
     return 2;
   }
@@ -44,6 +46,22 @@ export async function runRevoke(given: RevokeArguments, io: ClusterIo): Promise<
     return 2;
   }
   return withCluster(given, io, async (cluster) => {
+    const { kubernetes, namespace } = cluster;
+    const found = await (runtime === undefined
+      ? kubernetes.get(elasticConnections, { namespace, name: connection ?? '' })
+      : kubernetes.get(elasticRuntimes, { namespace, name: runtime }));
+    // Who may not look, or names nothing, is told so by the change.
+    const stands = found.ok ? standing(found.value, io.now()) : undefined;
+    const isEarlier = stands !== undefined && Date.parse(wanted) < Date.parse(stands);
+    if (isEarlier && given.before !== undefined) {
+      io.stderr(
+        `--before ${wanted} is earlier than ${stands}, before which access is revoked already: sessions from between would be let in again. ` +
+          'Leave it out to revoke what is out now',
+      );
+      return 2;
+    }
+    // Another machine's clock may be ahead of this one's.
+    const before = isEarlier ? stands : wanted;
     const revoked = await (runtime === undefined
       ? revokeConnection(cluster, connection ?? '', before)
       : revokeRuntime(cluster, runtime, before));
@@ -63,6 +81,22 @@ export async function runRevoke(given: RevokeArguments, io: ClusterIo): Promise<
 
 /** Of this machine's clock. */
 const skewMs = 5 * 60_000;
+
+type Revocable = KubernetesObject & {
+  readonly spec: { readonly accessRevokedBefore?: string };
+  readonly status?: {
+    readonly resolved?: Readonly<Record<string, unknown>>;
+    readonly internal?: Readonly<Record<string, unknown>>;
+  };
+};
+
+/** The latest moment of which the revocation holds by now, by the spec, the class or what the operator has carried out; one to come revokes nothing yet. */
+function standing({ spec, status }: Revocable, now: number): string | undefined {
+  const { revoked, revoking } = status?.internal ?? {};
+  return [spec.accessRevokedBefore, status?.resolved?.['accessRevokedBefore'], revoked, revoking]
+    .flatMap((at) => (typeof at === 'string' && Date.parse(at) <= now + skewMs ? [at] : []))
+    .reduce<string | undefined>((latest, at) => later(latest, at), undefined);
+}
 
 /** Whole seconds: what CloudTrail, IAM and Kubernetes compare. */
 function momentOf(text: string | undefined, now: number): string | undefined {

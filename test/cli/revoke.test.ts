@@ -48,3 +48,27 @@ void test('of default roles nothing is printed to attach: their stack could not 
     ['agent', 'operator', 'master', 'worker'],
   );
 });
+
+void test('a moment that stands is not moved backwards, whoever gave it; one to come revokes nothing yet and may be', async () => {
+  const spec = { organization: 'acme', region: 'us-east-1', identities: given };
+  const stood = '2026-11-30T09:59:00Z';
+  const earlier = '2020-01-01T00:00:00Z';
+  const rows: readonly { readonly spec: Json; readonly status?: Json }[] = [
+    { spec: { ...spec, accessRevokedBefore: stood } },
+    { spec, status: { resolved: { accessRevokedBefore: stood } } },
+    { spec: { ...spec, accessRevokedBefore: earlier }, status: { internal: { revoked: stood } } },
+  ];
+  for (const object of rows) {
+    const refused = await revoke(object, { runtime: 'analytics', before: earlier });
+    assert.deepEqual([refused.code, refused.patches, refused.out], [2, [], '']);
+    assert.match(refused.err, /--before 2020-01-01T00:00:00Z is earlier than 2026-11-30T09:59:00Z, before which access is revoked already/);
+    for (const before of [undefined, stood, '2026-11-30T09:59:30Z']) {
+      const done = await revoke(object, { runtime: 'analytics', ...(before !== undefined && { before }) });
+      assert.deepEqual([done.code, done.patches], [0, [{ spec: { accessRevokedBefore: before ?? now } }]]);
+    }
+  }
+  const connection = { spec: { connector: 'AmazonS3', location: 's3://acme-lake/raw/', accessRevokedBefore: stood } };
+  assert.equal((await revoke(connection, { connection: 'lake', before: earlier })).code, 2);
+  const toCome = await revoke({ spec: { ...spec, accessRevokedBefore: '2026-12-24T00:00:00Z' } }, { runtime: 'analytics' });
+  assert.deepEqual([toCome.code, toCome.patches], [0, [{ spec: { accessRevokedBefore: now } }]]);
+});

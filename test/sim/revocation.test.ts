@@ -173,6 +173,60 @@ for (const [who, pastes] of [
   });
 }
 
+void test('a revocation that was carried out holds, whatever earlier or later moment, or none, the spec says then', async () => {
+  const simulation = start([...defaultRoles(), job('etl', { duration: '3h' })]);
+  await until(simulation, 'running', () => find(simulation, 'etl').status?.phase === 'Running');
+  const [own] = simulation.runtimes();
+  assert.ok(own);
+  const uid8 = own.metadata.uid?.slice(0, 8) ?? '';
+  const denied = () => {
+    const worker = simulation.account.roles().find(({ arn }) => arn === defaultRoleArn(own, 'worker'));
+    const text = JSON.stringify(worker?.policies.find(({ name }) => name === `elastic-revoked-${uid8}`)?.document ?? {});
+    return /"aws:TokenIssueTime":"([^"]+)"/.exec(text)?.[1];
+  };
+  const condition = () => simulation.runtimes()[0]?.status?.conditions?.find(({ type }) => type === 'AccessRevoked');
+  const first = new Date(now(simulation)).toISOString();
+  patchRuntime(simulation, { accessRevokedBefore: first });
+  await until(simulation, 'denied', () => denied() === first);
+  for (const other of ['2020-01-01T00:00:00Z', undefined, '2030-01-01T00:00:00Z']) {
+    patchRuntime(simulation, { accessRevokedBefore: other });
+    await simulation.world.runUntil(() => false, 15 * minute);
+    assert.equal(denied(), first);
+    assert.match(condition()?.message ?? '', new RegExp(first.replaceAll('.', '\\.')));
+  }
+  const later = new Date(now(simulation)).toISOString();
+  patchRuntime(simulation, { accessRevokedBefore: later });
+  await until(simulation, 'denied', () => denied() === later);
+  assert.deepEqual(simulation.violations(), []);
+});
+
+void test('the deny that is attached to given roles is never moved backwards', async () => {
+  const simulation = start([...runtime({}), job('etl', { duration: '3h' })]);
+  await until(simulation, 'running', () => find(simulation, 'etl').status?.phase === 'Running');
+  const operator = simulation.account.spec.roles.find(({ arn }) => arn.endsWith('/operator'));
+  assert.ok(operator);
+  const allow = { Sid: 'Revoke', Effect: 'Allow', Action: 'iam:PutRolePolicy', Resource: 'arn:aws:iam::111122223333:role/*' } as const;
+  const document = { Version: '2012-10-17', Statement: [allow] } as const;
+  simulation.account.putRole({ ...operator, policies: [...operator.policies, { name: 'revoke', document }] });
+  const denied = () => [
+    ...new Set(
+      simulation.account.roles().flatMap(({ policies }) => {
+        const deny = policies.find(({ name }) => name.startsWith('elastic-revoked-'));
+        return deny === undefined ? [] : (/"aws:TokenIssueTime":"([^"]+)"/.exec(JSON.stringify(deny.document))?.[1] ?? []);
+      }),
+    ),
+  ];
+  const first = new Date(now(simulation)).toISOString();
+  patchRuntime(simulation, { accessRevokedBefore: first });
+  // The first role has it, and the author changes the moment already.
+  await until(simulation, 'begun', () => denied().length > 0);
+  for (const other of ['2020-01-01T00:00:00Z', undefined]) {
+    patchRuntime(simulation, { accessRevokedBefore: other });
+    await simulation.world.runUntil(() => false, 2 * minute);
+    assert.deepEqual(denied(), [first]);
+  }
+});
+
 void test('a revoked ElasticConnection ends the pods of the jobs that use it, and of no other', async () => {
   const connection = {
     apiVersion: 'elasticruntime.dev/v1alpha1',

@@ -1,6 +1,7 @@
-import type { ElasticNode, ElasticRuntime, ElasticRuntimeClass } from '../../api/generated/types.ts';
+import type { ElasticNode, ElasticRuntime, ElasticRuntimeClass, ElasticRuntimeSpec } from '../../api/generated/types.ts';
 import type { Namespace, Stored } from '../../api/kubernetes.ts';
 import { changedIdentities, type HeldIdentities } from '../../core/classes/held-identities.ts';
+import { later } from '../../core/classes/merge.ts';
 import { pinsOf } from '../../core/classes/pins.ts';
 import { type Resolution, resolveRuntime, stalledBy } from '../../core/classes/resolve.ts';
 import { equals } from '../../machinery/covers.ts';
@@ -9,7 +10,7 @@ import type { ChangeHandler, Store } from '../../machinery/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { runtimeKey } from '../context.ts';
 import { accessDigest } from '../runtime/identities.ts';
-import { notesOf } from '../runtime/notes.ts';
+import { notesOf, revokedByNow } from '../runtime/notes.ts';
 
 /** Whether anything may be begun for a runtime. What runs is never ended for it. */
 export type Standing =
@@ -51,6 +52,8 @@ type Entry = {
  *
  * Nodes were launched, and can only be ended, as the roles that the runtime had then: with a role of another account every instance would look as if it were gone. So a
  * runtime has the identities that it was begun with until no node of it exists, whoever has changed them, and those that it was verified with until its end.
+ *
+ * A revocation that was begun holds for good: sessions from before it would be let in again with an older moment, or with none.
  */
 export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRuntimes {
   const { written, classes, namespaces, elasticNodes, telemetry } = parts;
@@ -66,7 +69,8 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
 
   function withIdentities(runtime: Stored<ElasticRuntime>, { resolution, known }: Pick<Entry, 'resolution' | 'known'>): Entry {
     const { identities: pinned } = pinsOf(runtime);
-    const { spec, class: ofClass } = resolution;
+    const { class: ofClass } = resolution;
+    const spec = withRevocation(runtime, resolution.spec);
     const held = pinned && changedIdentities({ written: runtime.spec, ofClass, wanted: spec.identities, pinned });
     const begun = { ...runtime, spec: { ...spec, identities: pinned ?? spec.identities } } as Stored<ElasticRuntime>;
     const isHeld = held !== undefined && (hasNode(runtime) || endsAs(begun));
@@ -155,6 +159,11 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
       return message === undefined ? { kind: 'allowed' } : { kind: 'refused', message };
     },
   };
+}
+
+function withRevocation(runtime: Stored<ElasticRuntime>, spec: ElasticRuntimeSpec): ElasticRuntimeSpec {
+  const accessRevokedBefore = later(spec.accessRevokedBefore, revokedByNow(runtime));
+  return accessRevokedBefore === undefined ? spec : { ...spec, accessRevokedBefore };
 }
 
 /** A runtime that is being deleted ends as it was verified: what the new identities may, nobody looks at any more. */

@@ -1,4 +1,5 @@
 import type { ElasticRuntime } from '../../api/generated/types.ts';
+import { later } from '../../core/classes/merge.ts';
 import type { Pins } from '../../core/classes/pins.ts';
 
 /** What is remembered of the stack of default roles; its presence says that there may be one. */
@@ -32,7 +33,8 @@ export type RuntimeNotes = {
   /** Of a teardown: nothing of the runtime is left in AWS, so no identity is needed any more. */
   readonly swept?: boolean;
   readonly roleStack?: RoleStackNotes;
-  /** The moment of which the revocation is carried out. */
+  /** The moment of which the revocation is about to be carried out, written before the first step of it, and of which it is. */
+  readonly revoking?: string;
   readonly revoked?: string;
   /** Ids of certificates of AWS IoT of which all but the Secret's are to be ended: written before they can do anything. */
   readonly certificates?: readonly string[];
@@ -44,6 +46,12 @@ export type RuntimeNotes = {
   readonly stored?: string;
   readonly subnets?: readonly { readonly subnetId: string; readonly zone: string }[];
 };
+
+/** The latest moment of which a revocation was begun. It holds for good, whatever the spec says later. */
+export function revokedByNow(runtime: ElasticRuntime): string | undefined {
+  const { revoking, revoked } = notesOf(runtime);
+  return later(revoking, revoked);
+}
 
 export function notesOf(runtime: ElasticRuntime): RuntimeNotes {
   return runtime.status?.internal ?? {};

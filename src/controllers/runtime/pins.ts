@@ -5,24 +5,30 @@ import { type Pins, pinsOf } from '../../core/classes/pins.ts';
 import { equals } from '../../machinery/covers.ts';
 import type { KubernetesResult } from '../../ports/kubernetes.ts';
 import { elasticRuntimes } from '../../ports/resources.ts';
-import { notesOf } from './notes.ts';
+import { notesOf, revokedByNow } from './notes.ts';
+import { revokedSince } from './revocation.ts';
 import type { RuntimeTools } from './tools.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Before the first thing is made in AWS, the status says that there may be some: a teardown then sweeps. It also says with what the runtime is begun, so
- * that it keeps it whatever becomes of its class. Identities are those of the resolved spec, which keeps them while a node exists.
+ * that it keeps it whatever becomes of its class, and from which moment on access from before is revoked. Identities are those of the resolved spec, which keeps them while a node exists.
  */
 export async function noteIntent(tools: RuntimeTools, runtime: Stored<ElasticRuntime>): Promise<KubernetesResult<Stored<ElasticRuntime>>> {
   const before = pinsOf(runtime);
   const now = pinsFor(runtime, before);
-  if (notesOf(runtime).awsUsed === true && equals(before, now)) return { ok: true, value: runtime };
+  const revoking = revokedSince(tools, runtime);
+  const notes = notesOf(runtime);
+  if (notes.awsUsed === true && equals(before, now) && revokedByNow(runtime) === revoking) return { ok: true, value: runtime };
   const { namespace = '', name, resourceVersion } = runtime.metadata;
   return tools.context.kubernetes.mergePatch(
     elasticRuntimes,
     { namespace, name },
-    { metadata: { resourceVersion }, status: { internal: { awsUsed: true, pinned: replacing(before, now) } } },
+    {
+      metadata: { resourceVersion },
+      status: { internal: { awsUsed: true, pinned: replacing(before, now), ...(revoking !== undefined && { revoking }) } },
+    },
     'status',
   );
 }

@@ -7,13 +7,14 @@ import { elasticRuntimes } from '../../ports/resources.ts';
 import type { StatusDraft } from '../draft.ts';
 import { actAs } from '../identity/act.ts';
 import { type AccessFailure, describeFailure } from '../identity/failure.ts';
-import { notesOf } from './notes.ts';
+import { notesOf, revokedByNow } from './notes.ts';
 import { go, type RuntimeTools, type StepVerdict } from './tools.ts';
 
-/** The moment before which nothing counts any more; undefined where it is still to come. */
-export function revokedSince({ context: { clock } }: RuntimeTools, { spec }: Stored<ElasticRuntime>): string | undefined {
-  const at = parseTime(spec.accessRevokedBefore);
-  return at === undefined || at > clock.now() ? undefined : spec.accessRevokedBefore;
+/** The moment before which nothing counts any more: while one is still to come, the last one that was carried out. */
+export function revokedSince({ context: { clock } }: RuntimeTools, runtime: Stored<ElasticRuntime>): string | undefined {
+  const { accessRevokedBefore } = runtime.spec;
+  const at = parseTime(accessRevokedBefore);
+  return at === undefined || at > clock.now() ? revokedByNow(runtime) : accessRevokedBefore;
 }
 
 /**

@@ -35,8 +35,8 @@ function identitiesFor(spec: WrittenSpec, { identities }: RuntimeDefaults): Runt
   };
 }
 
-/** A revocation of the class's is not undone by an older one of the author's. */
-function later(one: string | undefined, other: string | undefined): string | undefined {
+/** A revocation is not undone by an older one, whoever gives it. */
+export function later(one: string | undefined, other: string | undefined): string | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return Date.parse(one) >= Date.parse(other) ? one : other;
 }
