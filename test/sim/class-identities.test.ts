@@ -182,3 +182,22 @@ void test('a runtime that is deleted while other identities wait ends as those t
   assert.ok(simulation.account.calls.slice(before).every(({ outcome }) => outcome !== 'AccessDenied'));
   assert.deepEqual(simulation.violations(), []);
 });
+
+void test('identities that AWS refuses for good while a node exists give way to others of the same account, which end it', async () => {
+  const simulation = start([...runtime({}), job('one', { duration: '3h' })]);
+  await running(simulation, 'one');
+  const roles = addRoles(simulation);
+  for (const name of ['master', 'worker']) simulation.account.deleteRole(roleArn(name));
+  changeSpec(simulation, roles);
+  await until(simulation, 'it waits', () => ready(simulation)?.reason === 'IdentitiesInUse');
+  const before = simulation.account.calls.length;
+  await simulation.world.runUntil(() => ready(simulation)?.status === 'True', 2 * hour);
+  assert.equal(ready(simulation)?.status, 'True');
+  assert.equal(nodes(simulation).length, 1);
+  assert.equal(find(simulation, 'one').status?.phase, 'Running');
+  await simulation.settle(5 * hour);
+  assert.equal(find(simulation, 'one').status?.phase, 'Succeeded');
+  assert.equal(simulation.account.liveInstances().length, 0);
+  assert.ok(rolesSince(simulation, before).has('master2'));
+  assert.deepEqual(simulation.violations(), []);
+});

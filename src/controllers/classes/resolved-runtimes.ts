@@ -1,6 +1,6 @@
 import type { ElasticNode, ElasticRuntime, ElasticRuntimeClass, ElasticRuntimeSpec } from '../../api/generated/types.ts';
 import type { Namespace, Stored } from '../../api/kubernetes.ts';
-import { changedIdentities, type HeldIdentities } from '../../core/classes/held-identities.ts';
+import { changedIdentities, type HeldIdentities, inSameAccount } from '../../core/classes/held-identities.ts';
 import { later } from '../../core/classes/merge.ts';
 import { pinsOf } from '../../core/classes/pins.ts';
 import { type Resolution, resolveRuntime, stalledBy } from '../../core/classes/resolve.ts';
@@ -10,7 +10,7 @@ import type { ChangeHandler, Store } from '../../machinery/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { runtimeKey } from '../context.ts';
 import { accessDigest } from '../runtime/identities.ts';
-import { notesOf, revokedByNow } from '../runtime/notes.ts';
+import { notesOf, revokedByNow, wasRefused } from '../runtime/notes.ts';
 
 /** Whether anything may be begun for a runtime. What runs is never ended for it. */
 export type Standing =
@@ -51,7 +51,8 @@ type Entry = {
  * what the object itself says of a change does not pass it over.
  *
  * Nodes were launched, and can only be ended, as the roles that the runtime had then: with a role of another account every instance would look as if it were gone. So a
- * runtime has the identities that it was begun with until no node of it exists, whoever has changed them, and those that it was verified with until its end.
+ * runtime has the identities that it was begun with until no node of it exists, whoever has changed them, and those that it was verified with until its end; but where AWS
+ * refuses these for good, nothing could be ended as them, and others that see the same instances take their place.
  *
  * A revocation that was begun holds for good: sessions from before it would be let in again with an older moment, or with none.
  */
@@ -73,7 +74,8 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
     const spec = withRevocation(runtime, resolution.spec);
     const held = pinned && changedIdentities({ written: runtime.spec, ofClass, wanted: spec.identities, pinned });
     const begun = { ...runtime, spec: { ...spec, identities: pinned ?? spec.identities } } as Stored<ElasticRuntime>;
-    const isHeld = held !== undefined && (hasNode(runtime) || endsAs(begun));
+    const isOver = pinned !== undefined && wasRefused(runtime) && inSameAccount(pinned, spec.identities);
+    const isHeld = held !== undefined && !isOver && (hasNode(runtime) || endsAs(begun));
     return isHeld ? { runtime: begun, resolution, known, held } : { runtime: { ...runtime, spec }, resolution, known, held: undefined };
   }
 
@@ -109,7 +111,9 @@ export function createResolvedRuntimes(parts: ResolvedRuntimesParts): ResolvedRu
     const now = current && resolve(current);
     if (now === undefined) entries.delete(key);
     else entries.set(key, now);
-    tell({ previous: previous && (before?.runtime ?? previous), current: now?.runtime, initial });
+    // Its own controller has written why other identities hold: what it says itself would be no news to it.
+    const isOther = before !== undefined && now !== undefined && !equals(before.held, now.held);
+    tell({ previous: isOther ? undefined : previous && (before?.runtime ?? previous), current: now?.runtime, initial });
   });
   classes.onChange(() => again(() => true));
   namespaces.onChange(({ previous, current }) => {

@@ -9,7 +9,7 @@ import type { AccessFailure } from '../identity/failure.ts';
 import { reasonOf } from '../identity/strict.ts';
 import { sha256 } from './digest.ts';
 import { accessDigest } from './identities.ts';
-import { notesOf } from './notes.ts';
+import { notesOf, wasRefused } from './notes.ts';
 import { refusedStep } from './refusal.ts';
 import { go, type Look, type RuntimeTools, type StepVerdict } from './tools.ts';
 
@@ -92,10 +92,6 @@ async function firstRefusal({ context }: RuntimeTools, runtime: Stored<ElasticRu
     context.grants.drop(caller.value.grant);
   }
   return undefined;
-}
-
-function wasRefused({ status }: ElasticRuntime): boolean {
-  return status?.conditions?.find(({ type }) => type === 'AccessVerified')?.status === 'False';
 }
 
 /** Of a period, by the uid: from 0 to 1. */

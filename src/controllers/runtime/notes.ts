@@ -56,3 +56,9 @@ export function revokedByNow(runtime: ElasticRuntime): string | undefined {
 export function notesOf(runtime: ElasticRuntime): RuntimeNotes {
   return runtime.status?.internal ?? {};
 }
+
+/** What was refused to its identities by the last look is in its conditions, for people and for us. */
+export function wasRefused({ status }: ElasticRuntime): boolean {
+  const condition = status?.conditions?.find(({ type }) => type === 'AccessVerified');
+  return condition?.status === 'False' && condition.reason === 'AccessDenied';
+}

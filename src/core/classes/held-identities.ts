@@ -45,6 +45,16 @@ export function changedIdentities({ written, ofClass, wanted, pinned }: Identity
   return { changed, by: fields.every(({ isSaid }) => isSaid) ? { kind: 'author' } : { kind: 'either', className } };
 }
 
+/**
+ * Whether the new identities see the same instances as those that were launched: it is masters that launch and end them, default roles in the operator's account. Only then may they
+ * take the place of such as AWS refuses for good while nodes exist: as a role of another account every instance would look as if it were gone.
+ */
+export function inSameAccount(one: Identities, other: Identities): boolean {
+  const accountOf = ({ master, operator }: Identities): string | undefined => (master?.roleArn ?? operator?.roleArn)?.split(':')[4];
+  const account = accountOf(one);
+  return account !== undefined && account === accountOf(other);
+}
+
 /** Says why nothing begins meanwhile. */
 export function describeHeld({ changed, by }: HeldIdentities, nodes: number): string {
   const names = changed.join(', ');

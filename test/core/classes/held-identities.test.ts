@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ElasticRuntimeClass, RuntimeDefaults } from '../../../src/api/generated/types.ts';
-import { changedIdentities, describeHeld } from '../../../src/core/classes/held-identities.ts';
+import { changedIdentities, describeHeld, inSameAccount } from '../../../src/core/classes/held-identities.ts';
 import { fillIn } from '../../../src/core/classes/merge.ts';
 
 type Identities = NonNullable<RuntimeDefaults['identities']>;
@@ -51,4 +51,17 @@ void test('the sentence names the class where the change is its', () => {
     said({ kind: 'either', className: 'standard' }),
     /^spec\.identities or the defaults of ElasticRuntimeClass standard were changed/,
   );
+});
+
+void test('only others of the account of the masters, or of the operator of default roles, see the same instances', () => {
+  const elsewhere = { roleArn: 'arn:aws:iam::999900001111:role/x' };
+  const rows: readonly (readonly [Identities, boolean])[] = [
+    [{ ...pinned, master: role('other'), agent: elsewhere }, true],
+    [{ ...pinned, operator: elsewhere }, true],
+    [{ ...pinned, master: elsewhere }, false],
+    [{ agent, operator } as Identities, true],
+    [{ agent, operator: elsewhere } as Identities, false],
+    [{}, false],
+  ];
+  for (const [other, expected] of rows) assert.equal(inSameAccount(pinned, other), expected);
 });
