@@ -2,6 +2,7 @@ import type { ElasticJob, ElasticRuntime, Failure, Waiting } from '../api/genera
 import type { Event, Pod, Stored } from '../api/kubernetes.ts';
 import { labels } from '../api/labels.ts';
 import { podProblem } from '../core/jobs/start.ts';
+import { isRefusal } from '../core/jobs/waiting.ts';
 import type { MissingStatement } from '../core/preflight/missing.ts';
 import type { KubernetesError } from '../ports/kubernetes.ts';
 import { elasticJobs, elasticRuntimes, events, pods } from '../ports/resources.ts';
@@ -153,7 +154,8 @@ function eventOf(event: Stored<Event>): Answer['events'][number] {
 
 function isWell(answer: Answer): boolean {
   if (answer.phase === 'Succeeded' || answer.phase === 'Terminated') return true;
-  const stuck = answer.failure !== null || answer.failedAccess.length > 0 || answer.pods.some(({ problem }) => problem !== null);
+  const refused = answer.waiting !== null && isRefusal(answer.waiting.reason);
+  const stuck = refused || answer.failure !== null || answer.failedAccess.length > 0 || answer.pods.some(({ problem }) => problem !== null);
   return !stuck && (answer.runtime.ready || answer.phase === 'Running' || answer.phase === 'Uploading');
 }
 

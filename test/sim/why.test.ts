@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runWhy } from '../../src/cli/why.ts';
+import { isRefusal } from '../../src/core/jobs/waiting.ts';
 import { kubernetesFor } from '../../src/sim/kubernetes/cluster.ts';
 import { kindNamed } from '../../src/sim/kubernetes/kinds.ts';
 import type { Simulation } from '../../src/sim/simulate.ts';
@@ -89,6 +90,25 @@ void test('a pod that cannot start, a job that waits, one that is well, and one 
   assert.match(lost.out, /Waits: RuntimeNotFound since \S+: no ElasticRuntime nowhere/);
   const none = await why(simulation, 'none', 'table');
   assert.deepEqual([none.code, none.err], [2, 'why: ElasticJob finance/none: there is none of this name']);
+});
+
+void test('a job that somebody has to let go on is not well; one that waits for what passes by itself is', async () => {
+  const limited = {
+    apiVersion: 'elasticruntime.dev/v1alpha1',
+    kind: 'ElasticRuntimeClass',
+    metadata: { name: 'default' },
+    spec: { allowed: {}, limitsPerNamespace: { nodes: 0 } },
+  };
+  const simulation = start([limited, ...runtime({}), job('etl', {})]);
+  await until(simulation, 'it waits', () => find(simulation, 'etl').status?.waiting?.reason === 'LimitReached');
+  const held = await why(simulation, 'etl', 'table');
+  assert.equal(held.code, 1);
+  assert.match(held.out, /Waits: LimitReached since/);
+  simulation.apply({ ...limited, spec: { allowed: {}, limitsPerNamespace: { nodes: 50 } } });
+  await until(simulation, 'it is launched', () => find(simulation, 'etl').status?.waiting?.reason === 'Launching');
+  assert.equal((await why(simulation, 'etl', 'table')).code, 0);
+  for (const reason of ['NotAllowedByClass', 'LaunchRefused', 'NoOffering', 'ConnectionNotFound']) assert.ok(isRefusal(reason), reason);
+  for (const reason of ['Launching', 'InsufficientCapacity', 'VerifyingAccess', 'RuntimeSuspended']) assert.ok(!isRefusal(reason), reason);
 });
 
 void test('a refusal after preflight is shown with its statement, too: a dependency, and staged data that cannot be deleted', async () => {
