@@ -1,6 +1,6 @@
 import { elasticJobs } from '../ports/resources.ts';
 import { type ClusterConnection, type ClusterFlags, withCluster } from './cluster.ts';
-import { askFor, type ObjectsIo, type OpenedObject, userName } from './objects.ts';
+import { askFor, fetchObject, type ObjectsIo, type OpenedObject, userName } from './objects.ts';
 
 export type LogsArguments = ClusterFlags & {
   readonly job: string;
@@ -68,7 +68,9 @@ async function readFrom(
     });
     if (!answer.ok) return answer;
     for (const object of answer.value.objects) {
-      const text = Buffer.from(await io.fetch(object.url)).toString();
+      const body = await fetchObject(io, object, answer.value.identity);
+      if (!body.ok) return body;
+      const text = Buffer.from(body.value).toString();
       io.stdout(
         given.output === 'json' ? JSON.stringify({ object: object.name, identity: answer.value.identity, text }) : text.replace(/\n$/, ''),
       );

@@ -62,12 +62,21 @@ const objectsIo: ObjectsIo = {
   wait: (ms) => setTimeout(ms),
   randomName: () => randomBytes(4).toString('hex'),
   async fetch(url, bytes) {
-    const answer = await fetch(url, bytes === undefined ? {} : { headers: { range: `bytes=0-${Math.max(bytes, 1) - 1}` } });
+    const range = bytes === undefined ? {} : { headers: { range: `bytes=0-${Math.max(bytes, 1) - 1}` } };
+    const answer = await fetch(url, range).catch((error: unknown) => {
+      throw new Error(`S3 cannot be reached: ${networkCode(error)}`);
+    });
     // The URL is as good as the object: it is in no message.
     if (!answer.ok) throw new Error(`S3 answered ${answer.status} ${/<Code>(\w+)<\/Code>/.exec(await answer.text())?.[1] ?? ''}`.trim());
     return new Uint8Array(await answer.arrayBuffer());
   },
 };
+
+/** `ENOTFOUND`, `ECONNREFUSED`: the whole message may hold the URL. */
+function networkCode(error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: string } };
+  return cause?.code ?? 'no answer';
+}
 
 const program = new Command('kubectl-elastic');
 program.description('Elastic clusters for data jobs: who accesses what, as whom, on which nodes, at what price.').exitOverride();

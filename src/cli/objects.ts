@@ -5,6 +5,7 @@ import type { KubernetesError, ResourceType } from '../ports/kubernetes.ts';
 import { elasticAccessRequests } from '../ports/resources.ts';
 import { err, ok, type Result } from '../ports/result.ts';
 import type { ClusterConnection, ClusterIo } from './cluster.ts';
+import { printable } from './table.ts';
 
 /** The private half of one request: it stays in this process. */
 export type Opener = { readonly publicKey: string; readonly open: (info: string, sealed: string) => Promise<string> };
@@ -70,6 +71,20 @@ export async function askFor(
   } finally {
     // Where this fails too, the operator deletes it after five minutes.
     await kubernetes.delete(elasticAccessRequests, { namespace, name }, { uid: made.value.metadata.uid });
+  }
+}
+
+/** One object by its URL, which is in no message. `bytes`: of its beginning. The error says which object, as whom, and why not. */
+export async function fetchObject(
+  io: Pick<ObjectsIo, 'fetch'>,
+  { name, url }: OpenedObject,
+  identity: string,
+  bytes?: number,
+): Promise<Result<Uint8Array, string>> {
+  try {
+    return ok(await io.fetch(url, bytes));
+  } catch (error) {
+    return err(`object ${printable(name)} could not be read as ${identity}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
+import { ok, type Result } from '../ports/result.ts';
 import { type ClusterFlags, withCluster } from './cluster.ts';
-import { askFor, type ObjectsIo, type OpenedObject, userName } from './objects.ts';
+import { askFor, fetchObject, type ObjectsIo, type OpenedObject, userName } from './objects.ts';
 import { printable, table } from './table.ts';
 
 export type PreviewArguments = ClusterFlags & {
@@ -28,11 +29,12 @@ export function runPreview(given: PreviewArguments, io: ObjectsIo): Promise<numb
       return 1;
     }
     const { identity, chain, objects, more } = answer.value;
-    const first = await firstRows(objects, given.rows, io);
+    const read = await firstRows(objects, given.rows, io, identity);
+    const first = read.ok ? read.value : undefined;
     if (given.output === 'json') {
       const listed = objects.map(({ name, size }) => ({ name, size }));
       io.stdout(JSON.stringify({ identity, chain, objects: listed, more, ...(first !== undefined && first) }, undefined, 2));
-      return 0;
+      return said(read, io);
     }
     io.stdout(
       `as ${identity}${chain.length === 0 ? '' : ` (${chain.join(' -> ')})`}: ${objects.length}${more ? ' or more' : ''} object(s)\n`,
@@ -44,25 +46,36 @@ export function runPreview(given: PreviewArguments, io: ObjectsIo): Promise<numb
       ),
     );
     if (first !== undefined) io.stdout(['', first.object, ...first.rows].map(shownLine).join('\n'));
-    else if (objects.length > 0) io.stdout('\nnone of them holds lines of text: rows of binary formats are not shown');
-    return 0;
+    else if (read.ok && objects.length > 0) io.stdout('\nnone of them holds lines of text: rows of binary formats are not shown');
+    return said(read, io);
   });
+}
+
+/** What lies there is shown all the same. */
+function said(read: Result<unknown, string>, io: ObjectsIo): number {
+  if (read.ok) return 0;
+  io.stderr(read.error);
+  return 1;
 }
 
 async function firstRows(
   objects: readonly OpenedObject[],
   rows: number,
   io: ObjectsIo,
-): Promise<{ readonly object: string; readonly rows: readonly string[] } | undefined> {
-  for (const { name, url, size } of objects.slice(0, 3)) {
-    const head = await io.fetch(url, Math.min(size, headBytes));
-    const text = textOf(head);
+  identity: string,
+): Promise<Result<{ readonly object: string; readonly rows: readonly string[] } | undefined, string>> {
+  for (const object of objects.slice(0, 3)) {
+    const { name, size } = object;
+    const head = await fetchObject(io, object, identity, Math.min(size, headBytes));
+    if (!head.ok) return head;
+    const text = textOf(head.value);
     if (text === undefined) continue;
     const lines = text.split(/\r?\n/);
-    const whole = size <= head.byteLength ? lines.filter((line, index) => line !== '' || index < lines.length - 1) : lines.slice(0, -1);
-    return { object: name, rows: whole.slice(0, rows) };
+    const whole =
+      size <= head.value.byteLength ? lines.filter((line, index) => line !== '' || index < lines.length - 1) : lines.slice(0, -1);
+    return ok({ object: name, rows: whole.slice(0, rows) });
   }
-  return undefined;
+  return ok(undefined);
 }
 
 /** Undefined for what is no text: a NUL, or bytes that are no UTF-8. */
