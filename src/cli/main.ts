@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { buffer, text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
 import { createAccountReader } from '../aws/account-reader.ts';
 import { readBucket } from '../aws/bucket-reader.ts';
 import { connectAsPerson } from '../aws/person.ts';
@@ -80,6 +81,11 @@ function networkCode(error: unknown): string {
 
 const program = new Command('kubectl-elastic');
 program.description('Elastic clusters for data jobs: who accesses what, as whom, on which nodes, at what price.').exitOverride();
+program.version(`${packageJson.name} ${packageJson.version}`);
+// An empty variable of somebody's script: no object has such a name, and the API server would take it for all of them.
+program.hook('preAction', (_program, command) => {
+  if (command.args.includes('')) command.error('error: a name is empty: give the name of an object');
+});
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];

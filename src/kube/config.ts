@@ -59,9 +59,11 @@ export function loadCluster(options: KubeConfigOptions): Cluster {
   };
 }
 
-/** The YAML parser's errors quote the lines around what they stumbled over: these may hold a token or a key. */
+type Mark = { readonly line: number; readonly column: number };
+
+/** The YAML parser's errors quote the lines around what they stumbled over: these may hold a token or a key. Of an empty file it knows no place. */
 function unquoted(error: unknown): unknown {
-  if (typeof error !== 'object' || error === null || !('mark' in error)) return error;
-  const { line, column } = error.mark as { readonly line: number; readonly column: number };
-  return new Error(`the kubeconfig is no valid YAML: line ${line + 1}, column ${column + 1}`);
+  const mark = typeof error === 'object' && error !== null && 'mark' in error ? (error.mark as Mark | undefined) : null;
+  if (mark === undefined || error instanceof TypeError) return new Error('the kubeconfig is empty, or not of the form that kubectl writes');
+  return mark === null ? error : new Error(`the kubeconfig is no valid YAML: line ${mark.line + 1}, column ${mark.column + 1}`);
 }

@@ -88,3 +88,11 @@ test('a kubeconfig that is no YAML: where, and nothing of what stands there', as
     );
   }
 });
+
+test('a kubeconfig that is empty, or holds nothing, is said to be so', async (context) => {
+  const kubeconfig = join(await directoryFor(context), 'kubeconfig');
+  for (const text of ['', '# nothing yet\n', 'null\n']) {
+    await writeFile(kubeconfig, text);
+    assert.throws(() => loadCluster({ kubeconfig }), /^Error: the kubeconfig is empty, or not of the form that kubectl writes$/, text);
+  }
+});
