@@ -35,10 +35,8 @@ const analyst = 'elastic-athena-us-east-1-production-acme-policy';
 export const listedCalls: readonly ListedCall[] = [
   // pods: Spark reads and writes in parts, as worker and as a connection's role
   { as: 'worker', actions: ['s3:GetObject', ...abort], resource: s3('acme-lake/out/part-0') },
-  { as: 'worker', actions: ['kms:Decrypt'], resource: kms('lake'), context: through('acme-lake') },
   { as: 'worker', actions: abort, resource: s3(`acme-staging/${below}/jobs/j-1/1/stage/part-0`) },
   { as: 'orders', actions: ['s3:GetObject', ...abort], resource: s3('acme-orders/raw/part-0') },
-  { as: 'orders', actions: ['kms:Decrypt'], resource: kms('orders'), context: through('acme-orders') },
   { as: 'orders', actions: abort, resource: s3(`acme-staging/${below}/jobs/j-1/1/stage/part-0`) },
   {
     as: 'worker',
