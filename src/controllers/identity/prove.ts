@@ -247,7 +247,8 @@ async function asProbed<T>(
   const caller = await context.grants.obtain(requestOf(of, probe));
   if (!caller.ok) return caller;
   const outcome = await run(context.aws(of.runtime.spec.region), caller.value);
-  if (!outcome.ok && /AccessDenied|Expired|InvalidAccessKeyId|InvalidClientTokenId/.test(outcome.error.code)) context.grants.drop(caller.value.grant);
+  if (!outcome.ok && /AccessDenied|Expired|InvalidAccessKeyId|InvalidClientTokenId/.test(outcome.error.code))
+    context.grants.drop(caller.value.grant);
   return outcome;
 }
 
