@@ -82,12 +82,19 @@ void test('what the agent may not list at design time is said, and ends no job; 
   }
 });
 
-for (const action of ['UpdateStack', 'DeleteStack', 'DescribeStackEvents'].map((name) => `cloudformation:${name}`)) {
+const ofStack = ['UpdateStack', 'DeleteStack', 'DescribeStackEvents'].map((name) => `cloudformation:${name}`);
+/** In the operator's session, as the stack is changed and deleted. */
+const ofIam = ['DeleteRole', 'DetachRolePolicy', 'UpdateAssumeRolePolicy', 'DeletePolicy', 'CreatePolicyVersion', 'DeleteInstanceProfile'];
+for (const action of [...ofStack, ...ofIam.map((name) => `iam:${name}`)]) {
   void test(`default roles: an operator without ${action} stalls the runtime before a node starts, and the statement is named`, async () => {
     const manifests = [...defaultRoles(), job('etl', {})];
     const { simulation, runtime: refused } = await verified(withRoles(manifests, { operator: forbidden(action) }));
     const said = conditionOf(refused)?.message ?? '';
-    assert.ok(said.includes(`${action} on arn:aws:cloudformation:us-east-1:111122223333:stack/elastic-`), said);
+    const own = action.startsWith('iam:')
+      ? /on arn:aws:iam::111122223333:(role|policy|instance-profile)\/elastic-runtime\/finance\/analytics\//
+      : /on arn:aws:cloudformation:us-east-1:111122223333:stack\/elastic-/;
+    assert.ok(said.includes(`${action} on `), said);
+    assert.match(said, own);
     assert.match(said, /failed as operator .*SimulatedAccessDenied/);
     const [{ add = [] } = {}] = preflightOf(refused).failed ?? [];
     assert.deepEqual(

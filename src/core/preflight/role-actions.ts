@@ -8,6 +8,7 @@ import type { RuntimeIdentity } from '../access/vocabulary.ts';
 import { nodeTags, runtimeTags, type TagOwner } from '../nodes/tags.ts';
 import { type AccountFacts, authorizationsOf } from '../policy/actions.ts';
 import type { AwsCalls, AwsMethod } from '../policy/calls.ts';
+import { stackUpkeep } from '../policy/cloudformation/default-roles-access.ts';
 import { stackName } from '../policy/cloudformation/names.ts';
 import type { RequestContext } from '../policy/evaluate.ts';
 import { accountOf } from '../policy/principal.ts';
@@ -65,7 +66,17 @@ export function roleSimulations(runtime: ProbedRuntime, owner: TagOwner): readon
   if (!hasDefaultRoles(runtime)) return [asked('operator', operator), asked('master', master), asked('worker', worker)];
   // Default roles are made with what they need, by a stack that has to be kept in step and deleted, too.
   const { made, kept } = stackCalls(runtime, owner);
-  return [asked('operator', { ...operator, ...made }), asked('operator', kept, { ...facts, stack: () => stackOf(runtime, owner) })];
+  const session = sessionTags(runtime, owner, 'operator');
+  const ofIam = stackUpkeep(runtime).map(({ context, ...question }) => ({
+    ...question,
+    principalArn: roles.operator,
+    context: { ...context, ...session },
+  }));
+  return [
+    asked('operator', { ...operator, ...made }),
+    asked('operator', kept, { ...facts, stack: () => stackOf(runtime, owner) }),
+    { ...asked('operator', {}), questions: ofIam },
+  ];
 }
 
 /** Before there is one, its name and the tags that are sent count; then those that it has. */

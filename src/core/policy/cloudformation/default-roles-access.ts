@@ -1,6 +1,7 @@
 import { serviceNames } from '../../access/partitions.ts';
-import { defaultRoleFolder, defaultRolePattern } from '../../access/roles.ts';
+import { defaultInstanceProfileArn, defaultRoleArn, defaultRoleFolder, defaultRolePattern } from '../../access/roles.ts';
 import type { ConditionBlock, PolicyDocument, PolicyStatement } from '../document.ts';
+import type { RequestContext } from '../evaluate.ts';
 import type { DocumentContext } from '../permissions.ts';
 import type { PolicyRuntime } from '../runtime-input.ts';
 import { merge, tagsEqual, withCondition } from '../statements.ts';
@@ -94,6 +95,36 @@ const profileUpkeep = [
   'iam:AddRoleToInstanceProfile',
   'iam:RemoveRoleFromInstanceProfile',
 ];
+
+export type StackUpkeep = { readonly resource: string; readonly actions: readonly string[]; readonly context: RequestContext };
+
+/**
+ * What CloudFormation will do in IAM, in the operator's session, when the stack is changed or deleted: nothing tries it before. What making the stack needs is tried
+ * by making it.
+ */
+export function stackUpkeep(runtime: PolicyRuntime): readonly StackUpkeep[] {
+  const [, partition = 'aws'] = runtime.spec.identities.operator.roleArn.split(':');
+  const context = { 'aws:CalledVia': [serviceNames('cloudformation', partition)].flat() };
+  const boundary = { 'iam:PermissionsBoundary': `${defaultRoleFolder(runtime, 'policy')}boundary` };
+  return [
+    {
+      resource: defaultRoleArn(runtime, 'worker'),
+      actions: ['iam:PutRolePolicy', 'iam:DeleteRolePolicy', 'iam:DetachRolePolicy'],
+      context: { ...context, ...boundary },
+    },
+    { resource: defaultRoleArn(runtime, 'worker'), actions: ['iam:UpdateAssumeRolePolicy', 'iam:DeleteRole'], context },
+    {
+      resource: `${defaultRoleFolder(runtime, 'policy')}boundary`,
+      actions: ['iam:CreatePolicyVersion', 'iam:DeletePolicyVersion', 'iam:DeletePolicy'],
+      context,
+    },
+    {
+      resource: defaultInstanceProfileArn(runtime),
+      actions: ['iam:RemoveRoleFromInstanceProfile', 'iam:DeleteInstanceProfile'],
+      context,
+    },
+  ];
+}
 
 /** Session policy of whoever reads the agent's policies: that, and nothing else. */
 export function agentReadPolicy({ spec }: PolicyRuntime): string {
