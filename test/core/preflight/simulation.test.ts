@@ -66,7 +66,20 @@ void test('what each role will do is asked', () => {
   assert.ok(rotating?.includes('cloudformation:CreateStack'));
   const kept = ['DeleteStack', 'DescribeStackEvents', 'DescribeStacks', 'TagResource', 'UpdateStack'];
   const stack = ['operator', kept.map((name) => `cloudformation:${name}`)];
-  assert.deepEqual(others, [stack], 'default roles are made with what they need, by a stack that is kept');
+  const inIam = [
+    'CreatePolicyVersion',
+    'DeleteInstanceProfile',
+    'DeletePolicy',
+    'DeletePolicyVersion',
+    'DeleteRole',
+    'DeleteRolePolicy',
+    'DetachRolePolicy',
+    'PutRolePolicy',
+    'RemoveRoleFromInstanceProfile',
+    'UpdateAssumeRolePolicy',
+  ];
+  const byStack = ['operator', inIam.map((name) => `iam:${name}`)];
+  assert.deepEqual(others, [stack, byStack], 'default roles are made with what they need, by a stack that is kept');
 });
 
 void test('the generated policies answer every question with yes, and every other runtime with no', () => {
