@@ -3,13 +3,9 @@
  * may write as well, and is held to what a node agent or an init container may do, as the operator holds it.
  */
 import { nodePartOf } from '../core/access/locations.ts';
-import { nodeRecord, type RecordingNode } from '../core/audit/node-records.ts';
-import { documentAccesses } from '../core/audit/records.ts';
+import { mostPartBytes, nodeRecordsIn, type RecordingNode } from '../core/audit/node-records.ts';
 import type { AuditIo } from './audit.ts';
 import { type Gathered, lackedBy } from './audit-input.ts';
-
-/** As the operator reads them: a node agent writes smaller ones. */
-const mostPartBytes = 4 * 1024 * 1024;
 
 type Read = Awaited<ReturnType<AuditIo['readBucket']>>[number];
 
@@ -80,10 +76,7 @@ function recordsOf(job: LackingJob, bucket: string, { name, bytes }: Read) {
   const { runtime, runtimeUid, partition, folder } = job;
   const logs = `arn:${partition}:s3:::${bucket}/${folder.slice(0, folder.lastIndexOf('/jobs/'))}`;
   const of: RecordingNode = { ...place, runtime, runtimeUid, logs };
-  return documentAccesses(new TextDecoder().decode(bytes)).flatMap((value) => {
-    const found = nodeRecord(value, of);
-    return found?.record.job === job.job && found.jobUid8 === job.uid.slice(0, 8) ? [found.record] : [];
-  });
+  return nodeRecordsIn(bytes, of, { key: job.job, uid: job.uid });
 }
 
 /** Whatever the document lacks of that folder is in the report now. */

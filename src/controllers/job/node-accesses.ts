@@ -6,8 +6,8 @@ import type { ElasticNode, ElasticRuntime } from '../../api/generated/types.ts';
 import type { Stored } from '../../api/kubernetes.ts';
 import { accessParts, formatS3Uri, jobPrefix, nodePartOf, runtimeFolder, type S3Folder, uid8 } from '../../core/access/locations.ts';
 import { s3Arn } from '../../core/access/partitions.ts';
-import { nodeRecord, type RecordingNode } from '../../core/audit/node-records.ts';
-import { documentAccesses, mergeRecords, type Recorded } from '../../core/audit/records.ts';
+import { mostPartBytes, nodeRecord, nodeRecordsIn, type RecordingNode } from '../../core/audit/node-records.ts';
+import { mergeRecords, type Recorded } from '../../core/audit/records.ts';
 import { keyOf } from '../../machinery/keys.ts';
 import { err, ok, type Result } from '../../ports/result.ts';
 import type { OperatorContext } from '../context.ts';
@@ -25,7 +25,6 @@ export type ReadParts = Map<string, { readonly size: number; readonly bytes: num
 /** A document of some 25,000 records is as much as anybody reads at once, and as this process may hold. Who wants the others reads the parts. */
 const mostBytes = 16 * 1024 * 1024;
 const mostParts = 6_000;
-const mostPartBytes = 1024 * 1024;
 /** Of objects that anybody with the role of the pods may put there. */
 const mostPages = 20;
 const mostSaid = 20;
@@ -142,10 +141,7 @@ async function readPart(
   const place = nodePartOf(folder.key, key);
   const of = place === undefined ? undefined : recordingNode(view.runtime, place.role, place.node);
   const { name, namespace, uid } = view.job.metadata;
-  const records = documentAccesses(new TextDecoder().decode(object.value.body)).flatMap((value) => {
-    const found = of === undefined ? undefined : nodeRecord(value, of);
-    return found?.record.job === `${namespace}/${name}` && found.jobUid8 === uid8(uid) ? [found.record] : [];
-  });
+  const records = of === undefined ? [] : nodeRecordsIn(object.value.body, of, { key: `${namespace}/${name}`, uid });
   return ok({ records, bytes: object.value.body.byteLength });
 }
 

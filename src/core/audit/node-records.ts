@@ -1,6 +1,7 @@
 /** What a node's own records of accesses may say. */
+import { uid8 } from '../access/locations.ts';
 import { type AccessNote, accessNote } from './attribution.ts';
-import type { Recorded } from './records.ts';
+import { documentAccesses, type Recorded } from './records.ts';
 import { isSessionOf, partsOfSession } from './session.ts';
 
 /** Whose records: a node of a runtime, and the ARN of the runtime's folder in its log location. */
@@ -14,7 +15,22 @@ export type RecordingNode = {
   readonly logs: string;
 };
 
+/** Of one object of theirs: a node agent writes smaller ones. */
+export const mostPartBytes = 1024 * 1024;
+
 export type NodeRecord = { readonly record: Recorded; readonly jobUid8: string };
+
+/** What one of a node's objects holds of one job. `job`: `<namespace>/<name>` and UID. */
+export function nodeRecordsIn(
+  body: Uint8Array,
+  of: RecordingNode,
+  job: { readonly key: string; readonly uid: string },
+): readonly Recorded[] {
+  return documentAccesses(new TextDecoder().decode(body)).flatMap((value) => {
+    const found = nodeRecord(value, of);
+    return found?.record.job === job.key && found.jobUid8 === uid8(job.uid) ? [found.record] : [];
+  });
+}
 
 /**
  * A write of logs, or of these records, by the node's session in the node's own place; or a call by which a pod's init container has read a secret, in the pod's own
