@@ -230,7 +230,14 @@ void test('nothing that lies beside a record keeps a job from its end, or from b
     forge(simulation, `${beside}/worker/${own?.node}/${index}.json`, text);
   }
   // Where only a worker can write, though the last of the key looks like a master's folder.
-  const forged = { ...own, identity: 'master', planResource: 'log:master', node: 'worker', requestId: 'forged' };
+  const forged = {
+    ...own,
+    identity: 'master',
+    planResource: 'log:master',
+    node: 'worker',
+    requestId: 'forged',
+    sessionName: own?.sessionName.replace('.worker', '.master'),
+  };
   const resource = own?.resource.replace(`/1/worker/${own.node}/`, '/1/master/worker/');
   for (const key of ['master/worker/p.json', `worker/${own?.node}/access/master/worker/p.json`])
     forge(simulation, `${beside}/${key}`, JSON.stringify({ accesses: [{ ...forged, resource }] }));
